@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The moving parts as one object: workers (raw packets or kernel connects) that share nothing
+ * but read-only configuration, and a coordinator on the caller's thread that pumps their
+ * events into the bus. A small raw scan runs its single worker on the caller's thread.
+ */
+#pragma once
+
+#include "event/bus.h"
+#include "pktio/pktio.h"
+#include "pktio/route.h"
+#include "probe/scantype.h"
+#include "target/spec.h"
+
+#define ENGINE_PINGS_MAX 8
+#define ENGINE_TYPES_MAX 4
+
+/** One discovery probe: a row and, for TCP and UDP, its port. */
+struct ping_probe {
+	const struct scan_type *type;
+	uint16_t port;
+};
+
+/** Everything the engine is told. Zero means the default unless said otherwise. */
+struct engine_conf {
+	const struct scan_type *types[ENGINE_TYPES_MAX]; /* port scan rows; none for -sn */
+	uint32_t n_types;
+	struct ping_probe pings[ENGINE_PINGS_MAX]; /* discovery of targets behind a router */
+	uint32_t n_pings;
+	bool skips_discovery;    /* -Pn */
+	uint32_t max_rate_pps;   /* 0: no limit */
+	uint32_t max_retries;    /* retransmissions of one probe at most */
+	uint32_t initial_rto_us; /* before any RTT is known; default 1 s */
+	uint32_t min_rto_us;     /* default 25 ms */
+	uint32_t max_rto_us;     /* default 10 s */
+	uint32_t batch;          /* packets per transmit call; 0: by path */
+	uint32_t max_sockets;    /* connect scan: at once; 0: from the fd limit */
+	uint32_t n_threads;      /* 0: by size of the scan and cores */
+	uint64_t seed;           /* order and keys */
+	uint8_t ttl;             /* 0: 64 */
+	uint16_t source_port;    /* -g; 0: a free one, reserved in the kernel for the scan */
+	struct addr source4, source6; /* -S; family ADDR_NONE: the route's */
+	uint32_t if_idx;         /* -e */
+	const struct pktio_ops *backend; /* NULL: chosen */
+	bool wants_uring;        /* connect scan: io_uring when the kernel allows it */
+};
+
+struct engine;
+
+/**
+ * Open sockets, take all memory. Nothing is sent yet; privileges may drop after this.
+ * Borrows conf's pointees, targets, ports, routes and bus until engine_free.
+ * @return 0; -E_PRIVILEGE (raw rows without CAP_NET_RAW); -E_NOROUTE; -ENOMEM; -errno. @p reterr names the failing thing.
+ */
+int engine_new(const struct engine_conf *conf, const struct targets *targets, const struct port_set *ports,
+	       struct route_table *routes, struct bus *bus, struct engine **ret, struct err_where *reterr) MUST_CHECK;
+/** Run to the end or until CONTROL_STOP; publishes on the caller's thread. @return 0, or -errno of a broken device. */
+int engine_run(struct engine *e) MUST_CHECK;
+/** Workers a host is split over: n_parts of hosts_new. */
+uint32_t engine_n_parts(const struct engine *e);
+/** After engine_run: counters for scan_completed. */
+void engine_totals(const struct engine *e, struct ev_scan_completed *ret);
+void engine_free(struct engine *e);

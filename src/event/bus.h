@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The event bus: one owner thread publishes, subscribers run in order on that thread.
+ * Workers never call it; they fill rings that the owner pumps. Control goes the other
+ * way through one small queue that the engine reads between batches.
+ */
+#pragma once
+
+#include "event/event.h"
+
+#include <stdatomic.h>
+
+typedef void bus_fn(void *ctx, const struct event *ev);
+
+#define BUS_SUBSCRIBERS_MAX 16
+
+enum control_kind { CONTROL_NONE, CONTROL_STOP, CONTROL_PAUSE, CONTROL_RESUME, CONTROL_RATE, CONTROL_N };
+struct control {
+	enum control_kind kind;
+	uint64_t value; /* CONTROL_RATE: packets per second, 0 = no limit */
+};
+
+struct bus {
+	const struct scan_info *scan; /* borrowed */
+	uint64_t seq;
+	struct bus_sub {
+		uint32_t mask;
+		bus_fn *fn;
+		void *ctx;
+	} subs[BUS_SUBSCRIBERS_MAX];
+	uint32_t n_subs;
+	uint32_t mask; /* union of all masks: producers skip kinds nobody wants */
+	uint64_t n_by_kind[EVENT_N];
+	/* a tiny MPSC mailbox: value is written before kind */
+	_Atomic uint64_t control_value;
+	_Atomic uint32_t control_kind;
+};
+
+void bus_init(struct bus *b, const struct scan_info *scan);
+/** Subscribers run in the order of this call. @return 0 or -E_FULL. Thread: owner, before the scan. */
+int bus_subscribe(struct bus *b, uint32_t mask, bus_fn *fn, void *ctx) MUST_CHECK;
+/** Stamp seq (and time when 0) and run the subscribers. Re-entrant: a subscriber may publish. Thread: owner. */
+void bus_publish(struct bus *b, struct event *ev);
+static inline bool bus_wants(const struct bus *b, enum event_kind k)
+{
+	return (b->mask & EVENT_BIT(k)) != 0;
+}
+/** Latest wins. Async-signal-safe. Thread: any. */
+void bus_control_post(struct bus *b, enum control_kind kind, uint64_t value);
+/** @return true and the message once. Thread: engine's coordinator. */
+bool bus_control_take(struct bus *b, struct control *ret);
+
+/** EVENT_WARNING with printf text (truncated), published at once. Thread: owner. */
+void bus_warn(struct bus *b, const char *fmt, ...) PRINTF_LIKE(2, 3);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The facts the program states, once, as fixed-size records. Workers write them into
+ * their rings, the bus stamps a sequence number and hands them to the sinks.
+ */
+#pragma once
+
+#include "wire/addr.h"
+#include "wire/portset.h"
+
+enum port_state { PORT_UNKNOWN, PORT_OPEN, PORT_CLOSED, PORT_FILTERED, PORT_UNFILTERED, PORT_OPEN_FILTERED,
+		  PORT_CLOSED_FILTERED, PORT_STATE_N };
+enum host_state { HOST_UNKNOWN, HOST_UP, HOST_DOWN, HOST_STATE_N };
+
+/** Why a state was concluded; names are nmap's. */
+// clang-format off
+#define REASON_LIST(X) \
+	X(REASON_UNKNOWN, "unknown-response") X(REASON_NO_RESPONSE, "no-response") X(REASON_SYN_ACK, "syn-ack") \
+	X(REASON_RESET, "reset") X(REASON_CONN_REFUSED, "conn-refused") X(REASON_UDP_RESPONSE, "udp-response") \
+	X(REASON_PROTO_RESPONSE, "proto-response") X(REASON_INIT_ACK, "init-ack") X(REASON_ABORT, "abort") \
+	X(REASON_ECHO_REPLY, "echo-reply") X(REASON_TIMESTAMP_REPLY, "timestamp-reply") X(REASON_MASK_REPLY, "addressmask-reply") \
+	X(REASON_ARP_RESPONSE, "arp-response") X(REASON_ND_RESPONSE, "nd-response") X(REASON_NET_UNREACH, "net-unreach") \
+	X(REASON_HOST_UNREACH, "host-unreach") X(REASON_PROTO_UNREACH, "proto-unreach") X(REASON_PORT_UNREACH, "port-unreach") \
+	X(REASON_DEST_UNREACH, "dest-unreach") X(REASON_NET_PROHIBITED, "net-prohibited") X(REASON_HOST_PROHIBITED, "host-prohibited") \
+	X(REASON_ADMIN_PROHIBITED, "admin-prohibited") X(REASON_NO_ROUTE, "no-route") X(REASON_BEYOND_SCOPE, "beyond-scope") \
+	X(REASON_REJECT_ROUTE, "reject-route") X(REASON_PARAM_PROBLEM, "param-problem") X(REASON_TIME_EXCEEDED, "time-exceeded") \
+	X(REASON_LOCALHOST, "localhost-response") X(REASON_USER_SET, "user-set") X(REASON_PERM_DENIED, "perm-denied") \
+	X(REASON_ADDR_UNREACH, "addr-unreach") X(REASON_SPLIT_SYN, "split-handshake-syn")
+// clang-format on
+#define X(name, text) name,
+enum reason { REASON_LIST(X) REASON_N };
+#undef X
+
+/** "open|filtered"; never NULL. */
+const char *port_state_name(enum port_state s);
+const char *host_state_name(enum host_state s);
+const char *reason_name(enum reason r);
+/** "tcp", "udp", "sctp", "icmp"; "ip" for others. */
+const char *proto_name(uint8_t proto);
+
+// clang-format off
+#define EVENT_LIST(X) \
+	X(EVENT_SCAN_STARTED, "scan_started") X(EVENT_SCAN_COMPLETED, "scan_completed") X(EVENT_SCAN_PAUSED, "scan_paused") \
+	X(EVENT_SCAN_RESUMED, "scan_resumed") X(EVENT_SCAN_CANCELLED, "scan_cancelled") X(EVENT_SCAN_ERROR, "scan_error") \
+	X(EVENT_STAGE_CHANGED, "stage_changed") X(EVENT_PROGRESS, "progress_update") X(EVENT_HOST_DISCOVERED, "host_discovered") \
+	X(EVENT_PORT_FOUND, "port_found") X(EVENT_HOST_SCANNED, "host_scanned") X(EVENT_HOST_NAMED, "host_named") \
+	X(EVENT_HOST_FINISHED, "host_finished") X(EVENT_WARNING, "warning_issued") X(EVENT_PACKET, "packet_traced")
+// clang-format on
+#define X(name, text) name,
+enum event_kind { EVENT_LIST(X) EVENT_N };
+#undef X
+#define EVENT_BIT(kind) (1u << (kind))
+const char *event_name(enum event_kind k);
+
+enum stage { STAGE_INITIALIZING, STAGE_RESOLVING_TARGETS, STAGE_DISCOVERING_HOSTS, STAGE_SCANNING_PORTS,
+	     STAGE_DETECTING_SERVICES, STAGE_FINALIZING, STAGE_COMPLETED, STAGE_N };
+const char *stage_name(enum stage s);
+
+/** One scan type of the run as outputs describe it. Static data. */
+struct scan_desc {
+	const char *name;     /* XML scaninfo type: "syn", "connect", "ping" */
+	const char *title;    /* "SYN Stealth Scan" */
+	uint8_t proto;        /* PROTO_*; 0 for ping and list scans */
+	uint8_t silent_state; /* enum port_state of a port that never answered */
+};
+
+/** What is true for the whole scan. Built by cli before the first event; borrowed by everyone until the bus is gone. */
+struct scan_info {
+	const char *version;
+	const char *args;         /* the command line, quoted as needed */
+	char scan_id[37];         /* UUID text */
+	uint64_t seed;
+	uint64_t start_wall_ns;
+	const struct scan_desc *types[4];
+	uint32_t n_types;
+	const struct port_set *ports;  /* all ports asked per host; empty for -sn and -sL */
+	bool is_list;                  /* -sL */
+	bool is_ping_only;             /* -sn */
+	bool skips_discovery;          /* -Pn: a silent host counts as up, reason user-set */
+	uint64_t n_hosts;              /* saturates at UINT64_MAX */
+	bool wants_reason, wants_open_only, wants_trace;
+	int verbosity, debugging;
+	bool wants_names;              /* PTR names are looked up: a finished host waits for its name */
+	bool wants_order;              /* finished hosts are released in target order */
+};
+
+struct ev_scan_completed {
+	uint64_t elapsed_ns;
+	uint64_t n_sent, n_received;        /* packets (connect scan: attempts, outcomes) */
+	uint64_t n_up, n_down;
+	uint64_t n_ports[PORT_STATE_N];
+	uint64_t n_dup, n_late, n_forged;   /* replies not believed */
+	uint64_t n_local_drops;
+	const char *backend;                /* static text */
+	uint8_t exit_code;
+	bool interrupted;
+};
+
+struct ev_stage {
+	uint8_t from, to; /* enum stage */
+};
+
+struct ev_progress {
+	uint8_t stage;
+	uint64_t n_done, n_total; /* probes of this stage; n_total saturates */
+	uint64_t n_sent;          /* packets so far */
+	uint64_t rate_pps;        /* over the last interval */
+	uint64_t n_hosts_done, n_hosts;
+	uint64_t elapsed_ns, eta_ns; /* eta_ns 0: unknown */
+};
+
+struct ev_host {
+	struct addr addr;
+	uint8_t state;     /* enum host_state */
+	uint8_t reason;    /* enum reason */
+	uint8_t ttl;       /* of the reply; 0 unknown */
+	bool has_mac;
+	struct mac mac;
+	uint32_t rtt_us;   /* 0 unknown */
+	struct addr from;  /* who answered when not addr itself, else family ADDR_NONE */
+};
+
+struct ev_port {
+	struct addr addr;
+	uint16_t port;
+	uint8_t proto, state, reason, ttl;
+	uint8_t attempt;   /* 0: answered the first probe */
+	uint32_t rtt_us;
+	struct addr from;  /* sender of an ICMP error when not addr, else ADDR_NONE */
+};
+
+/** host_scanned (from the engine) and host_finished (from hosts.c, results complete and named). */
+struct ev_host_done {
+	struct addr addr;
+	uint8_t state;      /* enum host_state */
+	uint8_t reason;     /* of the state */
+	bool is_partial;    /* stopped early: ports not reported are unknown, not silent */
+	uint32_t srtt_us, rttvar_us, rto_us; /* 0 unknown */
+};
+
+struct ev_named {
+	const char *name; /* borrowed during publish; NULL: no name */
+};
+
+struct ev_text {
+	uint8_t severity; /* enum log_level */
+	bool recoverable;
+	char text[92];
+};
+
+/** --packet-trace: the head of one packet from the network header on. */
+struct ev_packet {
+	uint8_t is_sent;
+	uint8_t cap_len;    /* bytes kept */
+	uint16_t len;       /* bytes on the wire, network layer on */
+	uint64_t mono_ns;
+	uint8_t head[84];
+};
+
+struct event {
+	uint64_t seq;      /* from 1, set by bus_publish */
+	uint64_t time_ns;  /* wall clock, set by the producer, 0: set by bus_publish */
+	uint64_t host_idx; /* host's place in target order: key of hosts.c; valid for host, port, done, named */
+	uint32_t kind;     /* enum event_kind */
+	uint32_t part;     /* worker that wrote it */
+	union {
+		struct ev_scan_completed completed;
+		struct ev_stage stage;
+		struct ev_progress progress;
+		struct ev_host host;
+		struct ev_port port;
+		struct ev_host_done done;
+		struct ev_named named;
+		struct ev_text text;
+		struct ev_packet packet;
+	};
+};
+static_assert(sizeof(struct event) <= 256, "event records stay small");

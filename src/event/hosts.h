@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The only mutable result store: hosts and their ports, folded from events. First
+ * subscriber on the bus. A host leaves as soon as it is complete: scanned by every worker
+ * part, named (when names are wanted), and next in target order (when order is wanted);
+ * then EVENT_HOST_FINISHED is published, sinks read the host here, and its memory is reused.
+ * Silent ports cost nothing: what no event mentioned is in the scan type's silent state.
+ */
+#pragma once
+
+#include "event/bus.h"
+
+/** One port's result. */
+struct host_port {
+	uint16_t port;
+	uint8_t proto, state, reason, ttl;
+	uint8_t attempt;
+	uint32_t rtt_us;
+	struct addr from; /* ICMP sender if not the host */
+};
+
+/** Ports of one state and reason, counted: what nmap calls extra ports. */
+struct host_group {
+	uint8_t proto, state, reason;
+	uint32_t n;
+};
+
+struct host; /* opaque; read through the functions below */
+
+struct host_facts {
+	uint64_t idx;
+	struct addr addr;
+	uint8_t state, reason, ttl;
+	bool has_mac, is_partial;
+	struct mac mac;
+	struct addr from;
+	const char *name;        /* PTR name or NULL; borrowed until the host is finished */
+	const char *target_name; /* what the user typed when it was a name, or NULL */
+	uint32_t rtt_us, srtt_us, rttvar_us, rto_us;
+	uint32_t n_by_state[PORT_STATE_N]; /* silent ports included */
+};
+
+struct hosts;
+/**
+ * @param n_parts workers that each send one EVENT_HOST_SCANNED per host.
+ * @param max_held finished hosts kept back for target order; beyond it order is given up (one warning).
+ * @return owned, or NULL without memory. Subscribes itself; must be the first subscriber.
+ */
+struct hosts *hosts_new(struct bus *bus, uint32_t n_parts, uint32_t max_held) MUST_CHECK;
+void hosts_free(struct hosts *h);
+/** End of scan: release what is held, in order, partial hosts included (is_partial). */
+void hosts_finish_all(struct hosts *h);
+/** The name the user typed for a target, shown beside the address. Copied. */
+int hosts_set_target_name(struct hosts *h, uint64_t idx, const char *name) MUST_CHECK;
+
+/** @return the host, or NULL when it is not (or no longer) in the table. */
+const struct host *hosts_find(const struct hosts *h, uint64_t idx);
+void host_facts(const struct host *host, struct host_facts *ret);
+/**
+ * Every asked port of the host in protocol and port order, silent ones included.
+ * @param pos iteration state, 0 to start. @return false after the last. Cost: O(1) amortised.
+ */
+bool host_next_port(const struct hosts *h, const struct host *host, uint32_t *pos, struct host_port *ret);
+/** Counts per (protocol, state, reason), largest first. @return groups written, at most @p cap (32 always suffices). */
+uint32_t host_groups(const struct hosts *h, const struct host *host, struct host_group *ret, uint32_t cap);
+
+/** Totals over finished hosts. */
+struct hosts_totals {
+	uint64_t n_up, n_down;
+	uint64_t n_ports[PORT_STATE_N];
+};
+void hosts_totals(const struct hosts *h, struct hosts_totals *ret);
+/** Hosts in the table now, and the most there ever were. */
+uint32_t hosts_n_live(const struct hosts *h, uint32_t *ret_max);

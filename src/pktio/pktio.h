@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Packet back ends: frames out and in, one ops table each. A handle belongs to one worker thread.
+ * Frames move in borrow pairs: tx_reserve/tx_commit, rx_acquire/rx_release. System calls happen per
+ * batch, in tx_kick and rx_acquire only.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "wire/frame.h"
+#include "wire/addr.h"
+
+enum { PKTIO_L2 = 1,      /* frames carry an Ethernet header */
+       PKTIO_ARP = 2,     /* ARP replies are received */
+       PKTIO_V4 = 4, PKTIO_V6 = 8 };
+
+#define PKTIO_BATCH_MAX 1024
+
+struct pktio_conf {
+	uint32_t batch;            /* frames per tx_kick, 1..PKTIO_BATCH_MAX */
+	bool v4, v6;               /* families in use: sockets are opened for these only */
+	bool wants_tcp, wants_udp, wants_sctp; /* reply protocols; ICMP always */
+	uint16_t port_lo, port_hi; /* our source ports: replies to other ports are filtered in the kernel */
+	uint32_t if_idx;           /* bind to one interface (-e), 0 any */
+	uint32_t rx_buf_bytes;     /* socket receive buffer wanted */
+};
+
+struct pktio_stats {
+	uint64_t n_tx_frames, n_tx_bytes;   /* accepted by the kernel */
+	uint64_t n_tx_calls;                /* transmit system calls */
+	uint64_t n_tx_errors;               /* frames the kernel refused for good */
+	uint64_t n_tx_retries;              /* EAGAIN, ENOBUFS: tried again */
+	uint64_t n_rx_frames, n_rx_calls;
+	uint64_t n_rx_dropped;              /* by our socket buffers (SO_RXQ_OVFL) */
+};
+
+struct pktio;
+struct pktio_ops {
+	const char *name;
+	const char *help;
+	uint32_t caps;
+	int (*open)(struct pktio *io, const struct pktio_conf *conf);
+	/** Borrow up to @p n frames with cap >= 128 bytes; @return how many (0: none until a kick). Sets bytes, cap, link. */
+	uint32_t (*tx_reserve)(struct pktio *io, struct frame *f, uint32_t n);
+	/** Give back @p n reserved frames, the first of them filled (len > 0; if_idx for L2). len == 0: not to be sent. */
+	void (*tx_commit)(struct pktio *io, const struct frame *f, uint32_t n);
+	/** Send everything committed. @return frames sent, or -errno when none can be (network down, no permission). */
+	int (*tx_kick)(struct pktio *io);
+	/**
+	 * Borrow up to @p n received frames, waiting at most @p wait_us (0: poll only).
+	 * @return count, 0 on time-out or signal, -errno when the device is gone.
+	 */
+	int (*rx_acquire)(struct pktio *io, struct frame *f, uint32_t n, uint32_t wait_us);
+	void (*rx_release)(struct pktio *io, const struct frame *f, uint32_t n);
+	void (*stats)(struct pktio *io, struct pktio_stats *ret);
+	void (*close)(struct pktio *io);
+};
+
+struct pktio {
+	const struct pktio_ops *ops;
+	void *state; /* the back end's */
+};
+
+/** Registry in order of preference; NULL-terminated. */
+extern const struct pktio_ops *const pktio_backends[];
+extern const struct pktio_ops pktio_rawip, pktio_afpacket;
+
+/** @return the table of that name or NULL. */
+const struct pktio_ops *pktio_find(const char *name);
+/** Open; on failure nothing stays open. Errors: -EPERM (no CAP_NET_RAW), -ENOMEM, other -errno. */
+int pktio_open(const struct pktio_ops *ops, const struct pktio_conf *conf, struct pktio **ret) MUST_CHECK;
+/** Accepts NULL. */
+void pktio_close(struct pktio *io);
