@@ -1,1 +1,138 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Growable bytes with a ceiling: what outputs and readers collect text in.
+ * The block is always one byte longer than cap, so buf_text() never needs room; after the first
+ * failure nothing is written any more and the caller checks error once, at the end.
+ */
+#include "base/buf.h"
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define BUF_FIRST_BYTES ((size_t)256)
+
+void buf_init(struct buf *b, size_t max)
+{
+	*b = (struct buf){.max = MIN(max, SIZE_MAX - 1)};
+}
+
+void buf_fini(struct buf *b)
+{
+	mem_free(b->p);
+	*b = (struct buf){.max = b->max};
+}
+
+void buf_reset(struct buf *b)
+{
+	b->len = 0;
+	b->error = 0;
+}
+
+static bool grow(struct buf *b, size_t n)
+{
+	size_t cap;
+	uint8_t *p;
+
+	if (n > b->max - b->len) {
+		b->error = -E_FULL;
+		return false;
+	}
+	cap = b->cap > b->max / 2 ? b->max : MAX(b->cap * 2, BUF_FIRST_BYTES);
+	cap = MIN(MAX(cap, b->len + n), b->max);
+	p = mem_resize(b->p, cap + 1, 1);
+	if (!p) {
+		b->error = -ENOMEM;
+		return false;
+	}
+	b->p = p;
+	b->cap = cap;
+	return true;
+}
+
+uint8_t *buf_reserve(struct buf *b, size_t n)
+{
+	if (unlikely(b->error))
+		return NULL;
+	if (unlikely(!b->p || n > b->cap - b->len) && !grow(b, n))
+		return NULL;
+	return b->p + b->len;
+}
+
+void buf_advance(struct buf *b, size_t n)
+{
+	assert(n <= b->cap - b->len);
+	b->len += n;
+}
+
+void buf_put(struct buf *b, const void *src, size_t n)
+{
+	uint8_t *p = n ? buf_reserve(b, n) : NULL;
+
+	if (p) {
+		memcpy(p, src, n);
+		b->len += n;
+	}
+}
+
+void buf_putc(struct buf *b, char c)
+{
+	buf_put(b, &c, 1);
+}
+
+void buf_puts(struct buf *b, const char *s)
+{
+	buf_put(b, s, strlen(s));
+}
+
+void buf_put_u64(struct buf *b, uint64_t v)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v);
+	buf_put(b, digits + at, sizeof(digits) - at);
+}
+
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
+{
+	uint8_t *p = buf_reserve(b, 1);
+	va_list again;
+	int n;
+
+	if (!p)
+		return;
+	va_copy(again, ap);
+	n = vsnprintf((char *)p, b->cap - b->len + 1, fmt, ap);
+	if (n < 0) {
+		b->error = -E_SYNTAX;
+	} else if ((size_t)n > b->cap - b->len) {
+		p = buf_reserve(b, (size_t)n);
+		n = p ? vsnprintf((char *)p, (size_t)n + 1, fmt, again) : 0;
+	}
+	va_end(again);
+	if (n > 0)
+		b->len += (size_t)n;
+}
+
+void buf_printf(struct buf *b, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(b, fmt, ap);
+	va_end(ap);
+}
+
+const char *buf_text(struct buf *b)
+{
+	if (b->error || !b->p)
+		return "";
+	b->p[b->len] = '\0';
+	return (const char *)b->p;
+}

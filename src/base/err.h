@@ -43,6 +43,9 @@ struct err_where {
 	uint32_t column; /* 1-based byte offset of token in its line or argument */
 };
 
-/** Fill @p w with a token span and the accepted form; @p w may be NULL. @return code, for tail calls. */
+/**
+ * Fill @p w with a token span and the accepted form; @p w may be NULL. file and line are cleared: the reader of a
+ * file sets them after the failure. Control bytes of the token become dots. @return code, for tail calls.
+ */
 int err_at(struct err_where *w, int code, const char *token, size_t token_len, uint32_t column,
 	   const char *want_fmt, ...) PRINTF_LIKE(6, 7);

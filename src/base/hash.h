@@ -32,12 +32,15 @@ struct map64 {
 	uint32_t cap;   /* power of two or 0 */
 	uint32_t n;
 	uint32_t max_n;
+	uint64_t seed; /* of the slot order, from rng_entropy */
 };
 #define MAP64_NONE UINT32_MAX
 void map64_init(struct map64 *m, uint32_t max_n);
 void map64_fini(struct map64 *m);
 /** @return the value or MAP64_NONE. */
 uint32_t map64_get(const struct map64 *m, uint64_t key);
+/** Make room for @p n keys, so that puts up to there allocate nothing. @return 0, -ENOMEM, or -E_FULL beyond max_n. */
+int map64_reserve(struct map64 *m, uint32_t n) MUST_CHECK;
 /** Insert or replace. @return 0, -ENOMEM, or -E_FULL at max_n. @p val must not be MAP64_NONE. */
 int map64_put(struct map64 *m, uint64_t key, uint32_t val) MUST_CHECK;
 /** @return the removed value or MAP64_NONE. */

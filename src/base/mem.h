@@ -7,9 +7,14 @@
 
 #include "base/compiler.h"
 
-/** @return @p n zeroed elements of @p size bytes, owned; NULL on overflow, n*size==0 or no memory. */
+#define MEM_LINE_BYTES 64
+
+/**
+ * @return @p n zeroed elements of @p size bytes, owned; NULL on overflow, n*size==0 or no memory.
+ * Aligned to 16; to a cache line when @p size is whole lines, as for every type with an ALIGNED(64) member.
+ */
 void *mem_alloc(size_t n, size_t size) MUST_CHECK;
-/** Grow or shrink to @p n elements (new part not zeroed); NULL leaves @p p valid. Takes @p p on success. */
+/** Grow or shrink to @p n elements (new part not zeroed); NULL leaves @p p valid. Takes @p p on success. Aligned to 16. */
 void *mem_resize(void *p, size_t n, size_t size) MUST_CHECK;
 /** Copy of a NUL-terminated string, owned; NULL when @p s is NULL or no memory. */
 char *mem_strdup(const char *s) MUST_CHECK;
