@@ -63,6 +63,7 @@ int mac_parse(const char *s, size_t len, struct mac *ret) MUST_CHECK;
 /** Upper case with colons, as nmap prints. */
 char *mac_format(const struct mac *m, char out[MAC_TEXT_CAP]);
 
+/** A zone in the prefix must match; without one any zone does. */
 bool prefix_contains(const struct prefix *p, const struct addr *a);
 bool addr_is_loopback(const struct addr *a);
 bool addr_is_linklocal(const struct addr *a);
