@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Cost of the primitives of the packet path: one JSON line per operation with the median of
+ * several runs, in nanoseconds per operation. Arguments, if any, name the operations to run.
+ */
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/ring.h"
+#include "wire/ip.h"
+#include "wire/portset.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define N_RUNS 9
+#define N_OPS 1000000u
+
+/* Keeps a result alive without a store the loop would be measured by. */
+#define KEEP(x) __asm__ volatile("" ::"r"(x) : "memory")
+
+static void bench_siphash(void)
+{
+	struct siphash_key key = {1, 2};
+	uint64_t words[5] = {3, 4, 5, 6, 7};
+
+	for (uint32_t i = 0; i < N_OPS; i++) {
+		words[0] = i;
+		KEEP(siphash24_words(&key, words, ARRAY_LEN(words)));
+	}
+}
+
+static void bench_ring(void)
+{
+	struct ring r;
+
+	if (ring_init(&r, 256, 1024) < 0)
+		return;
+	for (uint32_t i = 0; i < N_OPS; i++) {
+		uint32_t *slot = ring_reserve(&r);
+
+		*slot = i;
+		ring_commit(&r);
+		KEEP(ring_peek(&r));
+		ring_pop(&r);
+	}
+	ring_fini(&r);
+}
+
+static void bench_index(void)
+{
+	static struct port_bits ports;
+
+	for (uint32_t port = 0; port < 65536; port += 3)
+		port_bits_add(&ports, (uint16_t)port);
+	port_bits_seal(&ports);
+	for (uint32_t i = 0; i < N_OPS; i++)
+		KEEP(port_bits_index(&ports, (uint16_t)(i * 40503u)));
+}
+
+struct micro {
+	const char *name;
+	void (*run)(void);
+};
+
+static const struct micro micros[] = {
+	{"siphash24_words_5", bench_siphash},
+	{"ring_reserve_commit_peek_pop", bench_ring},
+	{"port_bits_index", bench_index},
+};
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median_ns(const struct micro *m)
+{
+	uint64_t ns[N_RUNS];
+
+	m->run();
+	for (size_t i = 0; i < N_RUNS; i++) {
+		uint64_t start = clock_now_ns();
+
+		m->run();
+		ns[i] = clock_now_ns() - start;
+	}
+	qsort(ns, N_RUNS, sizeof(ns[0]), by_value);
+	return (double)ns[N_RUNS / 2] / N_OPS;
+}
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; i < ARRAY_LEN(micros); i++) {
+		bool is_wanted = argc < 2;
+
+		for (int a = 1; a < argc; a++)
+			is_wanted = is_wanted || strcmp(argv[a], micros[i].name) == 0;
+		if (is_wanted)
+			printf("{\"name\":\"%s\",\"ns_per_op\":%.2f,\"runs\":%d}\n", micros[i].name,
+			       median_ns(&micros[i]), N_RUNS);
+	}
+	return 0;
+}
