@@ -1,1 +1,76 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * ICMP discovery rows: echo (RFC 792, RFC 4443) and timestamp (IPv4 only). Identifier and sequence
+ * number together carry the cookie; the target has no port.
+ */
+#include "probe/scantype.h"
+
+#include "wire/icmp.h"
+#include "wire/ip.h"
+
+/** A timestamp message carries three 32-bit times after the header. */
+enum { TIMESTAMP_BODY_LEN = 12 };
+
+static int icmp_prepare(const struct scan_type *t, const struct probe_path *path, struct template *ret)
+{
+	uint8_t l4[ICMP_HDR_LEN + TIMESTAMP_BODY_LEN] = {0};
+	bool is_v6 = path->src.family == ADDR_V6;
+	size_t len = ICMP_HDR_LEN + (t->row == ping_timestamp.row ? TIMESTAMP_BODY_LEN : 0);
+
+	l4[0] = t->row == ping_timestamp.row ? ICMP4_TIMESTAMP : is_v6 ? ICMP6_ECHO : ICMP4_ECHO;
+	int err = template_build(ret, path, is_v6 ? PROTO_ICMPV6 : PROTO_ICMP, l4, len);
+	if (!err && !is_v6)
+		ret->l4_sum = csum_add(0, l4, len);
+	return err;
+}
+
+static void icmp_patch(const struct scan_type *t, const struct template *tpl, const struct endpoint *to,
+		       uint32_t value, struct frame *f)
+{
+	uint64_t sum;
+	uint8_t *l4 = template_start(tpl, &to->addr, (uint16_t)(value >> 8 | 1), f, &sum);
+
+	if (tpl->family == ADDR_V4)
+		sum = tpl->l4_sum;
+	put_be32(l4 + 4, value);
+	uint16_t check = csum_finish(sum + template_sum32(value));
+	memcpy(l4 + 2, &check, 2);
+}
+
+static bool icmp_match(const struct scan_type *t, const struct probe_match *m, const struct pkt *p,
+		       struct probe_reply *ret)
+{
+	bool is_v6 = p->family == ADDR_V6;
+	bool is_timestamp = t->row == ping_timestamp.row;
+
+	if (!p->l4_valid || p->proto != (is_v6 ? PROTO_ICMPV6 : PROTO_ICMP))
+		return false;
+	if (p->icmp_type != (is_timestamp ? ICMP4_TIMESTAMP_REPLY : is_v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY))
+		return match_icmp_error(t, m, p, ret);
+	struct endpoint to = {.addr = p->src, .proto = t->proto};
+	uint32_t tag = cookie_tag(m->key, t->row, &p->dst, 0, &to);
+	int attempt = cookie_attempt(tag, (uint32_t)p->icmp_id << 16 | p->icmp_seq);
+	if (attempt < 0)
+		return false;
+	*ret = (struct probe_reply){
+		.to = to,
+		.from = p->src,
+		.kind = is_timestamp ? REPLY_TIMESTAMP : REPLY_ECHO,
+		.reason = is_timestamp ? REASON_TIMESTAMP_REPLY : REASON_ECHO_REPLY,
+		.attempt = (uint8_t)attempt,
+		.ttl = p->ttl,
+	};
+	return true;
+}
+
+#define ICMP_ROW .proto = PROTO_ICMP, .prepare = icmp_prepare, .patch = icmp_patch, .match = icmp_match, .state_if_silent = HOST_DOWN
+
+const struct scan_type ping_echo = {
+	.name = "echo-ping", .title = "ICMP Echo Ping", .row = 6, .needs = NEED_RAW, ICMP_ROW,
+	.state_of = {[REPLY_ECHO] = HOST_UP, [REPLY_UNREACH] = HOST_DOWN, [REPLY_PORT_UNREACH] = HOST_UP},
+};
+
+const struct scan_type ping_timestamp = {
+	.name = "timestamp-ping", .title = "ICMP Timestamp Ping", .row = 7, .needs = NEED_RAW | NEED_V4, ICMP_ROW,
+	.state_of = {[REPLY_TIMESTAMP] = HOST_UP, [REPLY_UNREACH] = HOST_DOWN, [REPLY_PORT_UNREACH] = HOST_UP},
+};

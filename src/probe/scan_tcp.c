@@ -1,1 +1,126 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * TCP rows: SYN scan, SYN and ACK discovery probes, and the kernel-connect rows that share their
+ * states. Where a row's SYN flag is set the cookie is the sequence number and comes back as
+ * acknowledgement; otherwise it is both numbers and a RST echoes our acknowledgement as its
+ * sequence number (RFC 9293 3.5.2, 3.10.7).
+ */
+#include "probe/scantype.h"
+
+#include "wire/icmp.h"
+#include "wire/ip.h"
+#include "wire/l4.h"
+
+/** As a normal stack on Ethernet: MSS 1460, 1440 over IPv6. */
+enum { MSS_V4 = 1460, MSS_V6 = 1440, PROBE_WINDOW = 64240 };
+
+static int tcp_prepare(const struct scan_type *t, const struct probe_path *path, struct template *ret)
+{
+	uint8_t l4[TCP_HDR_LEN + 4];
+	struct wcursor w = wcursor_of(l4, sizeof(l4));
+	struct tcp_conf c = {
+		.sport = path->sport,
+		.window = PROBE_WINDOW,
+		.flags = t->tcp_flags,
+		.mss = !(t->tcp_flags & TCP_SYN) ? 0 : path->src.family == ADDR_V6 ? MSS_V6 : MSS_V4,
+	};
+
+	tcp_encode(&w, &c, &path->src, &path->src);
+	memset(l4 + 16, 0, 2);
+	return template_build(ret, path, PROTO_TCP, l4, w.pos);
+}
+
+static void tcp_patch(const struct scan_type *t, const struct template *tpl, const struct endpoint *to,
+		      uint32_t value, struct frame *f)
+{
+	uint64_t sum;
+	uint8_t *l4 = template_start(tpl, &to->addr, (uint16_t)(value >> 8 | 1), f, &sum);
+
+	put_be16(l4 + 2, to->port);
+	put_be32(l4 + 4, value);
+	sum += template_sum16(to->port) + template_sum32(value);
+	if (!(t->tcp_flags & TCP_SYN)) {
+		put_be32(l4 + 8, value);
+		sum += template_sum32(value);
+	}
+	uint16_t check = csum_finish(sum);
+	memcpy(l4 + 16, &check, 2);
+}
+
+/** A SYN's reply: the kind it would be, before the cookie is checked. */
+static enum reply_kind syn_reply_kind(uint8_t flags)
+{
+	if (flags & TCP_RST)
+		return REPLY_RST;
+	if ((flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
+		return REPLY_SYN_ACK;
+	return REPLY_NONE;
+}
+
+static bool tcp_match(const struct scan_type *t, const struct probe_match *m, const struct pkt *p,
+		      struct probe_reply *ret)
+{
+	bool is_syn = t->tcp_flags & TCP_SYN;
+
+	if (p->proto != PROTO_TCP)
+		return match_icmp_error(t, m, p, ret);
+	if (!p->l4_valid || p->dport != m->sport)
+		return false;
+	enum reply_kind kind = is_syn ? syn_reply_kind(p->tcp_flags) : p->tcp_flags & TCP_RST ? REPLY_RST : REPLY_NONE;
+	if (kind == REPLY_NONE)
+		return false;
+	struct endpoint to = {.addr = p->src, .port = p->sport, .proto = PROTO_TCP};
+	uint32_t tag = cookie_tag(m->key, t->row, &p->dst, m->sport, &to);
+	int attempt = cookie_attempt(tag, is_syn ? p->ack : p->seq);
+	if (attempt < 0)
+		return false;
+	*ret = (struct probe_reply){
+		.to = to,
+		.from = p->src,
+		.kind = (uint8_t)kind,
+		.reason = kind == REPLY_SYN_ACK ? REASON_SYN_ACK : REASON_RESET,
+		.attempt = (uint8_t)attempt,
+		.ttl = p->ttl,
+	};
+	return true;
+}
+
+#define TCP_ROW .proto = PROTO_TCP, .has_ports = true, .prepare = tcp_prepare, .patch = tcp_patch, .match = tcp_match
+
+const struct scan_type scan_syn = {
+	.name = "syn", .title = "SYN Stealth Scan", .flag = 'S', .row = 1, .tcp_flags = TCP_SYN, .needs = NEED_RAW, TCP_ROW,
+	.state_of = {[REPLY_SYN_ACK] = PORT_OPEN, [REPLY_RST] = PORT_CLOSED, [REPLY_UNREACH] = PORT_FILTERED,
+		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
+	.state_if_silent = PORT_FILTERED,
+	.desc = {"syn", "SYN Stealth Scan", PROTO_TCP, PORT_FILTERED},
+};
+
+const struct scan_type scan_connect = {
+	.name = "connect", .title = "Connect Scan", .flag = 'T', .row = 2, .proto = PROTO_TCP, .has_ports = true,
+	.needs = NEED_CONNECT,
+	.state_of = {[REPLY_CONNECTED] = PORT_OPEN, [REPLY_REFUSED] = PORT_CLOSED, [REPLY_UNREACH] = PORT_FILTERED,
+		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
+	.state_if_silent = PORT_FILTERED,
+	.desc = {"connect", "Connect Scan", PROTO_TCP, PORT_FILTERED},
+};
+
+const struct scan_type ping_syn = {
+	.name = "syn-ping", .title = "TCP SYN Ping", .row = 3, .tcp_flags = TCP_SYN, .needs = NEED_RAW, TCP_ROW,
+	.state_of = {[REPLY_SYN_ACK] = HOST_UP, [REPLY_RST] = HOST_UP, [REPLY_PORT_UNREACH] = HOST_UP,
+		     [REPLY_UNREACH] = HOST_DOWN},
+	.state_if_silent = HOST_DOWN,
+};
+
+const struct scan_type ping_ack = {
+	.name = "ack-ping", .title = "TCP ACK Ping", .row = 4, .tcp_flags = TCP_ACK, .needs = NEED_RAW, TCP_ROW,
+	.state_of = {[REPLY_RST] = HOST_UP, [REPLY_PORT_UNREACH] = HOST_UP, [REPLY_UNREACH] = HOST_DOWN},
+	.state_if_silent = HOST_DOWN,
+};
+
+const struct scan_type ping_connect = {
+	.name = "connect-ping", .title = "Connect Ping", .row = 5, .proto = PROTO_TCP, .has_ports = true,
+	.needs = NEED_CONNECT,
+	.state_of = {[REPLY_CONNECTED] = HOST_UP, [REPLY_REFUSED] = HOST_UP, [REPLY_PORT_UNREACH] = HOST_UP,
+		     [REPLY_UNREACH] = HOST_DOWN},
+	.state_if_silent = HOST_DOWN,
+};
