@@ -1,1 +1,460 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Receive side shared by rawip and afpacket: the kernel hands raw sockets a copy of every packet of
+ * their protocol, and a classic BPF program keeps those for our source ports (of ICMP errors: those that
+ * quote them). One ppoll over all sockets, then one recvmmsg per readable one into shared slots.
+ * IPv4 sockets see the IP header. IPv6 ones do not (RFC 3542 3): source, destination and hop limit come
+ * as ancillary data and a header is put in front of the payload, so that decode() sees a plain packet;
+ * extension headers, traffic class and flow label are lost, next header is the socket's protocol.
+ */
+#include "pktio/rawrx.h"
+
+#include "base/clock.h"
+#include "base/cursor.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/filter.h>
+#include <linux/icmp.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/sock_diag.h>
+
+#define V6_HEAD_BYTES     40
+#define SLOT_BODY_BYTES   320  /* headers, options and an ICMP error's quote */
+#define SLOT_UDP_BYTES    1536 /* a datagram is an answer worth keeping whole */
+#define RCVBUF_BYTES      (4 * 1024 * 1024)
+#define DRAIN_MAX         4096
+#define V6_CONTROL_BYTES  (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)))
+
+union rx_name {
+	struct sockaddr_in6 v6;
+	struct sockaddr_ll ll;
+};
+
+struct rawrx_aux {
+	struct mmsghdr msgs[RAWRX_SLOTS];
+	struct iovec iov[RAWRX_SLOTS];
+	union rx_name names[RAWRX_SLOTS];
+	ALIGNED(8) uint8_t control[RAWRX_SLOTS][V6_CONTROL_BYTES];
+};
+
+/* What recvmmsg is asked for, by kind of socket. */
+static const struct rx_shape {
+	uint8_t head_len, name_len, control_len, link;
+} shape_of[RAWRX_KIND_N] = {
+	[RAWRX_V4] = {.link = LINK_NONE},
+	[RAWRX_V6] = {.head_len = V6_HEAD_BYTES,
+		      .name_len = sizeof(struct sockaddr_in6),
+		      .control_len = V6_CONTROL_BYTES,
+		      .link = LINK_NONE},
+	[RAWRX_ARP] = {.name_len = sizeof(struct sockaddr_ll), .link = LINK_ETHERNET},
+};
+
+#define LD_IHL(at)  BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, at)
+#define LDH_X(at)   BPF_STMT(BPF_LD | BPF_H | BPF_IND, at)
+#define LDB_X(at)   BPF_STMT(BPF_LD | BPF_B | BPF_IND, at)
+#define LDH(at)     BPF_STMT(BPF_LD | BPF_H | BPF_ABS, at)
+#define LDB(at)     BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at)
+#define JEQ(k, t, f) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k, t, f)
+#define JGE(k, t, f) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, k, t, f)
+#define JGT(k, t, f) BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, k, t, f)
+#define RET(k)      BPF_STMT(BPF_RET | BPF_K, k)
+#define ACCEPT      RET(0x40000)
+#define REJECT      RET(0)
+
+static int attach(int fd, struct sock_filter *code, size_t n)
+{
+	struct sock_fprog prog = {.len = (unsigned short)n, .filter = code};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
+}
+
+static int filter_v4_ports(int fd, const struct pktio_conf *c)
+{
+	struct sock_filter code[] = {
+		LD_IHL(0), LDH_X(2), JGE(c->port_lo, 0, 1), JGT(c->port_hi, 0, 1), REJECT, ACCEPT,
+	};
+
+	return attach(fd, code, ARRAY_LEN(code));
+}
+
+static int filter_v6_ports(int fd, const struct pktio_conf *c)
+{
+	struct sock_filter code[] = {
+		LDH(2), JGE(c->port_lo, 0, 1), JGT(c->port_hi, 0, 1), REJECT, ACCEPT,
+	};
+
+	return attach(fd, code, ARRAY_LEN(code));
+}
+
+/* Errors (3, 11, 12) that quote TCP, UDP or SCTP pass only with one of our ports as the quoted source. */
+static int filter_v4_icmp(int fd, const struct pktio_conf *c)
+{
+	struct sock_filter code[] = {
+		LD_IHL(0),
+		LDB_X(0),
+		JEQ(3, 2, 0),
+		JEQ(11, 1, 0),
+		JEQ(12, 0, 12),
+		LDB_X(8 + 9),
+		JEQ(PROTO_TCP, 2, 0),
+		JEQ(PROTO_UDP, 1, 0),
+		JEQ(PROTO_SCTP, 0, 8),
+		LDB_X(8),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x0f),
+		BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 2),
+		BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		LDH_X(8),
+		JGE(c->port_lo, 0, 2),
+		JGT(c->port_hi, 1, 0),
+		ACCEPT,
+		REJECT,
+	};
+
+	return attach(fd, code, ARRAY_LEN(code));
+}
+
+static int filter_v6_icmp(int fd, const struct pktio_conf *c)
+{
+	struct sock_filter code[] = {
+		LDB(0),
+		JGE(5, 7, 0), /* 1..4 are the errors that pass the type filter */
+		LDB(8 + 6),
+		JEQ(PROTO_TCP, 2, 0),
+		JEQ(PROTO_UDP, 1, 0),
+		JEQ(PROTO_SCTP, 0, 3),
+		LDH(8 + 40),
+		JGE(c->port_lo, 0, 2),
+		JGT(c->port_hi, 1, 0),
+		ACCEPT,
+		REJECT,
+	};
+
+	return attach(fd, code, ARRAY_LEN(code));
+}
+
+static int filter_arp(int fd, const struct pktio_conf *c)
+{
+	struct sock_filter code[] = {LDH(20), JEQ(2, 0, 1), ACCEPT, REJECT};
+
+	(void)c;
+	return attach(fd, code, ARRAY_LEN(code));
+}
+
+static int pass_icmp4_types(int fd)
+{
+	struct icmp_filter block = {
+		.data = ~(1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH | 1u << ICMP_TIME_EXCEEDED |
+			  1u << ICMP_PARAMETERPROB | 1u << ICMP_TIMESTAMPREPLY | 1u << ICMP_ADDRESSREPLY),
+	};
+
+	return setsockopt(fd, SOL_RAW, ICMP_FILTER, &block, sizeof(block)) < 0 ? -errno : 0;
+}
+
+static int pass_icmp6_types(int fd)
+{
+	static const uint8_t pass[] = {ICMP6_DST_UNREACH,  ICMP6_PACKET_TOO_BIG, ICMP6_TIME_EXCEEDED,
+				       ICMP6_PARAM_PROB, ICMP6_ECHO_REPLY, ND_NEIGHBOR_ADVERT};
+	struct icmp6_filter f;
+
+	ICMP6_FILTER_SETBLOCKALL(&f);
+	for (size_t i = 0; i < ARRAY_LEN(pass); i++)
+		ICMP6_FILTER_SETPASS(pass[i], &f);
+	return setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &f, sizeof(f)) < 0 ? -errno : 0;
+}
+
+static int ask_v6_facts(int fd)
+{
+	int one = 1;
+
+	if (setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &one, sizeof(one)) < 0 ||
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, &one, sizeof(one)) < 0)
+		return -errno;
+	return 0;
+}
+
+static void ask_receive_buffer(int fd, uint32_t wanted_bytes)
+{
+	int bytes = wanted_bytes ? (int)MIN(wanted_bytes, (uint32_t)INT32_MAX / 2) : RCVBUF_BYTES;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+}
+
+/* Between socket() and the filter anything may have come in. */
+static void drain(int fd)
+{
+	uint8_t byte;
+
+	for (int i = 0; i < DRAIN_MAX; i++)
+		if (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT) < 0)
+			return;
+}
+
+/* The v4 and v6 sockets that may be opened; a row without wants is always. */
+static const struct rx_row {
+	uint8_t kind, proto;
+	int (*filter)(int fd, const struct pktio_conf *c);
+	int (*pass_types)(int fd);
+} rows[] = {
+	{RAWRX_V4, PROTO_TCP, filter_v4_ports, NULL},
+	{RAWRX_V4, PROTO_UDP, filter_v4_ports, NULL},
+	{RAWRX_V4, PROTO_SCTP, filter_v4_ports, NULL},
+	{RAWRX_V4, PROTO_ICMP, filter_v4_icmp, pass_icmp4_types},
+	{RAWRX_V6, PROTO_TCP, filter_v6_ports, NULL},
+	{RAWRX_V6, PROTO_UDP, filter_v6_ports, NULL},
+	{RAWRX_V6, PROTO_SCTP, filter_v6_ports, NULL},
+	{RAWRX_V6, PROTO_ICMPV6, filter_v6_icmp, pass_icmp6_types},
+};
+
+static bool is_wanted(const struct rx_row *row, const struct pktio_conf *c)
+{
+	if (!(row->kind == RAWRX_V4 ? c->v4 : c->v6))
+		return false;
+	switch (row->proto) {
+	case PROTO_TCP:
+		return c->wants_tcp;
+	case PROTO_UDP:
+		return c->wants_udp;
+	case PROTO_SCTP:
+		return c->wants_sctp;
+	default:
+		return true;
+	}
+}
+
+static int add_socket(struct rawrx *rx, int fd, uint8_t kind, uint8_t proto)
+{
+	if (fd < 0)
+		return -errno;
+	rx->socks[rx->n_socks++] = (struct rawrx_sock){.fd = fd, .kind = kind, .proto = proto};
+	return 0;
+}
+
+static int open_row(struct rawrx *rx, const struct rx_row *row, const struct pktio_conf *c)
+{
+	int domain = row->kind == RAWRX_V4 ? AF_INET : AF_INET6;
+	int fd = socket(domain, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, row->proto);
+	int err = add_socket(rx, fd, row->kind, row->proto);
+
+	if (!err)
+		err = row->filter(fd, c);
+	if (!err && row->pass_types)
+		err = row->pass_types(fd);
+	if (!err && row->kind == RAWRX_V6)
+		err = ask_v6_facts(fd);
+	if (!err && c->if_idx &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &c->if_idx, sizeof(c->if_idx)) < 0)
+		err = -errno;
+	if (err)
+		return err;
+	ask_receive_buffer(fd, c->rx_buf_bytes);
+	drain(fd);
+	return 0;
+}
+
+/* Opened with protocol 0 it is deaf until bind, so nothing comes in before the filter. */
+static int open_arp(struct rawrx *rx, const struct pktio_conf *c)
+{
+	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
+				 .sll_protocol = htons(ETH_P_ARP),
+				 .sll_ifindex = (int)c->if_idx};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int one = 1;
+	int err = add_socket(rx, fd, RAWRX_ARP, 0);
+
+	if (!err)
+		err = filter_arp(fd, c);
+	if (err)
+		return err;
+	(void)setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
+	ask_receive_buffer(fd, c->rx_buf_bytes);
+	return bind(fd, (struct sockaddr *)&ll, sizeof(ll)) < 0 ? -errno : 0;
+}
+
+int rawrx_open(struct rawrx *rx, const struct pktio_conf *conf)
+{
+	int err = 0;
+
+	*rx = (struct rawrx){0};
+	rx->slot_cap = V6_HEAD_BYTES + (conf->wants_udp ? SLOT_UDP_BYTES : SLOT_BODY_BYTES);
+	rx->slots = mem_alloc(RAWRX_SLOTS, rx->slot_cap);
+	rx->aux = mem_alloc(1, sizeof(*rx->aux));
+	if (!rx->slots || !rx->aux)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_LEN(rows) && !err; i++)
+		if (is_wanted(&rows[i], conf))
+			err = open_row(rx, &rows[i], conf);
+	if (!err && conf->wants_arp)
+		err = open_arp(rx, conf);
+	return err;
+}
+
+void rawrx_close(struct rawrx *rx)
+{
+	for (uint32_t i = 0; i < rx->n_socks; i++)
+		close(rx->socks[i].fd);
+	mem_free(rx->slots);
+	mem_free(rx->aux);
+	*rx = (struct rawrx){0};
+}
+
+static uint8_t *slot_at(const struct rawrx *rx, uint32_t slot)
+{
+	return rx->slots + (size_t)slot * rx->slot_cap;
+}
+
+static void wire_slots(struct rawrx *rx, const struct rx_shape *s, uint32_t first, uint32_t n)
+{
+	struct rawrx_aux *aux = rx->aux;
+
+	for (uint32_t i = first; i < first + n; i++) {
+		struct msghdr *m = &aux->msgs[i].msg_hdr;
+
+		aux->iov[i].iov_base = slot_at(rx, i) + s->head_len;
+		aux->iov[i].iov_len = rx->slot_cap - s->head_len;
+		m->msg_iov = &aux->iov[i];
+		m->msg_iovlen = 1;
+		m->msg_name = s->name_len ? &aux->names[i] : NULL;
+		m->msg_namelen = s->name_len;
+		m->msg_control = s->control_len ? aux->control[i] : NULL;
+		m->msg_controllen = s->control_len;
+	}
+}
+
+/* Fixed header of RFC 8200 3 from what the kernel kept; @len is the payload's real length. */
+static void put_v6_header(struct frame *f, struct msghdr *m, uint8_t proto, uint32_t len)
+{
+	const struct sockaddr_in6 *from = m->msg_name;
+	struct in6_pktinfo to = {0};
+	int hop_limit = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != IPPROTO_IPV6)
+			continue;
+		if (c->cmsg_type == IPV6_PKTINFO)
+			memcpy(&to, CMSG_DATA(c), sizeof(to));
+		else if (c->cmsg_type == IPV6_HOPLIMIT)
+			memcpy(&hop_limit, CMSG_DATA(c), sizeof(hop_limit));
+	}
+	put_be32(f->bytes, 6u << 28);
+	put_be16(f->bytes + 4, (uint16_t)MIN(len, UINT16_MAX));
+	f->bytes[6] = proto;
+	f->bytes[7] = (uint8_t)hop_limit;
+	memcpy(f->bytes + 8, &from->sin6_addr, 16);
+	memcpy(f->bytes + 24, &to.ipi6_addr, 16);
+	f->if_idx = to.ipi6_ifindex;
+}
+
+static void fill_frame(struct rawrx *rx, const struct rawrx_sock *s, uint32_t slot, struct frame *f)
+{
+	const struct rx_shape *shape = &shape_of[s->kind];
+	struct mmsghdr *m = &rx->aux->msgs[slot];
+	uint32_t len = m->msg_len + shape->head_len;
+
+	f->bytes = slot_at(rx, slot);
+	f->cap = rx->slot_cap;
+	f->len = MIN(len, rx->slot_cap);
+	f->link = shape->link;
+	f->if_idx = 0;
+	f->cookie = slot;
+	if (s->kind == RAWRX_V6)
+		put_v6_header(f, &m->msg_hdr, s->proto, m->msg_len);
+	else if (s->kind == RAWRX_ARP)
+		f->if_idx = (uint32_t)rx->aux->names[slot].ll.sll_ifindex;
+}
+
+static int read_socket(struct rawrx *rx, const struct rawrx_sock *s, struct frame *f, uint32_t n)
+{
+	uint32_t first = rx->n_used;
+
+	n = MIN(n, RAWRX_SLOTS - first);
+	if (n == 0)
+		return 0;
+	wire_slots(rx, &shape_of[s->kind], first, n);
+	int got = recvmmsg(s->fd, rx->aux->msgs + first, n, MSG_DONTWAIT | MSG_TRUNC, NULL);
+	rx->n_calls++;
+	if (got < 0)
+		return errno == ENETDOWN || errno == ENODEV || errno == EBADF ? -errno : 0;
+	for (uint32_t i = 0; i < (uint32_t)got; i++)
+		fill_frame(rx, s, first + i, &f[i]);
+	rx->n_used += (uint32_t)got;
+	rx->n_lent += (uint32_t)got;
+	return got;
+}
+
+static int wait_readable(struct rawrx *rx, struct pollfd *p, uint32_t wait_us)
+{
+	struct timespec ts = {.tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000L};
+
+	for (uint32_t i = 0; i < rx->n_socks; i++)
+		p[i] = (struct pollfd){.fd = rx->socks[i].fd, .events = POLLIN};
+	rx->n_calls++;
+	int n = ppoll(p, rx->n_socks, &ts, NULL);
+	return n < 0 ? (errno == EINTR ? 0 : -errno) : n;
+}
+
+int rawrx_acquire(struct rawrx *rx, struct frame *f, uint32_t n, uint32_t wait_us)
+{
+	struct pollfd p[RAWRX_SOCK_MAX];
+	uint32_t total = 0;
+	int gone = 0;
+
+	if (rx->n_used == RAWRX_SLOTS || n == 0)
+		return 0;
+	int ready = wait_readable(rx, p, wait_us);
+	if (ready <= 0)
+		return ready;
+	for (uint32_t i = 0; i < rx->n_socks; i++) {
+		uint32_t at = (rx->next + i) % rx->n_socks;
+
+		if (!p[at].revents || total == n)
+			continue;
+		int got = read_socket(rx, &rx->socks[at], f + total, n - total);
+		if (got < 0)
+			gone = got;
+		else
+			total += (uint32_t)got;
+	}
+	rx->next = (rx->next + 1) % rx->n_socks;
+	uint64_t now_ns = total ? clock_now_ns() : 0;
+	for (uint32_t i = 0; i < total; i++)
+		f[i].time_ns = now_ns;
+	rx->n_frames += total;
+	return total ? (int)total : gone;
+}
+
+void rawrx_release(struct rawrx *rx, const struct frame *f, uint32_t n)
+{
+	(void)f;
+	assert(n <= rx->n_lent);
+	rx->n_lent -= n;
+	if (rx->n_lent == 0)
+		rx->n_used = 0;
+}
+
+/* SO_MEMINFO and not SO_RXQ_OVFL: the latter tells of drops only with the next packet that fits. */
+static uint64_t n_dropped(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0 ? 0 : info[SK_MEMINFO_DROPS];
+}
+
+void rawrx_stats(const struct rawrx *rx, struct pktio_stats *ret)
+{
+	ret->n_rx_frames += rx->n_frames;
+	ret->n_rx_calls += rx->n_calls;
+	for (uint32_t i = 0; i < rx->n_socks; i++)
+		ret->n_rx_dropped += n_dropped(rx->socks[i].fd);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Receive side shared by the back ends: raw IP sockets, one per family and protocol, each with a kernel
+ * filter for our source ports, and if wanted one packet socket for ARP replies. Thread: owner.
+ */
+#pragma once
+
+#include "pktio/pktio.h"
+
+/** TCP, UDP, SCTP, ICMP in two families, and ARP. */
+#define RAWRX_SOCK_MAX 9
+/** Frames that can be out at a time. */
+#define RAWRX_SLOTS    64
+
+enum rawrx_kind { RAWRX_V4, RAWRX_V6, RAWRX_ARP, RAWRX_KIND_N };
+
+struct rawrx_sock {
+	int fd;
+	uint8_t kind;  /* enum rawrx_kind */
+	uint8_t proto; /* PROTO_*, 0 for ARP */
+};
+
+/** Invariant: n_lent <= n_used <= RAWRX_SLOTS. */
+struct rawrx {
+	struct rawrx_sock socks[RAWRX_SOCK_MAX];
+	uint32_t n_socks;
+	uint32_t next;      /* socket to read first: turns, so that a flood on one does not starve the rest */
+	uint32_t slot_cap;  /* bytes of one slot, head-room included */
+	uint32_t n_used;    /* slots handed out since all were free */
+	uint32_t n_lent;
+	uint64_t n_frames, n_calls;
+	uint8_t *slots;
+	struct rawrx_aux *aux;
+};
+
+/** @return 0 or -errno; on failure rawrx_close() is still to be called. */
+int rawrx_open(struct rawrx *rx, const struct pktio_conf *conf) MUST_CHECK;
+/** As pktio_ops.rx_acquire. */
+int rawrx_acquire(struct rawrx *rx, struct frame *f, uint32_t n, uint32_t wait_us);
+void rawrx_release(struct rawrx *rx, const struct frame *f, uint32_t n);
+/** Adds the rx counters to @p ret. Cost: one system call per socket. */
+void rawrx_stats(const struct rawrx *rx, struct pktio_stats *ret);
+/** Accepts a zeroed or half-built @p rx. */
+void rawrx_close(struct rawrx *rx);
