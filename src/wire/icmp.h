@@ -19,5 +19,8 @@ void icmp6_echo_encode(struct wcursor *w, uint16_t id, uint16_t seq, size_t body
 /** Neighbour solicitation for @p target with source link-layer option; IPv6 destination must be its solicited-node group. */
 void nd_solicit_encode(struct wcursor *w, const struct addr *target, const struct mac *src_mac, const struct addr *src,
 		       const struct addr *dst);
-/** Read a neighbour advertisement body (ICMPv6 header on). @p ret_mac all zero when no target link-layer option. */
+/**
+ * Read a neighbour advertisement (from the ICMPv6 header on). @p ret_mac is zero without a target link-layer option.
+ * @return 0, -E_TRUNCATED (an option that lies refuses the message, RFC 4861 7.1.2), -E_UNSUPPORTED (another type or code).
+ */
 int nd_advert_decode(const uint8_t *p, size_t len, struct addr *ret_target, struct mac *ret_mac) MUST_CHECK;

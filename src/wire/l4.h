@@ -21,6 +21,7 @@ void udp_encode(struct wcursor *w, uint16_t sport, uint16_t dport, struct bytes 
 		const struct addr *dst);
 /** SCTP common header and INIT chunk. @param vtag goes into the INIT's initiate tag; common tag is 0. */
 void sctp_init_encode(struct wcursor *w, uint16_t sport, uint16_t dport, uint32_t vtag, uint32_t tsn);
+/** CRC32c; @p crc is 0 or what the call on the bytes before returned. */
 uint32_t crc32c(uint32_t crc, const void *p, size_t len);
 
 /** Options a probe or a fingerprint cares about. */
