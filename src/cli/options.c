@@ -1,1 +1,328 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The option table: one row per option, the only place where an option, its bounds, its default
+ * and its text are written. argv.c stores through it, helptext.c prints it; an option that is not
+ * a row does not exist, and a row exists only for what is built.
+ * Spelling and meaning follow nmap's reference guide where a row says so.
+ */
+#include "cli/options.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "pktio/pktio.h"
+
+const char *const opt_tx_backends[TX_BACKEND_N + 1] = {"auto", "rawip", "afpacket", NULL};
+const char *const opt_connect_backends[CONNECT_BACKEND_N + 1] = {"auto", "io_uring", "epoll", NULL};
+
+#define AT(f)                 .offset = offsetof(struct config, f), .size = sizeof(((struct config *)0)->f)
+#define FLAG(f)               .kind = OPT_FLAG, .value = 1, AT(f)
+#define FLAG_AS(f, v)         .kind = OPT_FLAG, .value = (v), AT(f)
+#define UINT(f, lo, hi, what) .kind = OPT_UINT, .min = (lo), .max = (hi), .unit = (what), AT(f)
+#define TIME_US(f)                                                                                 \
+	.kind = OPT_DURATION, .scale_ns = NS_PER_US, .min = 1000, .max = 3600000000,               \
+	.metavar = "TIME", AT(f)
+#define PATH(f)  .kind = OPT_PATH, .metavar = "FILE", .is_once = true, AT(f)
+#define SHORT(s) .short_name = (s)
+#define LONG(s)  .long_name = (s)
+
+// clang-format off
+const struct opt_spec opt_table[] = {
+	/* Targets */
+	{SHORT("iL"), PATH(target.input_file), .is_stdio_ok = true, .group = OPT_TARGETS, .nmap = NMAP_SAME,
+	 .help = "Read targets from FILE, separated by white space; - is standard input. Adds to targets on the command line"},
+	{LONG("exclude"), .kind = OPT_LIST, AT(target.excludes), .count_offset = offsetof(struct config, target.n_excludes),
+	 .metavar = "TARGETS", .unit = "comma-separated targets", .group = OPT_TARGETS, .nmap = NMAP_EXTENDED,
+	 .help = "Never send to these targets; may be given several times"},
+	{LONG("excludefile"), PATH(target.exclude_file), .group = OPT_TARGETS, .nmap = NMAP_SAME,
+	 .help = "Never send to the targets listed in FILE"},
+	{SHORT("4"), FLAG_AS(target.family, ADDR_V4), .excl = EXCL_FAMILY, .group = OPT_TARGETS, .nmap = NMAP_OURS,
+	 .help = "IPv4 targets only; names resolve to IPv4"},
+	{SHORT("6"), FLAG_AS(target.family, ADDR_V6), .excl = EXCL_FAMILY, .group = OPT_TARGETS, .nmap = NMAP_SAME,
+	 .help = "IPv6 targets only; names resolve to IPv6. Without -4 and -6 literals decide for themselves and names prefer IPv4"},
+	{LONG("resolve-all"), FLAG(target.resolve_all), .group = OPT_TARGETS, .nmap = NMAP_SAME,
+	 .help = "Scan every address of a name, not only the first"},
+	{LONG("yes"), FLAG(is_confirmed), .group = OPT_TARGETS, .nmap = NMAP_OURS,
+	 .help = "Answer yes to the question that very wide target ranges raise"},
+
+	/* Host discovery and names */
+	{SHORT("Pn"), FLAG(skips_discovery), .group = OPT_DISCOVERY, .nmap = NMAP_SAME,
+	 .help = "Skip host discovery: treat every target as up"},
+	{SHORT("n"), FLAG_AS(names, NAMES_NEVER), .excl = EXCL_NAMES, .group = OPT_DISCOVERY, .nmap = NMAP_SAME,
+	 .help = "Never look up names of addresses"},
+	{SHORT("R"), FLAG_AS(names, NAMES_ALL), .excl = EXCL_NAMES, .group = OPT_DISCOVERY, .nmap = NMAP_SAME,
+	 .help = "Look up names of all targets, also of those that are down"},
+
+	/* Scan types */
+	{SHORT("sS"), FLAG(wants_syn), .excl = EXCL_SCAN, .group = OPT_SCANS, .nmap = NMAP_SAME,
+	 .help = "TCP SYN scan; needs CAP_NET_RAW. The default where that privilege is held"},
+	{SHORT("sT"), FLAG(wants_connect), .excl = EXCL_SCAN, .group = OPT_SCANS, .nmap = NMAP_SAME,
+	 .help = "TCP connect scan through the kernel; needs no privilege. The default without CAP_NET_RAW"},
+	{SHORT("sn"), FLAG(wants_ping_only), .excl = EXCL_SCAN, .group = OPT_SCANS, .nmap = NMAP_SAME,
+	 .help = "Host discovery only, no port scan"},
+	{SHORT("sL"), FLAG(wants_list), .excl = EXCL_SCAN, .group = OPT_SCANS, .nmap = NMAP_SAME,
+	 .help = "List the targets; send nothing to them"},
+
+	/* Ports */
+	{SHORT("p"), .kind = OPT_STRING, AT(ports.spec), .metavar = "PORTS", .is_once = true,
+	 .unit = "ports such as 22,80-90,-100,60000-,http*,T:443", .excl = EXCL_PORTS, .group = OPT_PORTS, .nmap = NMAP_SAME,
+	 .help = "Scan these ports: numbers, ranges, names with * and ?, T: U: prefixes; - means 1-65535. Without it the 1000 most frequent"},
+	{SHORT("F"), FLAG_AS(ports.top_n, 100), .excl = EXCL_PORTS, .group = OPT_PORTS, .nmap = NMAP_SAME,
+	 .help = "Fast: the 100 most frequent ports"},
+	{LONG("top-ports"), UINT(ports.top_n, 1, 65535, "a number of ports"), .metavar = "N", .excl = EXCL_PORTS, .group = OPT_PORTS,
+	 .nmap = NMAP_SAME, .help = "Scan the N most frequent ports"},
+	{LONG("port-ratio"), .kind = OPT_RATIO, AT(ports.min_ratio), .metavar = "RATIO", .excl = EXCL_PORTS, .group = OPT_PORTS,
+	 .nmap = NMAP_SAME, .help = "Scan ports open on at least this fraction of hosts, by the services file"},
+	{LONG("exclude-ports"), .kind = OPT_STRING, AT(ports.exclude), .metavar = "PORTS", .is_once = true,
+	 .unit = "ports such as 22,80-90", .group = OPT_PORTS, .nmap = NMAP_SAME, .help = "Leave these ports out"},
+	{LONG("servicedb"), PATH(services_file), .group = OPT_PORTS, .nmap = NMAP_SAME,
+	 .help = "Port names and frequencies from FILE instead of the installed nmap-services"},
+
+	/* Packets and sockets */
+	{SHORT("e"), .kind = OPT_STRING, AT(iface_name), .metavar = "IFACE", .unit = "an interface name (see --iflist)",
+	 .group = OPT_PACKETS, .nmap = NMAP_SAME, .help = "Send and receive on this interface only"},
+	{SHORT("S"), .kind = OPT_ADDR, AT(source4), .metavar = "ADDRESS", .group = OPT_PACKETS, .nmap = NMAP_EXTENDED,
+	 .help = "Source address; may be given once for IPv4 and once for IPv6"},
+	{SHORT("g"), LONG("source-port"), UINT(source_port, 1, 65535, "a port number"), .metavar = "PORT", .group = OPT_PACKETS,
+	 .nmap = NMAP_SAME, .help = "Source port of probes"},
+	{LONG("ttl"), UINT(ttl, 1, 255, "a hop count"), .metavar = "HOPS", .group = OPT_PACKETS, .nmap = NMAP_SAME,
+	 .help = "Time to live, or IPv6 hop limit, of probes"},
+	{LONG("tx-backend"), .kind = OPT_CHOICE, AT(tx_backend), .choices = opt_tx_backends, .metavar = "NAME", .group = OPT_PACKETS,
+	 .nmap = NMAP_OURS, .help = "How raw packets are sent and received"},
+	{LONG("connect-backend"), .kind = OPT_CHOICE, AT(connect_backend), .choices = opt_connect_backends, .metavar = "NAME",
+	 .group = OPT_PACKETS, .nmap = NMAP_OURS, .help = "How the connect scan drives its sockets"},
+	{LONG("batch-size"), UINT(batch, 1, PKTIO_BATCH_MAX, "packets per transmit call"), .zero = "by path", .metavar = "N",
+	 .group = OPT_PACKETS, .nmap = NMAP_OURS, .help = "Packets handed to the kernel together"},
+
+	/* Timing */
+	{LONG("max-rate"), UINT(max_rate_pps, 1, 100000000, "packets per second"), .zero = "no limit", .metavar = "PPS",
+	 .group = OPT_TIMING, .nmap = NMAP_EXTENDED, .help = "Send no faster than this, retransmissions and discovery included"},
+	{LONG("rate-limit"), UINT(max_rate_pps, 1, 100000000, "packets per second"), .zero = "no limit", .metavar = "PPS",
+	 .group = OPT_TIMING, .nmap = NMAP_OURS, .help = "The same as --max-rate"},
+	{LONG("max-retries"), UINT(max_retries, 0, 50, "retransmissions"), .dflt = 10, .metavar = "N", .group = OPT_TIMING,
+	 .nmap = NMAP_SAME, .help = "Retransmit an unanswered probe at most this often"},
+	{LONG("initial-rtt-timeout"), TIME_US(initial_rto_us), .dflt = 1000000, .group = OPT_TIMING, .nmap = NMAP_SAME,
+	 .help = "Wait this long for a reply while no round trip has been measured"},
+	{LONG("min-rtt-timeout"), TIME_US(min_rto_us), .dflt = 25000, .group = OPT_TIMING, .nmap = NMAP_SAME,
+	 .help = "Never wait shorter than this for a reply"},
+	{LONG("max-rtt-timeout"), TIME_US(max_rto_us), .dflt = 10000000, .group = OPT_TIMING, .nmap = NMAP_SAME,
+	 .help = "Never wait longer than this for a reply"},
+	{LONG("max-parallelism"), UINT(max_sockets, 1, 1000000, "sockets"), .zero = "from the limit on open files", .metavar = "N",
+	 .group = OPT_TIMING, .nmap = NMAP_EXTENDED, .help = "Connect scan: at most this many sockets at once"},
+	{LONG("threads"), UINT(n_threads, 1, 256, "threads"), .zero = "by size of the scan and cores", .metavar = "N",
+	 .group = OPT_TIMING, .nmap = NMAP_OURS, .help = "Worker threads"},
+	{LONG("seed"), UINT(seed, 0, UINT64_MAX, "a number"), .given_offset = offsetof(struct config, has_seed), .metavar = "N",
+	 .group = OPT_TIMING, .nmap = NMAP_OURS, .help = "Repeat the order of an earlier scan"},
+
+	/* Output */
+	{SHORT("oN"), PATH(out.normal), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	 .help = "Write the report for people to FILE; - is standard output"},
+	{SHORT("oX"), PATH(out.xml), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	 .help = "Write XML to FILE; - is standard output, which then carries nothing else"},
+	{SHORT("oG"), PATH(out.grepable), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	 .help = "Write one line per host for grep to FILE; - is standard output"},
+	{SHORT("oJ"), PATH(out.json), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_OURS,
+	 .help = "Write JSON lines to FILE; - is standard output"},
+	{SHORT("oA"), .kind = OPT_PATH, .metavar = "BASE", .is_once = true, AT(out.all_base), .group = OPT_OUTPUT, .nmap = NMAP_EXTENDED,
+	 .help = "Write every format to files that begin with BASE, JSON lines included"},
+	{SHORT("v"), LONG("verbose"), .kind = OPT_COUNT, AT(verbosity), .max = 10, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	 .help = "Say more; -vv or -v2 for still more"},
+	{SHORT("d"), LONG("debug"), .kind = OPT_COUNT, AT(debugging), .max = 10, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	 .help = "Diagnostics on standard error; -dd or -d2 for more. Raises verbosity too"},
+	{LONG("reason"), FLAG(wants_reason), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	 .help = "Show why each host and port is in its state"},
+	{LONG("open"), FLAG(wants_open_only), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	 .help = "Show only ports that are open or may be"},
+	{LONG("packet-trace"), FLAG(wants_trace), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	 .help = "Show every packet sent and received"},
+	{LONG("stats-every"), .kind = OPT_DURATION, .scale_ns = NS_PER_MS, .min = 100, .max = 86400000, AT(stats_every_ms),
+	 .metavar = "TIME", .group = OPT_OUTPUT, .nmap = NMAP_SAME, .help = "Print a progress line this often"},
+	{LONG("iflist"), FLAG(wants_iflist), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	 .help = "List interfaces and routes, then stop"},
+
+	/* The rest */
+	{SHORT("V"), LONG("version"), FLAG(wants_version), .group = OPT_MISC, .nmap = NMAP_SAME, .help = "Print the version and stop"},
+	{SHORT("h"), LONG("help"), FLAG(wants_help), .group = OPT_MISC, .nmap = NMAP_SAME,
+	 .help = "Print this summary and stop; prtip help TOPIC searches it"},
+};
+// clang-format on
+const uint32_t opt_table_n = ARRAY_LEN(opt_table);
+
+static_assert(offsetof(struct config, source6) ==
+		      offsetof(struct config, source4) + sizeof(struct addr),
+	      "OPT_ADDR stores IPv6 right behind IPv4");
+
+static const char *const group_titles[] = {
+	"Target specification", "Host discovery",  "Scan types", "Port specification",
+	"Packets and sockets",  "Timing and rate", "Output",     "Miscellaneous"};
+static_assert(ARRAY_LEN(group_titles) == OPT_GROUP_N, "a title per group");
+
+static const char *const nmap_texts[] = {"as in nmap", "as in nmap, extended", "not in nmap"};
+static_assert(ARRAY_LEN(nmap_texts) == NMAP_LEVEL_N, "a remark per level");
+
+const char *opt_group_title(enum opt_group g)
+{
+	return group_titles[g];
+}
+
+const char *opt_nmap_text(enum opt_nmap level)
+{
+	return nmap_texts[level];
+}
+
+bool opt_takes_value(const struct opt_spec *o)
+{
+	return o->kind != OPT_FLAG && o->kind != OPT_COUNT;
+}
+
+char *opt_name(const struct opt_spec *o, char out[OPT_NAME_CAP])
+{
+	if (o->long_name)
+		snprintf(out, OPT_NAME_CAP, "--%s", o->long_name);
+	else
+		snprintf(out, OPT_NAME_CAP, "-%s", o->short_name);
+	return out;
+}
+
+/** Largest unit of nmap's that divides the value. */
+static void put_duration(uint64_t ns, struct buf *b)
+{
+	static const struct {
+		uint64_t ns;
+		const char *suffix;
+	} units[] = {
+		{3600 * NS_PER_S, "h"}, {60 * NS_PER_S, "m"}, {NS_PER_S, "s"}, {NS_PER_MS, "ms"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (ns && ns % units[i].ns == 0) {
+			buf_put_u64(b, ns / units[i].ns);
+			buf_puts(b, units[i].suffix);
+			return;
+		}
+	}
+	buf_printf(b, "%llu.%06llums", ns / NS_PER_MS, ns % NS_PER_MS);
+}
+
+void opt_put_number(const struct opt_spec *o, uint64_t v, struct buf *b)
+{
+	if (o->kind == OPT_DURATION)
+		put_duration(v * o->scale_ns, b);
+	else
+		buf_put_u64(b, v);
+}
+
+static void put_bounds(const struct opt_spec *o, struct buf *b)
+{
+	opt_put_number(o, o->min, b);
+	buf_puts(b, " to ");
+	opt_put_number(o, o->max, b);
+	if (o->zero)
+		buf_printf(b, " (0 = %s)", o->zero);
+}
+
+void opt_put_want(const struct opt_spec *o, struct buf *b)
+{
+	switch (o->kind) {
+	case OPT_FLAG:
+		buf_puts(b, "no value");
+		break;
+	case OPT_COUNT:
+		buf_printf(b, "a level, 0 to %" PRIu64, o->max);
+		break;
+	case OPT_UINT:
+		buf_printf(b, "%s, ", o->unit);
+		put_bounds(o, b);
+		break;
+	case OPT_DURATION:
+		buf_puts(b, "a time such as 250ms, 1.5s, 2m or 1h (plain number: seconds), ");
+		put_bounds(o, b);
+		break;
+	case OPT_RATIO:
+		buf_puts(b, "a fraction greater than 0 and less than 1, such as 0.05");
+		break;
+	case OPT_PATH:
+		buf_puts(b, o->is_stdio_ok ? "a file name, or -" : "a file name");
+		buf_puts(b, " (one that begins with a dash: ./-name)");
+		break;
+	case OPT_CHOICE:
+		for (size_t i = 0; o->choices[i]; i++)
+			buf_printf(b, "%s%s", i ? "|" : "", o->choices[i]);
+		break;
+	case OPT_ADDR:
+		buf_puts(b, "an IPv4 or IPv6 address");
+		break;
+	default: /* OPT_STRING, OPT_LIST */
+		buf_puts(b, o->unit);
+		break;
+	}
+}
+
+/** Levenshtein distance in one row; words are cut at OPT_NAME_CAP. */
+static uint32_t edit_distance(const char *a, const char *b)
+{
+	uint32_t row[OPT_NAME_CAP + 1], n_a = (uint32_t)strnlen(a, OPT_NAME_CAP),
+					n_b = (uint32_t)strnlen(b, OPT_NAME_CAP);
+
+	for (uint32_t j = 0; j <= n_b; j++)
+		row[j] = j;
+	for (uint32_t i = 1; i <= n_a; i++) {
+		uint32_t diagonal = row[0];
+
+		row[0] = i;
+		for (uint32_t j = 1; j <= n_b; j++) {
+			uint32_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			row[j] = MIN(replaced, MIN(row[j], row[j - 1]) + 1);
+		}
+	}
+	return row[n_b];
+}
+
+char *options_nearest(const char *word, char out[OPT_NAME_CAP])
+{
+	char typed[OPT_NAME_CAP], name[OPT_NAME_CAP];
+	uint32_t best = UINT32_MAX;
+
+	snprintf(typed, sizeof(typed), "%.*s", (int)strcspn(word, "="), word);
+	out[0] = '\0';
+	for (uint32_t i = 0; i < 2 * opt_table_n; i++) {
+		const struct opt_spec *o = &opt_table[i / 2];
+		const char *text = i % 2 ? o->short_name : o->long_name;
+		uint32_t d;
+
+		if (!text)
+			continue;
+		snprintf(name, sizeof(name), "%s%s", i % 2 ? "-" : "--", text);
+		d = edit_distance(typed, name);
+		if (d < best) {
+			best = d;
+			memcpy(out, name, OPT_NAME_CAP);
+		}
+	}
+	return out;
+}
+
+void config_init(struct config *c)
+{
+	*c = (struct config){.target.dns_timeout_ms = 10000};
+	for (uint32_t i = 0; i < opt_table_n; i++) {
+		const struct opt_spec *o = &opt_table[i];
+
+		/* Only 32-bit fields have defaults other than 0; the table's test holds this. */
+		if (o->dflt) {
+			uint32_t v = (uint32_t)o->dflt;
+			memcpy((uint8_t *)c + o->offset, &v, sizeof(v));
+		}
+	}
+}
+
+void config_fini(struct config *c)
+{
+	mem_free((void *)c->target.specs);
+	mem_free((void *)c->target.excludes);
+	c->target.specs = c->target.excludes = NULL;
+	c->target.n_specs = c->target.n_excludes = 0;
+}
