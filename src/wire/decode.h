@@ -59,5 +59,8 @@ struct pkt {
  * @p ret always filled (zeroed first). Cost: about 15 ns for a TCP segment. Thread: any.
  */
 int decode(const struct frame *f, struct pkt *ret) MUST_CHECK;
-/** One line as nmap's --packet-trace prints after SENT/RCVD: protocol, endpoints, flags, ttl, id, iplen ... @return @p out. */
+/**
+ * One line as nmap prints after SENT or RCVD in its --packet-trace: protocol, endpoints, flags, ttl, id, iplen ...
+ * @param p what decode() made of @p f (a failed decode prints as malformed). Cut at @p cap. @return @p out. In pkt.c.
+ */
 char *pkt_format(const struct frame *f, const struct pkt *p, char *out, size_t cap);
