@@ -1,1 +1,309 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The coordinator: looks at the ways to the targets, decides how many workers and which back ends,
+ * starts them, and pumps their events into the bus from the caller's thread.
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/engine_int.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <time.h>
+
+enum { DEFAULT_BATCH = 250, SMALL_SCAN_PROBES = 16384, SMALL_CONNECT_PROBES = 4096, ONE_WORKER_RATE_PPS = 100000,
+       SURVEY_RANGES_MAX = 4096, SURVEY_PER_RANGE = 16, HOSTS_PER_SHARD_MIN = 32, WORKERS_DEFAULT_MAX = 4,
+       DEFAULT_INITIAL_RTO_US = 1000000, DEFAULT_MIN_RTO_US = 25000, DEFAULT_MAX_RTO_US = 10000000,
+       TICK_NS = 1000000, PUMP_SLEEP_NS = 1000000 };
+
+int engine_route(struct engine *e, const struct addr *a, struct route *ret)
+{
+	const struct addr *src = a->family == ADDR_V6 ? &e->conf.source6 : &e->conf.source4;
+	uint32_t if_idx = e->conf.if_idx ? e->conf.if_idx : a->zone;
+	int err = route_lookup(e->routes, a, if_idx, ret);
+
+	if (!err && src->family != ADDR_NONE)
+		ret->src = *src;
+	return err;
+}
+
+/* --- survey ------------------------------------------------------------------- */
+
+static void survey_addr(struct engine *e, const struct addr *a)
+{
+	struct survey *s = &e->survey;
+	struct route r;
+	struct mac mac;
+
+	if (a->family == ADDR_V6)
+		s->has_v6 = true;
+	else
+		s->has_v4 = true;
+	if (engine_route(e, a, &r) < 0)
+		return;
+	const struct iface *iface = route_iface(e->routes, r.if_idx);
+	bool is_ether = iface && iface->is_ether;
+	bool is_onlink = r.kind == ROUTE_ONLINK && is_ether;
+	bool is_known = is_onlink && !route_neigh(e->routes, r.if_idx, a, &mac);
+	if (r.kind == ROUTE_LOOPBACK) {
+		s->has_loopback = true;
+		return;
+	}
+	if (is_ether)
+		s->has_ether = true;
+	else
+		s->has_other = true;
+	bool asks_link = is_onlink && !(is_known && e->conf.skips_discovery);
+	s->has_arp |= asks_link && a->family == ADDR_V4;
+	s->has_discovery |= asks_link || !e->conf.skips_discovery;
+}
+
+/** Look at a spread of addresses of each range: enough to choose back ends; stragglers are handled when met. */
+static void survey_targets(struct engine *e)
+{
+	const struct range_set *set = &e->targets->set;
+	uint32_t n = MIN(set->n, (uint32_t)SURVEY_RANGES_MAX);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct range *r = &set->r[i];
+		u128 len = r->hi - r->lo, step = len / SURVEY_PER_RANGE + 1;
+		for (u128 off = 0; off <= len; off += step) {
+			struct addr a = addr_from_u128(r->family, r->lo + off, r->zone);
+			survey_addr(e, &a);
+		}
+	}
+}
+
+/* --- decisions ------------------------------------------------------------------ */
+
+static uint32_t n_cores(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (uint32_t)CPU_COUNT(&set);
+}
+
+static uint64_t n_probes(const struct engine *e)
+{
+	u128 n = e->targets->set.n_addrs * (u128)MAX(e->width, MAX(e->conf.n_pings, 1u));
+
+	return n > UINT64_MAX ? UINT64_MAX : (uint64_t)n;
+}
+
+static void decide_workers(struct engine *e)
+{
+	uint64_t n = n_probes(e);
+	uint32_t rate = e->conf.max_rate_pps;
+	bool is_small = n <= (e->is_connect ? SMALL_CONNECT_PROBES : SMALL_SCAN_PROBES);
+	bool is_slow = rate && rate <= ONE_WORKER_RATE_PPS;
+	u128 n_hosts = e->targets->set.n_addrs;
+
+	e->n_workers = e->conf.n_threads;
+	if (!e->n_workers)
+		e->n_workers = is_small || is_slow ? 1 : MIN(n_cores(), (uint32_t)WORKERS_DEFAULT_MAX);
+	e->n_workers = CLAMP(e->n_workers, 1u, ENGINE_WORKERS_MAX);
+	if (e->n_workers > 1 && n_hosts < (u128)e->n_workers * HOSTS_PER_SHARD_MIN) {
+		/* few hosts: divide their ports, unless each host must be discovered once for all */
+		e->is_sharded_by_port = e->width >= e->n_workers && !e->survey.has_discovery;
+		if (!e->is_sharded_by_port)
+			e->n_workers = 1;
+	}
+	e->is_inline = e->n_workers == 1 && is_small;
+	bool is_large = !is_small && e->survey.has_ether;
+	e->uses_l2 = !e->is_connect && (e->survey.has_arp || is_large);
+	if (e->conf.backend)
+		e->uses_l2 = !e->is_connect && e->survey.has_ether && (e->conf.backend->caps & PKTIO_L2);
+}
+
+static void set_defaults(struct engine_conf *c)
+{
+	if (!c->batch)
+		c->batch = DEFAULT_BATCH;
+	if (!c->initial_rto_us)
+		c->initial_rto_us = DEFAULT_INITIAL_RTO_US;
+	if (!c->min_rto_us)
+		c->min_rto_us = DEFAULT_MIN_RTO_US;
+	if (!c->max_rto_us)
+		c->max_rto_us = DEFAULT_MAX_RTO_US;
+	c->initial_rto_us = CLAMP(c->initial_rto_us, c->min_rto_us, c->max_rto_us);
+}
+
+static uint32_t width_of(const struct engine_conf *c, const struct port_set *ports)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->n_types; i++)
+		n += ports->of[port_proto_of(c->types[i]->proto)].n;
+	return n;
+}
+
+/** Connect rows need no packets; a scan is all of one transport. */
+static bool is_connect_scan(const struct engine_conf *c)
+{
+	if (c->n_types)
+		return c->types[0]->needs & NEED_CONNECT;
+	return c->n_pings && c->pings[0].type->needs & NEED_CONNECT;
+}
+
+/* --- life ------------------------------------------------------------------------- */
+
+int engine_new(const struct engine_conf *conf, const struct targets *targets, const struct port_set *ports,
+	       struct route_table *routes, struct bus *bus, struct engine **ret, struct err_where *reterr)
+{
+	struct engine *e = mem_alloc(1, sizeof(*e));
+
+	if (!e)
+		return -ENOMEM;
+	*e = (struct engine){.conf = *conf, .targets = targets, .ports = ports, .routes = routes, .bus = bus};
+	pthread_mutex_init(&e->routes_lock, NULL);
+	set_defaults(&e->conf);
+	e->is_connect = is_connect_scan(conf);
+	e->width = width_of(conf, ports);
+	e->nonce = rng_entropy();
+	survey_targets(e);
+	decide_workers(e);
+	bool by_group = e->n_workers > 1 && !e->is_sharded_by_port;
+	space_init(&e->space, &targets->set, MAX(e->width, TRACK_PINGS_MAX), by_group ? e->n_workers : 1, conf->seed);
+	for (uint32_t i = 0; i < e->n_workers; i++) {
+		int err = worker_new(e, i, &e->workers[i], reterr);
+		if (err) {
+			engine_free(e);
+			return err;
+		}
+	}
+	*ret = e;
+	return 0;
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	for (uint32_t i = 0; i < e->n_workers; i++)
+		worker_free(e->workers[i]);
+	pthread_mutex_destroy(&e->routes_lock);
+	mem_free(e);
+}
+
+uint32_t engine_n_parts(const struct engine *e)
+{
+	return e->is_sharded_by_port ? e->n_workers : 1;
+}
+
+/* --- coordinator -------------------------------------------------------------------- */
+
+void engine_pump(struct engine *e)
+{
+	const struct event *src;
+
+	for (uint32_t i = 0; i < e->n_workers; i++) {
+		struct ring *r = &e->workers[i]->events;
+		while ((src = ring_peek(r))) {
+			struct event ev = *src;
+			ring_pop(r);
+			bus_publish(e->bus, &ev);
+		}
+	}
+}
+
+void engine_tick(struct engine *e)
+{
+	struct control c;
+	uint64_t now_ns = clock_now_ns();
+
+	if (bus_control_take(e->bus, &c) && c.kind == CONTROL_STOP)
+		atomic_store_explicit(&e->is_stopped, true, memory_order_relaxed);
+	if (now_ns - e->last_tick_ns < TICK_NS)
+		return;
+	e->last_tick_ns = now_ns;
+	if (e->conf.on_tick)
+		e->conf.on_tick(e->conf.tick_ctx, now_ns);
+}
+
+static void *worker_main(void *arg)
+{
+	worker_run(arg);
+	return NULL;
+}
+
+static int run_threads(struct engine *e)
+{
+	struct timespec ts = {.tv_nsec = PUMP_SLEEP_NS};
+	uint32_t n = 0, n_done;
+	int err = 0;
+
+	for (; n < e->n_workers && !err; n++) {
+		err = -pthread_create(&e->workers[n]->thread, NULL, worker_main, e->workers[n]);
+		if (err)
+			break;
+	}
+	if (err)
+		atomic_store(&e->is_stopped, true);
+	do {
+		n_done = 0;
+		for (uint32_t i = 0; i < n; i++)
+			n_done += atomic_load_explicit(&e->workers[i]->is_done, memory_order_acquire);
+		engine_pump(e);
+		engine_tick(e);
+		if (n_done < n)
+			nanosleep(&ts, NULL);
+	} while (n_done < n);
+	for (uint32_t i = 0; i < n; i++)
+		pthread_join(e->workers[i]->thread, NULL);
+	return err;
+}
+
+int engine_run(struct engine *e)
+{
+	int err = 0;
+
+	if (e->is_inline)
+		worker_run(e->workers[0]);
+	else
+		err = run_threads(e);
+	engine_pump(e);
+	for (uint32_t i = 0; i < e->n_workers && !err; i++)
+		err = e->workers[i]->error;
+	return err;
+}
+
+void engine_progress(const struct engine *e, struct engine_progress *ret)
+{
+	*ret = (struct engine_progress){0};
+	for (uint32_t i = 0; i < e->n_workers; i++) {
+		const struct worker *w = e->workers[i];
+		uint64_t total = track_n_total(&w->track);
+		ret->n_total = ret->n_total + total < total ? UINT64_MAX : ret->n_total + total;
+		ret->n_concluded += w->track.stats.n_concluded;
+		ret->n_sent += w->stats.n_sent;
+		ret->n_hosts_done += w->track.stats.n_hosts_done;
+	}
+}
+
+static void add_drops(struct ev_scan_completed *ret, struct pktio *io)
+{
+	struct pktio_stats ps = {0};
+
+	if (!io)
+		return;
+	io->ops->stats(io, &ps);
+	ret->n_local_drops += ps.n_rx_dropped + ps.n_tx_errors;
+	ret->n_tx_calls += ps.n_tx_calls;
+}
+
+void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
+{
+	for (uint32_t i = 0; i < e->n_workers; i++) {
+		const struct worker *w = e->workers[i];
+		ret->n_sent += w->stats.n_sent;
+		ret->n_received += w->stats.n_received;
+		ret->n_dup += w->track.stats.n_dup;
+		ret->n_late += w->track.stats.n_late;
+		ret->n_forged += w->stats.n_forged + w->track.stats.n_unasked;
+		add_drops(ret, w->l3 ? w->l3->io : NULL);
+		add_drops(ret, w->l2 ? w->l2->io : NULL);
+	}
+	ret->backend = e->is_connect ? conn_backend_name(e->workers[0]) : e->uses_l2 ? pktio_afpacket.name : pktio_rawip.name;
+	ret->interrupted = atomic_load(&e->is_stopped);
+}

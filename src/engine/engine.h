@@ -15,6 +15,8 @@
 #define ENGINE_PINGS_MAX 8
 #define ENGINE_TYPES_MAX 4
 
+enum conn_backend { CONN_AUTO, CONN_URING, CONN_EPOLL, CONN_N };
+
 /** One discovery probe: a row and, for TCP and UDP, its port. */
 struct ping_probe {
 	const struct scan_type *type;
@@ -42,7 +44,11 @@ struct engine_conf {
 	struct addr source4, source6; /* -S; family ADDR_NONE: the route's */
 	uint32_t if_idx;         /* -e */
 	const struct pktio_ops *backend; /* NULL: chosen */
-	bool wants_uring;        /* connect scan: io_uring when the kernel allows it */
+	uint8_t conn_backend;    /* connect scan: enum conn_backend */
+	bool wants_trace;        /* --packet-trace: EVENT_PACKET for every packet */
+	/** Called on the coordinator's thread about every millisecond while the scan runs. */
+	void (*on_tick)(void *ctx, uint64_t now_ns);
+	void *tick_ctx;
 };
 
 struct engine;
@@ -56,6 +62,11 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets, co
 	       struct route_table *routes, struct bus *bus, struct engine **ret, struct err_where *reterr) MUST_CHECK;
 /** Run to the end or until CONTROL_STOP; publishes on the caller's thread. @return 0, or -errno of a broken device. */
 int engine_run(struct engine *e) MUST_CHECK;
+/** Progress so far. Thread: coordinator; worker counters are read without synchronisation, so slightly stale. */
+struct engine_progress {
+	uint64_t n_concluded, n_total, n_sent, n_hosts_done;
+};
+void engine_progress(const struct engine *e, struct engine_progress *ret);
 /** Workers a host is split over: n_parts of hosts_new. */
 uint32_t engine_n_parts(const struct engine *e);
 /** After engine_run: counters for scan_completed. */

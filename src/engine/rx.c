@@ -1,1 +1,62 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The receive loop: decode, find the row whose cookie the packet proves, hand the reply to the
+ * scheduler. What proves nothing is counted, never believed.
+ */
+#include "engine/worker.h"
+
+#include "base/clock.h"
+#include "wire/l4.h"
+
+enum { RX_ROUNDS_MAX = 16 }; /* batches per call: the send loop must have its turn */
+
+/** Could this be an answer to us at all, so that a wrong cookie is worth counting? */
+static bool claims_to_answer(const struct worker *w, const struct pkt *p)
+{
+	if (p->proto != PROTO_TCP || !p->l4_valid || p->dport != w->sport)
+		return false;
+	return p->tcp_flags & TCP_RST || (p->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+}
+
+static void receive(struct worker *w, const struct frame *f, uint64_t now_ns)
+{
+	struct probe_match m = {.key = &w->key, .sport = w->sport};
+	struct probe_reply reply;
+	struct pkt p;
+
+	if (decode(f, &p) < 0) {
+		w->stats.n_malformed++;
+		return;
+	}
+	if (w->conf->wants_trace)
+		trace_packet(w, f, false, now_ns);
+	for (uint32_t i = 0; i < w->n_rows; i++)
+		if (w->rows[i]->match(w->rows[i], &m, &p, &reply)) {
+			w->stats.n_received++;
+			track_reply(&w->track, w->rows[i], &reply, now_ns);
+			return;
+		}
+	w->stats.n_forged += claims_to_answer(w, &p);
+}
+
+int rx_drain(struct worker *w, uint32_t wait_us)
+{
+	int total = 0;
+
+	for (uint32_t round = 0; round < RX_ROUNDS_MAX; round++) {
+		int n = w->rx->ops->rx_acquire(w->rx, w->rx_frames, WORKER_RX_BATCH, wait_us);
+		if (n < 0)
+			return n;
+		if (!n)
+			break;
+		uint64_t now_ns = clock_now_ns();
+		for (int i = 0; i < n; i++)
+			receive(w, &w->rx_frames[i], now_ns);
+		w->rx->ops->rx_release(w->rx, w->rx_frames, (uint32_t)n);
+		total += n;
+		wait_us = 0;
+		if ((uint32_t)n < WORKER_RX_BATCH / 4)
+			break;
+	}
+	return total;
+}

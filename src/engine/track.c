@@ -1,1 +1,453 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Outstanding probes: groups, answers, time-outs, completion. A probe is in at most one list at a
+ * time: a slot of its group's timer wheel (in flight, or waiting for its host's pace) or the group's
+ * ready list (due to be sent again). Answered probes stay in their list until it fires: cheaper than
+ * unlinking. Retransmission follows RFC 6298 with nmap's rule for how often: one attempt more than the
+ * highest that ever brought an answer.
+ */
+#include "engine/track.h"
+
+#include "engine/track_int.h"
+
+enum { RETRIES_MIN = 1, /* a silent port is asked twice */
+       SAMPLES_FOR_LOSS = 64, OWN_REPLIES_MIN = 8,
+       BACKOFF_SHIFT_MAX = 3, GLOBAL_RTO_MIN_US = 100000, RTO_CEILING_SPURIOUS_US = 1000000,
+       RTT_UNKNOWN_CHECK_US = 25000, WAITING_MAX = 1 << 16 };
+
+static uint32_t us_of(uint64_t ns)
+{
+	return (uint32_t)(ns / NS_PER_US);
+}
+
+struct host_slot *group_host(const struct track_group *g, uint32_t q)
+{
+	return &g->hosts[g->up[q / g->width]];
+}
+
+uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t attempt)
+{
+	uint32_t rto;
+
+	if (h->rtt.srtt_us)
+		rto = MAX(rtt_rto_us(&h->rtt), t->min_rto_us);
+	else if (t->rtt.srtt_us)
+		rto = CLAMP(rtt_rto_us(&t->rtt), MAX((uint32_t)GLOBAL_RTO_MIN_US, t->min_rto_us), t->conf.initial_rto_us);
+	else
+		rto = h->initial_rto_us ? h->initial_rto_us : t->conf.initial_rto_us;
+	return MIN(rto << MIN(attempt, (uint32_t)BACKOFF_SHIFT_MAX), t->conf.max_rto_us);
+}
+
+/** Retransmissions a probe of this host may have. */
+static uint32_t retries_allowed(const struct track *t, const struct host_slot *h)
+{
+	uint32_t n = RETRIES_MIN;
+
+	if (h->max_attempt)
+		n = MAX(n, h->max_attempt + 2u);
+	if (h->pace.n_replies < OWN_REPLIES_MIN)
+		n = MAX(n, t->global_retries);
+	return MIN(n, t->conf.max_retries);
+}
+
+/* --- lists ------------------------------------------------------------- */
+
+static void wheel_add(struct track_group *g, uint32_t q, uint64_t now_ns, uint64_t due_ns)
+{
+	uint32_t now_tick = us_of(now_ns) / TRACK_TICK_US;
+	uint64_t ticks = due_ns > now_ns ? (due_ns - now_ns) / (TRACK_TICK_US * NS_PER_US) + 1 : 1;
+	uint32_t base = MAX(now_tick, g->wheel_tick);
+	uint32_t slot = (base + (uint32_t)MIN(ticks, (uint64_t)TRACK_WHEEL_SLOTS - 1)) % TRACK_WHEEL_SLOTS;
+
+	g->link[q] = g->wheel[slot];
+	g->wheel[slot] = q;
+	g->n_wheel++;
+}
+
+static void ready_push(struct track_group *g, uint32_t q)
+{
+	g->link[q] = NO_PROBE;
+	if (g->ready_head == NO_PROBE)
+		g->ready_head = q;
+	else
+		g->link[g->ready_tail] = q;
+	g->ready_tail = q;
+}
+
+static uint32_t ready_pop(struct track_group *g)
+{
+	uint32_t q = g->ready_head;
+
+	if (q != NO_PROBE)
+		g->ready_head = g->link[q];
+	return q;
+}
+
+static void group_set(struct track_group *g, uint32_t q, uint8_t what)
+{
+	g->state[q] = (uint8_t)((g->state[q] & ~PROBE_STATE) | what);
+}
+
+/** A probe leaves the queue of its host's pace. */
+static void probe_unhold(struct track *t, struct track_group *g, uint32_t q)
+{
+	if ((g->state[q] & (PROBE_STATE | PROBE_MARK)) != (PROBE_WAIT | PROBE_MARK))
+		return;
+	g->state[q] &= (uint8_t)~PROBE_MARK;
+	group_host(g, q)->pace.n_wait--;
+	t->n_waiting--;
+}
+
+void probe_conclude(struct track *t, struct track_group *g, uint32_t q)
+{
+	probe_unhold(t, g, q);
+	group_set(g, q, PROBE_DONE);
+}
+
+/* --- outcomes ----------------------------------------------------------- */
+
+/** One probe of the host is concluded; the last one completes the host. */
+static void host_probe_done(struct track *t, struct track_group *g, struct host_slot *h)
+{
+	t->stats.n_concluded++;
+	if (!--h->n_pending)
+		group_host_complete(t, g, h);
+}
+
+/** A probe ran out of attempts. */
+static void probe_silent(struct track *t, struct track_group *g, uint32_t q)
+{
+	probe_conclude(t, g, q);
+	host_probe_done(t, g, group_host(g, q));
+}
+
+/** Attempts needed so that loss at the rate seen so far leaves at most one port in a thousand unheard. */
+static void update_global_retries(struct track *t)
+{
+	uint64_t n = 0, recovered = 0;
+
+	for (uint32_t a = 0; a < COOKIE_ATTEMPTS_MAX; a++) {
+		n += t->stats.n_answered[a];
+		recovered += a ? t->stats.n_answered[a] : 0;
+	}
+	double loss = (double)recovered / (double)MAX(n, 1ull), left = loss;
+	uint32_t k = 0;
+	while (left > 0.001 && k < t->conf.max_retries) {
+		left *= loss;
+		k++;
+	}
+	t->global_retries = k;
+}
+
+/** RTT, pace and loss facts from one reply. @return true when the reply is to the last attempt. */
+static void learn(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h, uint32_t attempt,
+		  uint64_t now_ns)
+{
+	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
+
+	if (attempt == last) {
+		uint32_t us = us_of(now_ns) - g->sent_us[q];
+		rtt_sample(&h->rtt, us);
+		rtt_sample(&t->rtt, us);
+	} else if (attempt < last && (g->state[q] & PROBE_STATE) != PROBE_WAIT) {
+		t->stats.n_spurious++;
+		t->min_rto_us = MIN(t->min_rto_us + t->min_rto_us / 4, (uint32_t)RTO_CEILING_SPURIOUS_US);
+	}
+	h->max_attempt = (uint8_t)MAX(h->max_attempt, attempt);
+	t->stats.n_answered[attempt]++;
+	if (!(++t->n_samples % SAMPLES_FOR_LOSS))
+		update_global_retries(t);
+	host_pace_reply(&h->pace, us_of(now_ns), attempt > 0, MAX(4 * h->rtt.srtt_us, 20000u));
+}
+
+static void emit_port(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h, uint8_t state,
+		      const struct probe_reply *r, uint64_t now_ns)
+{
+	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
+	struct event *ev = track_event(t, EVENT_PORT_FOUND);
+
+	ev->host_idx = h->idx;
+	ev->port = (struct ev_port){
+		.addr = h->addr,
+		.port = t->port_of[q % g->width],
+		.proto = r->to.proto,
+		.state = state,
+		.reason = r->reason,
+		.ttl = r->ttl,
+		.attempt = r->attempt,
+		.rtt_us = r->attempt == last ? us_of(now_ns) - g->sent_us[q] : h->rtt.srtt_us,
+	};
+	if (!addr_equal(&r->from, &h->addr))
+		ev->port.from = r->from;
+	track_event_commit(t);
+}
+
+void track_answer(struct track *t, struct track_group *g, uint32_t q, const struct scan_type *type,
+		  const struct probe_reply *r, uint64_t now_ns)
+{
+	struct host_slot *h = group_host(g, q);
+	uint8_t was = g->state[q], state = type->state_of[r->kind];
+
+	if (!state || (was & PROBE_STATE) == PROBE_NEW) {
+		t->stats.n_unasked++;
+		return;
+	}
+	if (was & PROBE_ANSWERED || (h->flags & HOST_IS_DONE)) {
+		t->stats.n_dup += (was & PROBE_ANSWERED) != 0;
+		t->stats.n_late += !(was & PROBE_ANSWERED);
+		return;
+	}
+	learn(t, g, q, h, r->attempt, now_ns);
+	h->flags |= HOST_IS_HEARD;
+	g->state[q] |= PROBE_ANSWERED;
+	probe_conclude(t, g, q);
+	if (g->stage == GROUP_PORTS)
+		emit_port(t, g, q, h, state, r, now_ns);
+	else
+		host_ping_answered(t, g, h, state, r);
+	if ((was & PROBE_STATE) != PROBE_DONE)
+		host_probe_done(t, g, h);
+}
+
+/** @return the probe of a host that asked @p r's endpoint, or NO_PROBE. */
+static uint32_t probe_of(const struct track *t, const struct track_group *g, const struct host_slot *h,
+			 const struct scan_type *type, const struct probe_reply *r)
+{
+	const struct track_conf *c = &t->conf;
+
+	if (g->stage == GROUP_DISCOVERY) {
+		for (uint32_t i = 0; i < c->n_pings; i++)
+			if (c->pings[i].type == type && c->pings[i].port == r->to.port)
+				return h->rank * g->width + i;
+		return NO_PROBE;
+	}
+	for (uint32_t i = 0; i < c->n_types; i++) {
+		const struct port_bits *b = &c->ports->of[port_proto_of(type->proto)];
+		if (c->types[i] != type || !port_bits_has(b, r->to.port))
+			continue;
+		uint32_t k = port_bits_index(b, r->to.port);
+		if (c->is_sharded_by_port) {
+			if (k % c->n_shards != c->shard)
+				return NO_PROBE;
+			k /= c->n_shards;
+		}
+		return h->rank * g->width + t->type_base[i] + k;
+	}
+	return NO_PROBE;
+}
+
+void track_reply(struct track *t, const struct scan_type *type, const struct probe_reply *r, uint64_t now_ns)
+{
+	uint64_t ordinal;
+
+	if (!space_find(t->conf.space, &r->to.addr, &ordinal)) {
+		t->stats.n_unasked++;
+		return;
+	}
+	for (uint32_t i = 0; i < t->n_live; i++) {
+		struct track_group *g = &t->groups[t->live[i]];
+		if (ordinal - g->first >= g->n_hosts)
+			continue;
+		struct host_slot *h = &g->hosts[ordinal - g->first];
+		if (h->rank == NO_PROBE)
+			break;
+		uint32_t q = probe_of(t, g, h, type, r);
+		if (q == NO_PROBE)
+			break;
+		if (r->has_mac) {
+			h->mac = r->mac;
+			h->flags |= HOST_HAS_MAC;
+		}
+		track_answer(t, g, q, type, r, now_ns);
+		return;
+	}
+	t->stats.n_late++;
+}
+
+/* --- sending ------------------------------------------------------------- */
+
+static void fill_probe(const struct track *t, struct track_group *g, uint32_t q, struct track_probe *ret)
+{
+	uint32_t p = q % g->width;
+	struct host_slot *h = group_host(g, q);
+
+	ret->group = g;
+	ret->q = q;
+	ret->host = h;
+	ret->attempt = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
+	ret->to.addr = h->addr;
+	if (g->stage == GROUP_DISCOVERY) {
+		ret->type = t->conf.pings[p].type;
+		ret->to.port = t->conf.pings[p].port;
+	} else {
+		ret->type = t->conf.types[t->type_of ? t->type_of[p] : 0];
+		ret->to.port = t->port_of[p];
+	}
+	ret->to.proto = ret->type->proto;
+}
+
+/** Hold a probe back until @p due_ns. */
+static void probe_wait(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns, uint64_t due_ns)
+{
+	group_set(g, q, PROBE_WAIT | PROBE_MARK);
+	group_host(g, q)->pace.n_wait++;
+	t->n_waiting++;
+	wheel_add(g, q, now_ns, due_ns);
+}
+
+/** Send @p q now if its host's pace allows. */
+static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns, struct track_probe *ret)
+{
+	struct host_slot *h = group_host(g, q);
+	uint64_t due_ns;
+
+	if (!host_pace_gate(&h->pace, now_ns, q * 2654435761u >> 7, &due_ns)) {
+		probe_wait(t, g, q, now_ns, due_ns);
+		return false;
+	}
+	fill_probe(t, g, q, ret);
+	g->state[q] = (uint8_t)((g->state[q] & ~(PROBE_STATE | PROBE_MARK)) | PROBE_FLIGHT);
+	g->sent_us[q] = us_of(now_ns);
+	uint64_t check_us = track_rto_us(t, h, ret->attempt);
+	/* without an RTT the time-out is a guess that the first answers will correct: look again soon */
+	if (!h->rtt.srtt_us && check_us > RTT_UNKNOWN_CHECK_US)
+		check_us = RTT_UNKNOWN_CHECK_US;
+	wheel_add(g, q, now_ns, now_ns + check_us * NS_PER_US);
+	if (ret->attempt)
+		t->stats.n_retried++;
+	else
+		t->stats.n_picked++;
+	return true;
+}
+
+static bool next_ready(struct track *t, struct track_group *g, uint64_t now_ns, struct track_probe *ret)
+{
+	uint32_t q;
+
+	while ((q = ready_pop(g)) != NO_PROBE)
+		if ((g->state[q] & PROBE_STATE) != PROBE_DONE && probe_send(t, g, q, now_ns, ret))
+			return true;
+	return false;
+}
+
+static bool next_new(struct track *t, struct track_group *g, uint64_t now_ns, struct track_probe *ret)
+{
+	while (g->n_picked < g->n_probes && t->n_waiting < WAITING_MAX) {
+		uint32_t q = (uint32_t)permute_at(&g->order, g->n_picked++);
+		if ((g->state[q] & PROBE_STATE) == PROBE_NEW && probe_send(t, g, q, now_ns, ret))
+			return true;
+	}
+	return false;
+}
+
+int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
+{
+	for (uint32_t i = 0; i < t->n_live; i++) {
+		struct track_group *g = &t->groups[t->live[i]];
+		if (next_ready(t, g, now_ns, ret))
+			return 1;
+	}
+	for (uint32_t i = 0; i < t->n_live; i++) {
+		struct track_group *g = &t->groups[t->live[i]];
+		if (next_new(t, g, now_ns, ret))
+			return 1;
+	}
+	while (!t->is_exhausted && t->n_live < TRACK_GROUPS_MAX) {
+		struct track_group *g;
+		int err = group_open(t, now_ns, &g);
+		if (err < 0)
+			return err;
+		if (g && next_new(t, g, now_ns, ret))
+			return 1;
+	}
+	return 0;
+}
+
+void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, uint32_t delay_us)
+{
+	struct track_group *g = p->group;
+
+	/* still linked in the wheel by probe_send: there it will be looked at again */
+	g->sent_us[p->q] = us_of(now_ns) + delay_us - track_rto_us(t, p->host, p->attempt);
+	g->state[p->q] |= PROBE_MARK;
+}
+
+/* --- timers ---------------------------------------------------------------- */
+
+static void flight_expired(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns)
+{
+	struct host_slot *h = group_host(g, q);
+	uint32_t attempt = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
+	uint32_t rto_us = track_rto_us(t, h, attempt), age_us = us_of(now_ns) - g->sent_us[q];
+
+	if ((int32_t)age_us < (int32_t)rto_us) {
+		wheel_add(g, q, now_ns, now_ns + (uint64_t)(rto_us - age_us) * NS_PER_US);
+		return;
+	}
+	if (g->state[q] & PROBE_MARK) {
+		g->state[q] = (uint8_t)((g->state[q] & ~(PROBE_STATE | PROBE_MARK)) | PROBE_WAIT);
+		ready_push(g, q);
+		return;
+	}
+	if (attempt >= retries_allowed(t, h)) {
+		probe_silent(t, g, q);
+		return;
+	}
+	g->state[q] = (uint8_t)(PROBE_WAIT | (attempt + 1) << PROBE_ATTEMPT_SHIFT);
+	ready_push(g, q);
+}
+
+static void fire_slot(struct track *t, struct track_group *g, uint32_t slot, uint64_t now_ns)
+{
+	uint32_t q = g->wheel[slot];
+
+	g->wheel[slot] = NO_PROBE;
+	while (q != NO_PROBE) {
+		uint32_t next = g->link[q];
+		g->n_wheel--;
+		switch (g->state[q] & PROBE_STATE) {
+		case PROBE_FLIGHT:
+			flight_expired(t, g, q, now_ns);
+			break;
+		case PROBE_WAIT:
+			probe_unhold(t, g, q);
+			ready_push(g, q);
+			break;
+		default:
+			break;
+		}
+		q = next;
+	}
+}
+
+void track_expire(struct track *t, uint64_t now_ns)
+{
+	uint32_t now_tick = us_of(now_ns) / TRACK_TICK_US;
+
+	for (uint32_t i = 0; i < t->n_live; i++) {
+		struct track_group *g = &t->groups[t->live[i]];
+		uint32_t n = MIN(now_tick - g->wheel_tick, TRACK_WHEEL_SLOTS);
+		for (uint32_t tick = now_tick - n + 1; n; tick++, n--) {
+			g->wheel_tick = tick;
+			fire_slot(t, g, tick % TRACK_WHEEL_SLOTS, now_ns);
+		}
+	}
+	groups_advance(t, now_ns);
+}
+
+uint32_t track_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us)
+{
+	uint32_t now_tick = us_of(now_ns) / TRACK_TICK_US, best = most_us;
+
+	for (uint32_t i = 0; i < t->n_live; i++) {
+		const struct track_group *g = &t->groups[t->live[i]];
+		if (g->ready_head != NO_PROBE)
+			return 0;
+		for (uint32_t k = 0; g->n_wheel && k < TRACK_WHEEL_SLOTS && k * TRACK_TICK_US < best; k++)
+			if (g->wheel[(now_tick + 1 + k) % TRACK_WHEEL_SLOTS] != NO_PROBE) {
+				best = (k + 1) * TRACK_TICK_US - us_of(now_ns) % TRACK_TICK_US;
+				break;
+			}
+	}
+	return best;
+}

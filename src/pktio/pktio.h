@@ -21,6 +21,7 @@ struct pktio_conf {
 	bool v4, v6;               /* families in use: sockets are opened for these only */
 	bool wants_tcp, wants_udp, wants_sctp; /* reply protocols; ICMP always */
 	bool wants_arp;            /* ARP replies as Ethernet frames: only back ends with PKTIO_ARP */
+	bool is_tx_only;           /* rawip beside a back end that receives: open nothing for receiving */
 	uint16_t frame_cap_bytes;  /* largest frame to be sent; 0 or below 128: 128 */
 	uint16_t port_lo, port_hi; /* our source ports: replies to other ports are filtered in the kernel */
 	uint32_t if_idx;           /* bind to one interface (-e), 0 any */

@@ -60,7 +60,7 @@ static int rawip_open(struct pktio *io, const struct pktio_conf *conf)
 		return -ENOMEM;
 	r->v4.fd = r->v6.fd = -1;
 	io->state = r;
-	int err = rawrx_open(&r->rx, conf);
+	int err = conf->is_tx_only ? 0 : rawrx_open(&r->rx, conf);
 	if (!err)
 		err = txbatch_init(&r->batch, conf, LINK_NONE);
 	if (!err && conf->v4)

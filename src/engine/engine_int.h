@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The engine's inside: shared by engine.c (life, coordinator) and worker.c (set-up of one worker). */
+#pragma once
+
+#include "engine/worker.h"
+
+#define ENGINE_WORKERS_MAX 8u
+
+/** What a look at the routes of a sample of the targets says about the ways out. */
+struct survey {
+	bool has_v4, has_v6;
+	bool has_loopback, has_ether, has_other;
+	bool has_arp;       /* on-link IPv4 targets whose MAC must be asked for */
+	bool has_discovery; /* some targets need discovery probes */
+};
+
+struct engine {
+	struct engine_conf conf;
+	const struct targets *targets;
+	const struct port_set *ports;
+	struct route_table *routes;
+	pthread_mutex_t routes_lock;
+	struct bus *bus;
+	struct space space;
+	struct survey survey;
+	uint64_t nonce;
+	uint32_t width, n_workers;
+	bool is_connect, is_sharded_by_port, is_inline, uses_l2;
+	_Atomic bool is_stopped;
+	uint64_t last_tick_ns;
+	struct worker *workers[ENGINE_WORKERS_MAX];
+};
+
+/** @return owned; @p reterr names what failed. */
+int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_where *reterr) MUST_CHECK;
+void worker_free(struct worker *w);
+/** Run to the end on the calling thread. */
+void worker_run(struct worker *w);
+/** Publish what workers have written. Coordinator only. */
+void engine_pump(struct engine *e);
+/** Tick callback and control messages. Coordinator only. */
+void engine_tick(struct engine *e);
+/** The way to an address, with -S and -e applied. */
+int engine_route(struct engine *e, const struct addr *a, struct route *ret) MUST_CHECK;

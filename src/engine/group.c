@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Groups of hosts and their two stages: discovery, then ports of the hosts that are up. Part of the
+ * scheduler (track.c). A stage ends when every host in it is complete; the group's arrays are then
+ * reused for its next stage or the next group.
+ */
+#include "base/mem.h"
+#include "engine/track_int.h"
+
+#include <errno.h>
+#include <string.h>
+
+
+struct event *track_event(struct track *t, enum event_kind kind)
+{
+	struct event *ev;
+
+	while (!(ev = ring_reserve(t->conf.events)))
+		t->conf.events_full(t->conf.ctx);
+	ev->seq = 0;
+	ev->time_ns = 0;
+	ev->kind = kind;
+	ev->part = t->conf.shard;
+	return ev;
+}
+
+void track_event_commit(struct track *t)
+{
+	ring_commit(t->conf.events);
+}
+
+/* --- what every host is asked -------------------------------------------- */
+
+/** Number this shard's ports per type, in ascending order. */
+static int plan_ports(struct track *t)
+{
+	const struct track_conf *c = &t->conf;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->n_types; i++) {
+		uint32_t all = c->ports->of[port_proto_of(c->types[i]->proto)].n;
+		t->type_base[i] = n;
+		t->type_n[i] = c->is_sharded_by_port ? (all + c->n_shards - 1 - c->shard) / c->n_shards : all;
+		n += t->type_n[i];
+	}
+	t->width = n;
+	if (!n)
+		return 0;
+	t->port_of = mem_alloc(n, sizeof(*t->port_of));
+	t->type_of = c->n_types > 1 ? mem_alloc(n, 1) : NULL;
+	if (!t->port_of || (c->n_types > 1 && !t->type_of))
+		return -ENOMEM;
+	n = 0;
+	for (uint32_t i = 0; i < c->n_types; i++) {
+		const struct port_bits *b = &c->ports->of[port_proto_of(c->types[i]->proto)];
+		uint32_t k = 0, step = c->is_sharded_by_port ? c->n_shards : 1, first = c->is_sharded_by_port ? c->shard : 0;
+		for (uint32_t word = 0; word < ARRAY_LEN(b->bits); word++)
+			for (uint64_t bits = b->bits[word]; bits; bits &= bits - 1, k++)
+				if (k % step == first) {
+					if (t->type_of)
+						t->type_of[n] = (uint8_t)i;
+					t->port_of[n++] = (uint16_t)(word * 64 + (uint32_t)__builtin_ctzll(bits));
+				}
+	}
+	return 0;
+}
+
+int track_init(struct track *t, const struct track_conf *conf)
+{
+	memset(t, 0, sizeof(*t));
+	t->conf = *conf;
+	t->min_rto_us = conf->min_rto_us;
+	t->conf.max_retries = MIN(conf->max_retries, COOKIE_ATTEMPTS_MAX - 1);
+	t->next_group = conf->is_sharded_by_port ? 0 : conf->shard;
+	return plan_ports(t);
+}
+
+static void group_free(struct track_group *g)
+{
+	mem_free(g->hosts);
+	mem_free(g->up);
+	mem_free(g->state);
+	mem_free(g->sent_us);
+	mem_free(g->link);
+	*g = (struct track_group){.stage = GROUP_FREE};
+}
+
+void track_fini(struct track *t)
+{
+	for (uint32_t i = 0; i < TRACK_GROUPS_MAX; i++)
+		group_free(&t->groups[i]);
+	mem_free(t->port_of);
+	mem_free(t->type_of);
+	t->port_of = NULL;
+	t->type_of = NULL;
+}
+
+uint64_t track_n_total(const struct track *t)
+{
+	const struct track_conf *c = &t->conf;
+	uint64_t hosts = c->is_sharded_by_port ? c->space->n_hosts : c->space->n_hosts / c->n_shards;
+	uint64_t total;
+
+	return __builtin_mul_overflow(hosts, MAX(t->width, 1u), &total) ? UINT64_MAX : total;
+}
+
+/* --- stages ---------------------------------------------------------------- */
+
+static int group_reserve(struct track_group *g, uint32_t n_hosts, uint32_t n_probes)
+{
+	if (n_hosts <= g->cap_hosts && n_probes <= g->cap_probes)
+		return 0;
+	group_free(g);
+	g->hosts = mem_alloc(n_hosts, sizeof(*g->hosts));
+	g->up = mem_alloc(n_hosts, sizeof(*g->up));
+	g->state = mem_alloc(MAX(n_probes, 1u), 1);
+	g->sent_us = mem_alloc(MAX(n_probes, 1u), sizeof(*g->sent_us));
+	g->link = mem_alloc(MAX(n_probes, 1u), sizeof(*g->link));
+	if (!g->hosts || !g->up || !g->state || !g->sent_us || !g->link) {
+		group_free(g);
+		return -ENOMEM;
+	}
+	g->cap_hosts = n_hosts;
+	g->cap_probes = n_probes;
+	return 0;
+}
+
+/** Start a stage over the hosts listed in g->up. */
+static void stage_start(struct track *t, struct track_group *g, enum group_stage stage, uint32_t width, uint64_t now_ns)
+{
+	g->stage = (uint8_t)stage;
+	g->width = width;
+	g->n_probes = (uint64_t)g->n_ranks * width;
+	g->n_picked = 0;
+	g->n_open = g->n_ranks;
+	g->ready_head = g->ready_tail = NO_PROBE;
+	g->n_wheel = 0;
+	g->wheel_tick = (uint32_t)(now_ns / NS_PER_US) / TRACK_TICK_US;
+	memset(g->wheel, 0xff, sizeof(g->wheel));
+	memset(g->state, 0, g->n_probes);
+	if (g->n_probes)
+		permute_init(&g->order, g->n_probes, t->conf.seed ^ (g->first * 8 + stage) * 0x9e3779b97f4a7c15ull);
+	for (uint32_t r = 0; r < g->n_ranks; r++) {
+		struct host_slot *h = &g->hosts[g->up[r]];
+		h->rank = r;
+		h->n_pending = width;
+	}
+}
+
+static void emit_scanned(struct track *t, struct host_slot *h, bool is_up, bool is_partial)
+{
+	struct event *ev = track_event(t, EVENT_HOST_SCANNED);
+
+	ev->host_idx = h->idx;
+	ev->done = (struct ev_host_done){
+		.addr = h->addr,
+		.state = is_up ? HOST_UP : HOST_DOWN,
+		.reason = h->reason,
+		.is_partial = is_partial,
+		.srtt_us = h->rtt.srtt_us,
+		.rttvar_us = h->rtt.rttvar_us,
+		.rto_us = h->rtt.srtt_us ? track_rto_us(t, h, 0) : 0,
+	};
+	track_event_commit(t);
+	h->flags |= HOST_IS_DONE;
+	if (!is_partial)
+		t->stats.n_hosts_done++;
+}
+
+static void emit_up(struct track *t, struct host_slot *h, const struct addr *from)
+{
+	struct event *ev = track_event(t, EVENT_HOST_DISCOVERED);
+
+	ev->host_idx = h->idx;
+	ev->host = (struct ev_host){
+		.addr = h->addr,
+		.state = HOST_UP,
+		.reason = h->reason,
+		.ttl = h->ttl,
+		.has_mac = h->flags & HOST_HAS_MAC,
+		.mac = h->mac,
+		.rtt_us = h->rtt.srtt_us,
+	};
+	if (from && !addr_equal(from, &h->addr))
+		ev->host.from = *from;
+	track_event_commit(t);
+}
+
+void host_ping_answered(struct track *t, struct track_group *g, struct host_slot *h, uint8_t state,
+			const struct probe_reply *r)
+{
+	if (state != HOST_UP) {
+		h->reason = r->reason;
+		return;
+	}
+	if (h->flags & HOST_IS_UP)
+		return;
+	h->flags |= HOST_IS_UP;
+	h->reason = r->reason;
+	h->ttl = r->ttl;
+	emit_up(t, h, &r->from);
+	uint32_t running = 0, q0 = h->rank * g->width;
+	for (uint32_t q = q0; q < q0 + g->width; q++) {
+		if ((g->state[q] & 3) == PROBE_DONE)
+			continue;
+		probe_conclude(t, g, q);
+		running++;
+		t->stats.n_concluded++;
+	}
+	h->n_pending -= MIN(running, h->n_pending);
+	if (h->n_pending == 0)
+		group_host_complete(t, g, h);
+}
+
+void group_host_complete(struct track *t, struct track_group *g, struct host_slot *h)
+{
+	bool is_up = h->flags & HOST_IS_UP;
+
+	g->n_open--;
+	if (g->stage == GROUP_PORTS || !is_up || !t->width)
+		emit_scanned(t, h, is_up, false);
+}
+
+/** Classify one host and say what the discovery stage owes it. */
+static void host_open(struct track *t, struct track_group *g, uint32_t slot)
+{
+	struct host_slot *h = &g->hosts[slot];
+
+	memset(h, 0, sizeof(*h));
+	space_host(t->conf.space, g->first + slot, &h->addr, &h->idx);
+	h->rank = NO_PROBE;
+	h->reason = REASON_NO_RESPONSE;
+	if (t->conf.classify(t->conf.ctx, h) < 0) {
+		h->reason = REASON_NO_ROUTE;
+		emit_scanned(t, h, false, false);
+		return;
+	}
+	if (h->pings)
+		return;
+	h->flags |= HOST_IS_UP;
+	if (!(h->flags & HOST_IS_USER_SET))
+		emit_up(t, h, NULL);
+	if (!t->width)
+		emit_scanned(t, h, true, false);
+}
+
+/** Discovery: conclude at once what a host's mask does not ask for. */
+static void discovery_start(struct track *t, struct track_group *g, uint64_t now_ns)
+{
+	g->n_ranks = 0;
+	for (uint32_t s = 0; s < g->n_hosts; s++)
+		if (g->hosts[s].pings && !(g->hosts[s].flags & HOST_IS_DONE))
+			g->up[g->n_ranks++] = s;
+	stage_start(t, g, GROUP_DISCOVERY, t->conf.n_pings, now_ns);
+	for (uint32_t r = 0; r < g->n_ranks; r++) {
+		struct host_slot *h = &g->hosts[g->up[r]];
+		for (uint32_t i = 0; i < g->width; i++) {
+			if (h->pings >> i & 1)
+				continue;
+			g->state[r * g->width + i] = PROBE_DONE;
+			h->n_pending--;
+		}
+	}
+}
+
+static void ports_start(struct track *t, struct track_group *g, uint64_t now_ns)
+{
+	g->n_ranks = 0;
+	for (uint32_t s = 0; s < g->n_hosts; s++) {
+		struct host_slot *h = &g->hosts[s];
+		h->rank = NO_PROBE;
+		if ((h->flags & (HOST_IS_UP | HOST_IS_DONE)) == HOST_IS_UP)
+			g->up[g->n_ranks++] = s;
+	}
+	stage_start(t, g, GROUP_PORTS, t->width, now_ns);
+}
+
+int group_open(struct track *t, uint64_t now_ns, struct track_group **ret)
+{
+	const struct track_conf *c = &t->conf;
+	uint32_t i = 0, per_host = MAX(t->width, c->n_pings), step = c->is_sharded_by_port ? 1 : c->n_shards;
+
+	*ret = NULL;
+	if (t->next_group >= c->space->n_groups) {
+		t->is_exhausted = true;
+		return 0;
+	}
+	while (t->groups[i].stage != GROUP_FREE)
+		i++;
+	struct track_group *g = &t->groups[i];
+	uint64_t first = t->next_group * c->space->hosts_per_group;
+	uint32_t n = (uint32_t)MIN((uint64_t)c->space->hosts_per_group, c->space->n_hosts - first);
+	int err = group_reserve(g, n, n * per_host);
+	if (err)
+		return err;
+	t->next_group += step;
+	t->is_exhausted = t->next_group >= c->space->n_groups;
+	g->first = first;
+	g->n_hosts = n;
+	bool needs_discovery = false;
+	for (uint32_t s = 0; s < n; s++) {
+		host_open(t, g, s);
+		needs_discovery |= g->hosts[s].pings && !(g->hosts[s].flags & HOST_IS_DONE);
+	}
+	if (needs_discovery)
+		discovery_start(t, g, now_ns);
+	else
+		ports_start(t, g, now_ns);
+	t->live[t->n_live++] = (uint8_t)i;
+	*ret = g;
+	return 0;
+}
+
+void groups_advance(struct track *t, uint64_t now_ns)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < t->n_live; i++) {
+		struct track_group *g = &t->groups[t->live[i]];
+		if (!g->n_open && g->stage == GROUP_DISCOVERY)
+			ports_start(t, g, now_ns);
+		if (!g->n_open && g->stage == GROUP_PORTS)
+			g->stage = GROUP_FREE;
+		else
+			t->live[n++] = t->live[i];
+	}
+	t->n_live = n;
+}
+
+void track_abandon(struct track *t)
+{
+	for (uint32_t i = 0; i < t->n_live; i++) {
+		struct track_group *g = &t->groups[t->live[i]];
+		for (uint32_t s = 0; s < g->n_hosts; s++)
+			if ((g->hosts[s].flags & (HOST_IS_UP | HOST_IS_DONE)) == HOST_IS_UP)
+				emit_scanned(t, &g->hosts[s], true, true);
+		g->stage = GROUP_FREE;
+	}
+	t->n_live = 0;
+	t->is_exhausted = true;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Round-trip time estimation (RFC 6298 2), microseconds. Thread: owner. */
+#pragma once
+
+#include "base/compiler.h"
+
+/** Invariant: srtt_us == 0 means no sample yet. */
+struct rtt {
+	uint32_t srtt_us, rttvar_us;
+};
+
+static inline void rtt_sample(struct rtt *r, uint32_t us)
+{
+	us = MAX(us, 1u);
+	if (!r->srtt_us) {
+		r->srtt_us = us;
+		r->rttvar_us = us / 2;
+		return;
+	}
+	uint32_t err = us > r->srtt_us ? us - r->srtt_us : r->srtt_us - us;
+	r->rttvar_us += err / 4 - r->rttvar_us / 4;
+	r->srtt_us = (uint32_t)((int64_t)r->srtt_us + ((int64_t)us - r->srtt_us) / 8);
+	r->srtt_us = MAX(r->srtt_us, 1u);
+}
+
+static inline uint32_t rtt_rto_us(const struct rtt *r)
+{
+	return r->srtt_us + 4 * r->rttvar_us;
+}

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One worker from sockets to loop: opens its back ends, reserves its source port in the kernel, makes
+ * templates for each way out as targets turn up, and runs the raw loop: send a batch, drain
+ * what came back, fire timers.
+ */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "engine/engine_int.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { DEFAULT_TTL = 64, EVENTS_INLINE = 1024, EVENTS_THREAD = 8192,
+       LOOPBACK_RTO_US = 200000, ONLINK_RTO_US = 300000, FULL_WAIT_NS = 100000, PORT_TRIES_MAX = 64 };
+
+/* --- source port ---------------------------------------------------------- */
+
+/** Bind a TCP socket so that no other program gets the port; unlistened, it lets the kernel answer with RST. */
+static int port_bind(int family, uint16_t port, int *ret_fd)
+{
+	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	int one = 1, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	int err = family == AF_INET ? bind(fd, (struct sockaddr *)&a4, sizeof(a4)) : bind(fd, (struct sockaddr *)&a6, sizeof(a6));
+	if (err < 0) {
+		err = -errno;
+		close(fd);
+		return err;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+static uint16_t port_of_fd(int fd)
+{
+	struct sockaddr_storage s;
+	socklen_t len = sizeof(s);
+
+	if (getsockname(fd, (struct sockaddr *)&s, &len) < 0)
+		return 0;
+	return ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&s)->sin6_port
+					     : ((struct sockaddr_in *)(void *)&s)->sin_port);
+}
+
+static void port_release(struct worker *w)
+{
+	if (w->sport_fd4 >= 0)
+		close(w->sport_fd4);
+	if (w->sport_fd6 >= 0)
+		close(w->sport_fd6);
+	w->sport_fd4 = w->sport_fd6 = -1;
+}
+
+/** A port free in every family in use, held until the end. A port asked for with -g is used in any case. */
+static int port_reserve(struct worker *w, const struct survey *s)
+{
+	uint16_t wanted = w->conf->source_port;
+
+	for (int i = 0; i < PORT_TRIES_MAX; i++) {
+		int err4 = s->has_v4 ? port_bind(AF_INET, wanted, &w->sport_fd4) : 0;
+		w->sport = !err4 && s->has_v4 ? port_of_fd(w->sport_fd4) : wanted;
+		int err6 = s->has_v6 && !err4 ? port_bind(AF_INET6, w->sport, &w->sport_fd6) : 0;
+		if (!err4 && !err6) {
+			if (!w->sport)
+				w->sport = port_of_fd(w->sport_fd6);
+			return 0;
+		}
+		if (wanted) {
+			w->sport = wanted;
+			return 0;
+		}
+		port_release(w);
+		if (err4 && err4 != -EADDRINUSE)
+			return err4;
+	}
+	return -EADDRINUSE;
+}
+
+/* --- paths ------------------------------------------------------------------ */
+
+uint32_t worker_row(const struct worker *w, const struct scan_type *t)
+{
+	uint32_t i = 0;
+
+	while (w->rows[i] != t)
+		i++;
+	return i;
+}
+
+static void add_row(struct worker *w, const struct scan_type *t)
+{
+	if (!t->match)
+		return;
+	for (uint32_t i = 0; i < w->n_rows; i++)
+		if (w->rows[i] == t)
+			return;
+	assert(w->n_rows < WORKER_ROWS_MAX);
+	w->rows[w->n_rows++] = t;
+}
+
+/** Templates of every row that fits, for the network layer and, where possible, for Ethernet. */
+static int path_prepare(struct worker *w, struct worker_path *p, const struct iface *iface)
+{
+	struct probe_path pp = {.src = p->route.src, .if_idx = p->route.if_idx, .sport = w->sport,
+				.ttl = w->conf->ttl ? w->conf->ttl : DEFAULT_TTL};
+	struct route_table *routes = w->e->routes;
+	bool is_ether = iface && iface->is_ether;
+
+	if (is_ether)
+		pp.src_mac = iface->mac;
+	p->wants_host_mac = p->route.next_hop.family == ADDR_NONE;
+	p->has_l2 = w->l2 && is_ether && iface->has_arp &&
+		    (p->wants_host_mac || !route_neigh(routes, p->route.if_idx, &p->route.next_hop, &pp.dst_mac));
+	for (uint32_t i = 0; i < w->n_rows; i++) {
+		const struct scan_type *t = w->rows[i];
+		if (!scan_type_fits(t, p->route.src.family))
+			continue;
+		bool is_l2_only = t->needs & NEED_L2;
+		pp.link = LINK_NONE;
+		int err = is_l2_only ? 0 : t->prepare(t, &pp, &p->l3[i]);
+		pp.link = LINK_ETHERNET;
+		if (!err && w->l2 && is_ether && (p->has_l2 || is_l2_only))
+			err = t->prepare(t, &pp, &p->l2[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/** @return index of the path of a route, made on first sight; the last slot is reused when there are too many. */
+static int path_of(struct worker *w, const struct route *r)
+{
+	for (uint32_t i = w->n_paths; i-- > 0;) {
+		const struct route *have = &w->paths[i].route;
+		if (have->if_idx == r->if_idx && have->kind == r->kind && addr_equal(&have->src, &r->src) &&
+		    addr_equal(&have->next_hop, &r->next_hop))
+			return (int)i;
+	}
+	if (w->n_paths == WORKER_PATHS_MAX)
+		return -E_FULL;
+	struct worker_path *p = &w->paths[w->n_paths];
+	memset(p, 0, sizeof(*p));
+	p->route = *r;
+	p->initial_rto_us = r->kind == ROUTE_LOOPBACK ? LOOPBACK_RTO_US : r->kind == ROUTE_ONLINK ? ONLINK_RTO_US : 0;
+	int err = w->e->is_connect ? 0 : path_prepare(w, p, route_iface(w->e->routes, r->if_idx));
+	return err ? err : (int)w->n_paths++;
+}
+
+/** Discovery of an on-link target: ask the link for it. @return mask, 0 when the link cannot be asked. */
+static uint16_t link_pings(const struct worker *w, uint8_t family)
+{
+	const struct scan_type *t = family == ADDR_V6 ? &ping_nd : &ping_arp;
+
+	for (uint32_t i = 0; i < w->track.conf.n_pings; i++)
+		if (w->track.conf.pings[i].type == t)
+			return (uint16_t)(1u << i);
+	return 0;
+}
+
+static uint16_t routed_pings(const struct worker *w, uint8_t family)
+{
+	uint16_t mask = 0;
+
+	for (uint32_t i = 0; i < w->conf->n_pings; i++)
+		if (scan_type_fits(w->conf->pings[i].type, family))
+			mask |= (uint16_t)(1u << i);
+	return mask;
+}
+
+static int classify_locked(struct worker *w, struct host_slot *h)
+{
+	struct route r;
+
+	if (engine_route(w->e, &h->addr, &r) < 0)
+		return -E_NOROUTE;
+	int path = path_of(w, &r);
+	if (path < 0)
+		return -E_NOROUTE;
+	h->path = (uint16_t)path;
+	h->initial_rto_us = w->paths[path].initial_rto_us;
+	if (r.kind == ROUTE_LOOPBACK) {
+		h->reason = REASON_LOCALHOST;
+		return 0;
+	}
+	if (r.kind == ROUTE_ONLINK && !w->e->is_connect) {
+		bool is_known = w->conf->skips_discovery && !route_neigh(w->e->routes, r.if_idx, &h->addr, &h->mac);
+		h->pings = is_known ? 0 : link_pings(w, h->addr.family);
+		h->flags |= is_known ? HOST_HAS_MAC : 0;
+	}
+	if (!h->pings && !w->conf->skips_discovery)
+		h->pings = routed_pings(w, h->addr.family);
+	if (!h->pings) {
+		h->reason = REASON_USER_SET;
+		h->flags |= HOST_IS_USER_SET;
+	}
+	return 0;
+}
+
+int worker_classify(void *ctx, struct host_slot *h)
+{
+	struct worker *w = ctx;
+
+	pthread_mutex_lock(&w->e->routes_lock);
+	int err = classify_locked(w, h);
+	pthread_mutex_unlock(&w->e->routes_lock);
+	return err;
+}
+
+/* --- life ---------------------------------------------------------------------- */
+
+static void events_full(void *ctx)
+{
+	struct worker *w = ctx;
+	struct timespec ts = {.tv_nsec = FULL_WAIT_NS};
+
+	w->stats.n_full_waits++;
+	if (w->e->is_inline)
+		engine_pump(w->e);
+	else
+		nanosleep(&ts, NULL);
+}
+
+static int track_setup(struct worker *w)
+{
+	struct engine *e = w->e;
+	const struct engine_conf *c = &e->conf;
+	struct track_conf tc = {
+		.space = &e->space, .ports = e->ports, .n_types = c->n_types, .shard = w->idx, .n_shards = e->n_workers,
+		.is_sharded_by_port = e->is_sharded_by_port, .max_retries = c->max_retries,
+		.initial_rto_us = c->initial_rto_us, .min_rto_us = c->min_rto_us, .max_rto_us = c->max_rto_us,
+		.seed = c->seed, .events = &w->events, .events_full = events_full, .classify = worker_classify, .ctx = w,
+	};
+
+	memcpy(tc.types, c->types, sizeof(tc.types));
+	for (uint32_t i = 0; i < c->n_pings; i++)
+		tc.pings[tc.n_pings++] = (struct track_ping){c->pings[i].type, c->pings[i].port};
+	if (!e->is_connect && e->uses_l2 && e->survey.has_v4)
+		tc.pings[tc.n_pings++] = (struct track_ping){&ping_arp, 0};
+	if (!e->is_connect && e->survey.has_v6)
+		tc.pings[tc.n_pings++] = (struct track_ping){&ping_nd, 0};
+	for (uint32_t i = 0; i < tc.n_types; i++)
+		add_row(w, tc.types[i]);
+	for (uint32_t i = 0; i < tc.n_pings; i++)
+		add_row(w, tc.pings[i].type);
+	return track_init(&w->track, &tc);
+}
+
+static int lane_open(struct worker *w, const struct pktio_ops *ops, const struct pktio_conf *pc, struct lane **ret)
+{
+	struct lane *l = mem_alloc(1, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	int err = pktio_open(ops, pc, &l->io);
+	if (err) {
+		mem_free(l);
+		return err;
+	}
+	*ret = l;
+	return 0;
+}
+
+static int raw_open(struct worker *w)
+{
+	const struct survey *s = &w->e->survey;
+	int err = port_reserve(w, s);
+
+	if (err)
+		return err;
+	cookie_key_init(&w->key, w->conf->seed, w->e->nonce + w->idx);
+	struct pktio_conf pc = {.batch = w->conf->batch, .v4 = s->has_v4, .v6 = s->has_v6, .wants_tcp = true,
+				.port_lo = w->sport, .port_hi = w->sport, .if_idx = w->conf->if_idx,
+				.rx_buf_bytes = 8u << 20, .is_tx_only = w->e->uses_l2};
+	w->rx_frames = mem_alloc(WORKER_RX_BATCH, sizeof(*w->rx_frames));
+	w->paths = mem_alloc(WORKER_PATHS_MAX, sizeof(*w->paths));
+	if (!w->rx_frames || !w->paths)
+		return -ENOMEM;
+	err = lane_open(w, &pktio_rawip, &pc, &w->l3);
+	if (err || !w->e->uses_l2) {
+		w->rx = err ? NULL : w->l3->io;
+		return err;
+	}
+	pc.is_tx_only = false;
+	pc.wants_arp = true;
+	err = lane_open(w, &pktio_afpacket, &pc, &w->l2);
+	if (!err)
+		w->rx = w->l2->io;
+	return err;
+}
+
+int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_where *reterr)
+{
+	struct worker *w = mem_alloc(1, sizeof(*w));
+	int err = -ENOMEM;
+
+	if (!w)
+		return -ENOMEM;
+	*w = (struct worker){.e = e, .conf = &e->conf, .idx = idx, .sport_fd4 = -1, .sport_fd6 = -1};
+	err = ring_init(&w->events, sizeof(struct event), e->is_inline ? EVENTS_INLINE : EVENTS_THREAD);
+	if (!err)
+		err = track_setup(w);
+	if (!err)
+		err = e->is_connect ? conn_open(w) : raw_open(w);
+	if (err) {
+		err_at(reterr, err, "sockets", 7, 0, "%s", err_text(err));
+		worker_free(w);
+		return err;
+	}
+	*ret = w;
+	return 0;
+}
+
+static void lane_free(struct lane *l)
+{
+	if (l)
+		pktio_close(l->io);
+	mem_free(l);
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	if (w->e->is_connect)
+		conn_close(w);
+	lane_free(w->l2);
+	lane_free(w->l3);
+	port_release(w);
+	track_fini(&w->track);
+	ring_fini(&w->events);
+	mem_free(w->rx_frames);
+	mem_free(w->paths);
+	mem_free(w);
+}
+
+/* --- loop -------------------------------------------------------------------------- */
+
+bool worker_turn(struct worker *w)
+{
+	if (w->e->is_inline) {
+		engine_pump(w->e);
+		engine_tick(w->e);
+	}
+	return atomic_load_explicit(&w->e->is_stopped, memory_order_relaxed);
+}
+
+/** How long the loop may sleep when it had nothing to send. */
+static uint32_t idle_us(const struct worker *w, uint64_t now_ns)
+{
+	uint64_t pace_us = (pace_wait_ns(&w->pace, now_ns) + NS_PER_US - 1) / NS_PER_US;
+
+	if (pace_us)
+		return (uint32_t)MIN(pace_us, (uint64_t)WORKER_IDLE_US);
+	return track_wait_us(&w->track, now_ns, WORKER_IDLE_US);
+}
+
+static int raw_run(struct worker *w)
+{
+	while (!track_is_done(&w->track) && !worker_turn(w)) {
+		uint64_t now_ns = clock_now_ns();
+		int n = tx_batch(w, now_ns);
+		if (n < 0)
+			return n;
+		int got = rx_drain(w, n ? 0 : idle_us(w, now_ns));
+		if (got < 0)
+			return got;
+		track_expire(&w->track, clock_now_ns());
+	}
+	return 0;
+}
+
+void worker_run(struct worker *w)
+{
+	const struct engine *e = w->e;
+	uint32_t rate = e->conf.max_rate_pps;
+	uint32_t share = rate / e->n_workers + (w->idx < rate % e->n_workers);
+
+	pace_init(&w->pace, rate ? MAX(share, 1u) : 0, clock_now_ns());
+	int err = e->is_connect ? conn_run(w) : raw_run(w);
+	w->error = err;
+	track_abandon(&w->track);
+	atomic_store_explicit(&w->is_done, true, memory_order_release);
+}
