@@ -82,6 +82,7 @@ struct scan_info {
 	int verbosity, debugging;
 	bool wants_names;              /* PTR names are looked up: a finished host waits for its name */
 	bool wants_order;              /* finished hosts are released in target order */
+	uint8_t silent_attempt;        /* attempt of the last probe to a port that stays silent: retransmissions at most */
 };
 
 struct ev_scan_completed {
@@ -91,6 +92,7 @@ struct ev_scan_completed {
 	uint64_t n_ports[PORT_STATE_N];
 	uint64_t n_dup, n_late, n_forged;   /* replies not believed */
 	uint64_t n_local_drops;
+	uint64_t n_tx_calls;                /* transmit system calls */
 	const char *backend;                /* static text */
 	uint8_t exit_code;
 	bool interrupted;
@@ -150,7 +152,8 @@ struct ev_text {
 
 /** --packet-trace: the head of one packet from the network header on. */
 struct ev_packet {
-	uint8_t is_sent;
+	bool is_sent;
+	bool is_arp;         /* head is an ARP body */
 	uint8_t cap_len;    /* bytes kept */
 	uint16_t len;       /* bytes on the wire, network layer on */
 	uint64_t mono_ns;
