@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Back end with Ethernet frames: a packet socket and sendmmsg past the queueing discipline (packet(7)).
- * The socket is opened for no protocol, so it receives nothing; replies come by the raw IP sockets of
- * rawrx, which see only packets for this host, and ARP replies by a filtered packet socket.
- * Faster than raw IP because routing, neighbour lookup and netfilter are not asked per frame; slower to
- * close (8-16 ms for a packet socket), so it is for large scans.
+ * Back end with Ethernet frames: a packet socket and sendmmsg past the queueing discipline
+ * (packet(7)). The socket is opened for no protocol, so it receives nothing; replies come by the
+ * raw IP sockets of rawrx, which see only packets for this host, and ARP replies by a filtered
+ * packet socket. Faster than raw IP because routing, neighbour lookup and netfilter are not asked
+ * per frame; slower to close (8-16 ms for a packet socket), so it is for large scans.
  */
 #include "base/mem.h"
 #include "pktio/rawrx.h"
@@ -128,7 +128,8 @@ static void afpacket_stats(struct pktio *io, struct pktio_stats *ret)
 
 const struct pktio_ops pktio_afpacket = {
 	.name = "afpacket",
-	.help = "packet socket, sendmmsg past the queueing discipline: Ethernet interfaces, large scans",
+	.help = "packet socket, sendmmsg past the queueing discipline: Ethernet interfaces, large "
+		"scans",
 	.caps = PKTIO_L2 | PKTIO_ARP | PKTIO_V4 | PKTIO_V6,
 	.open = afpacket_open,
 	.tx_reserve = afpacket_tx_reserve,

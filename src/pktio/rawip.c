@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Back end without a link header: raw IP sockets, so loopback, tun and VPN devices work like any other
- * and the kernel finds the way and the next hop's MAC. Frames start with the IP header.
- * Opens in microseconds and closes as fast, which a packet socket does not: the choice for small scans.
+ * Back end without a link header: raw IP sockets, so loopback, tun and VPN devices work like any
+ * other and the kernel finds the way and the next hop's MAC. Frames start with the IP header. Opens
+ * in microseconds and closes as fast, which a packet socket does not: the choice for small scans.
  * The kernel writes the IPv4 total length and checksum itself, and the ID when it is zero (raw(7)).
  */
 #include "base/mem.h"

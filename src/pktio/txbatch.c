@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Slots and sendmmsg for the socket back ends: between pktio_ops and the kernel.
- * The idea: everything a message header points to is fixed at init or written at commit, so a kick is
- * one system call and nothing else. What sendmmsg(2) hides is handled here: it reports an error only
- * for the first message of a call, so a refused frame shows up as the first of the next call.
+ * The idea: everything a message header points to is fixed at init or written at commit, so a kick
+ * is one system call and nothing else. What sendmmsg(2) hides is handled here: it reports an error
+ * only for the first message of a call, so a refused frame shows up as the first of the next call.
  */
 #include "pktio/txbatch.h"
 
@@ -15,13 +15,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOT_MIN_BYTES    128
-#define SLOT_MAX_BYTES    9216
-#define QUEUE_WAIT_NS     (100 * NS_PER_MS) /* longest stay in one kick with a full queue */
-#define BACKOFF_MIN_NS    (20 * NS_PER_US)
-#define BACKOFF_MAX_NS    NS_PER_MS
-#define SKB_TRUESIZE      1280 /* what the kernel charges for a small frame, generously */
-#define SNDBUF_FLOOR      (256 * 1024)
+#define SLOT_MIN_BYTES 128
+#define SLOT_MAX_BYTES 9216
+#define QUEUE_WAIT_NS  (100 * NS_PER_MS) /* longest stay in one kick with a full queue */
+#define BACKOFF_MIN_NS (20 * NS_PER_US)
+#define BACKOFF_MAX_NS NS_PER_MS
+#define SKB_TRUESIZE   1280 /* what the kernel charges for a small frame, generously */
+#define SNDBUF_FLOOR   (256 * 1024)
 
 int txbatch_init(struct txbatch *b, const struct pktio_conf *conf, enum link_type link)
 {
@@ -113,7 +113,8 @@ void txqueue_add(struct txqueue *q, struct txbatch *b, const struct frame *f, ui
 	m->msg_iovlen = 1;
 }
 
-/* A full socket buffer wakes poll; a full device queue (ENOBUFS) does not, so that one is slept for. */
+/* A full socket buffer wakes poll; a full device queue (ENOBUFS) does not, so that one is slept
+ * for. */
 static void wait_for_room(int fd, int error, uint64_t backoff_ns)
 {
 	struct timespec ts = {.tv_nsec = (long)backoff_ns};
