@@ -56,7 +56,7 @@ static int afpacket_open(struct pktio *io, const struct pktio_conf *conf)
 		return -ENOMEM;
 	a->out.fd = -1;
 	io->state = a;
-	int err = rawrx_open(&a->rx, conf);
+	int err = conf->is_tx_only ? 0 : rawrx_open(&a->rx, conf);
 	if (!err)
 		err = txbatch_init(&a->batch, conf, LINK_ETHERNET);
 	if (!err)

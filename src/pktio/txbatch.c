@@ -45,12 +45,15 @@ void txbatch_fini(struct txbatch *b)
 
 void txbatch_reset(struct txbatch *b)
 {
+	b->n_filled = 0;
 	if (b->n_lent == 0)
 		b->n_used = 0;
 }
 
 uint32_t txbatch_reserve(struct txbatch *b, struct frame *f, uint32_t n)
 {
+	if (b->n_lent == 0 && b->n_filled == 0)
+		b->n_used = 0;
 	n = MIN(n, b->cap - b->n_used);
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t slot = b->n_used + i;
@@ -70,7 +73,10 @@ union tx_name *txbatch_take(struct txbatch *b, const struct frame *f)
 {
 	assert(b->n_lent > 0 && f->cookie < b->cap && f->len <= b->frame_cap);
 	b->n_lent--;
-	return f->len ? &b->names[f->cookie] : NULL;
+	if (f->len == 0)
+		return NULL;
+	b->n_filled++;
+	return &b->names[f->cookie];
 }
 
 static void ask_send_buffer(int fd, uint32_t n_frames, uint32_t frame_cap)

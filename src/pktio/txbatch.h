@@ -18,7 +18,7 @@ union tx_name {
 	struct sockaddr_ll ll;
 };
 
-/** Invariant: n_lent <= n_used <= cap; slot i belongs to iov[i] and names[i]. */
+/** Invariant: n_lent + n_filled <= n_used <= cap; slot i belongs to iov[i] and names[i]. */
 struct txbatch {
 	uint8_t *slots;
 	struct iovec *iov;
@@ -27,6 +27,7 @@ struct txbatch {
 	uint32_t frame_cap; /* bytes per slot */
 	uint32_t n_used;    /* slots handed out since the last kick */
 	uint32_t n_lent;    /* of these, not yet given back */
+	uint32_t n_filled;  /* of these, given back to be sent by the next kick */
 	uint32_t if_idx;    /* default way out */
 	uint8_t link;
 };
