@@ -20,6 +20,8 @@ struct control {
 	uint64_t value; /* CONTROL_RATE: packets per second, 0 = no limit */
 };
 
+struct bus_frame;
+
 struct bus {
 	const struct scan_info *scan; /* borrowed */
 	uint64_t seq;
@@ -30,6 +32,7 @@ struct bus {
 	} subs[BUS_SUBSCRIBERS_MAX];
 	uint32_t n_subs;
 	uint32_t mask; /* union of all masks: producers skip kinds nobody wants */
+	struct bus_frame *under_way; /* innermost event being delivered */
 	uint64_t n_by_kind[EVENT_N];
 	/* a tiny MPSC mailbox: value is written before kind */
 	_Atomic uint64_t control_value;
@@ -39,7 +42,11 @@ struct bus {
 void bus_init(struct bus *b, const struct scan_info *scan);
 /** Subscribers run in the order of this call. @return 0 or -E_FULL. Thread: owner, before the scan. */
 int bus_subscribe(struct bus *b, uint32_t mask, bus_fn *fn, void *ctx) MUST_CHECK;
-/** Stamp seq (and time when 0) and run the subscribers. Re-entrant: a subscriber may publish. Thread: owner. */
+/**
+ * Stamp seq (and time when 0) and run the subscribers; all have had the event on return.
+ * Re-entrant: a subscriber may publish. The event it is handling then reaches the remaining
+ * subscribers first, so each subscriber sees seq rise strictly. Thread: owner.
+ */
 void bus_publish(struct bus *b, struct event *ev);
 static inline bool bus_wants(const struct bus *b, enum event_kind k)
 {

@@ -1,1 +1,68 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Names of states, reasons, event kinds and stages: the one place where a number of the
+ * event schema becomes a word that a person or a program reads. Reason and state words are
+ * nmap's, so that existing readers of its output understand ours.
+ */
+#include "event/event.h"
+
+static const char *const port_state_names[] = {
+	"unknown", "open", "closed", "filtered", "unfiltered", "open|filtered", "closed|filtered"};
+static_assert(ARRAY_LEN(port_state_names) == PORT_STATE_N, "a name for every port state");
+
+static const char *const host_state_names[] = {"unknown", "up", "down"};
+static_assert(ARRAY_LEN(host_state_names) == HOST_STATE_N, "a name for every host state");
+
+#define X(name, text) text,
+static const char *const reason_names[] = {REASON_LIST(X)};
+static_assert(ARRAY_LEN(reason_names) == REASON_N, "a name for every reason");
+static const char *const event_names[] = {EVENT_LIST(X)};
+static_assert(ARRAY_LEN(event_names) == EVENT_N, "a name for every event kind");
+#undef X
+
+static const char *const stage_names[] = {
+	"initializing",       "resolving_targets", "discovering_hosts", "scanning_ports",
+	"detecting_services", "finalizing",        "completed"};
+static_assert(ARRAY_LEN(stage_names) == STAGE_N, "a name for every stage");
+
+const char *port_state_name(enum port_state s)
+{
+	return (unsigned)s < PORT_STATE_N ? port_state_names[s] : "unknown";
+}
+
+const char *host_state_name(enum host_state s)
+{
+	return (unsigned)s < HOST_STATE_N ? host_state_names[s] : "unknown";
+}
+
+const char *reason_name(enum reason r)
+{
+	return (unsigned)r < REASON_N ? reason_names[r] : reason_names[REASON_UNKNOWN];
+}
+
+const char *proto_name(uint8_t proto)
+{
+	switch (proto) {
+	case PROTO_TCP:
+		return "tcp";
+	case PROTO_UDP:
+		return "udp";
+	case PROTO_SCTP:
+		return "sctp";
+	case PROTO_ICMP:
+	case PROTO_ICMPV6:
+		return "icmp";
+	default:
+		return "ip";
+	}
+}
+
+const char *event_name(enum event_kind k)
+{
+	return (unsigned)k < EVENT_N ? event_names[k] : "unknown";
+}
+
+const char *stage_name(enum stage s)
+{
+	return (unsigned)s < STAGE_N ? stage_names[s] : "unknown";
+}

@@ -10,7 +10,17 @@
 
 #include "event/bus.h"
 
-/** One port's result. */
+/*
+ * What the engine promises: no event of a host after the HOST_SCANNED of the part that would
+ * send it. Events of a host never seen before create it, except HOST_NAMED, which is ignored:
+ * a list scan publishes HOST_SCANNED first, then the name. Hosts that are down do not wait
+ * for a name.
+ */
+
+/**
+ * One port's result. rtt_us and attempt are kept for open ports and for answers with rare
+ * facts; for the bulk of closed and filtered ports they are 0 here (EVENT_PORT_FOUND has them).
+ */
 struct host_port {
 	uint16_t port;
 	uint8_t proto, state, reason, ttl;
@@ -19,11 +29,14 @@ struct host_port {
 	struct addr from; /* ICMP sender if not the host */
 };
 
-/** Ports of one state and reason, counted: what nmap calls extra ports. */
+/** Ports of one state and reason, counted: what nmap calls extra ports. Never PORT_UNKNOWN. */
 struct host_group {
 	uint8_t proto, state, reason;
 	uint32_t n;
 };
+
+/** Groups one host can have; beyond it the reason of the first group of that state is taken. */
+#define HOST_GROUPS_MAX 64
 
 struct host; /* opaque; read through the functions below */
 
@@ -37,7 +50,9 @@ struct host_facts {
 	const char *name;        /* PTR name or NULL; borrowed until the host is finished */
 	const char *target_name; /* what the user typed when it was a name, or NULL */
 	uint32_t rtt_us, srtt_us, rttvar_us, rto_us;
-	uint32_t n_by_state[PORT_STATE_N]; /* silent ports included */
+	uint64_t start_ns, end_ns;         /* wall clock of the first and the last event; end 0 while unfinished */
+	uint32_t n_replied;                /* ports whose state was concluded from a reply */
+	uint32_t n_by_state[PORT_STATE_N]; /* silent ports included; PORT_UNKNOWN: not done when stopped */
 };
 
 struct hosts;
@@ -55,13 +70,14 @@ int hosts_set_target_name(struct hosts *h, uint64_t idx, const char *name) MUST_
 
 /** @return the host, or NULL when it is not (or no longer) in the table. */
 const struct host *hosts_find(const struct hosts *h, uint64_t idx);
-void host_facts(const struct host *host, struct host_facts *ret);
+void host_facts(const struct hosts *h, const struct host *host, struct host_facts *ret);
 /**
- * Every asked port of the host in protocol and port order, silent ones included.
+ * Every asked port of the host in protocol and port order, silent ones included; none of a host
+ * that was not port-scanned; of a partial host only those with a result.
  * @param pos iteration state, 0 to start. @return false after the last. Cost: O(1) amortised.
  */
 bool host_next_port(const struct hosts *h, const struct host *host, uint32_t *pos, struct host_port *ret);
-/** Counts per (protocol, state, reason), largest first. @return groups written, at most @p cap (32 always suffices). */
+/** Counts per (protocol, state, reason), largest first. @return groups written, at most @p cap (HOST_GROUPS_MAX suffices). */
 uint32_t host_groups(const struct hosts *h, const struct host *host, struct host_group *ret, uint32_t cap);
 
 /** Totals over finished hosts. */
@@ -70,5 +86,7 @@ struct hosts_totals {
 	uint64_t n_ports[PORT_STATE_N];
 };
 void hosts_totals(const struct hosts *h, struct hosts_totals *ret);
+/** @return 0, or -ENOMEM once a fact was lost for want of memory: results are incomplete. */
+int hosts_error(const struct hosts *h);
 /** Hosts in the table now, and the most there ever were. */
 uint32_t hosts_n_live(const struct hosts *h, uint32_t *ret_max);

@@ -1,1 +1,154 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * -oG: one line per host and kind of fact, tab between fields, as nmap's deprecated but much
+ * used grepable output (observed on 7.93). The ignored state is named only when there is
+ * exactly one, as there.
+ */
+#include "out/text.h"
+
+struct grepable_state {
+	bool is_done;
+};
+
+static void put_ports_scanned(struct out *o)
+{
+	static const char *const names[] = {"TCP(", "UDP(", "SCTP("};
+	const struct scan_info *scan = o->conf->scan;
+
+	static_assert(ARRAY_LEN(names) == PORT_PROTO_N, "a name for every protocol");
+	buf_puts(&o->buf, "# Ports scanned: ");
+	for (uint32_t slot = 0; slot < PORT_PROTO_N; slot++) {
+		const struct port_bits *bits =
+			text_asked(scan, port_proto_number((enum port_proto)slot));
+
+		buf_puts(&o->buf, names[slot]);
+		buf_put_u64(&o->buf, bits ? bits->n : 0);
+		buf_putc(&o->buf, ';');
+		text_put_port_bits(&o->buf, bits);
+		buf_puts(&o->buf, ") ");
+	}
+	buf_puts(&o->buf, "PROTOCOLS(0;)\n");
+}
+
+static void on_started(struct out *o)
+{
+	const struct scan_info *scan = o->conf->scan;
+
+	buf_printf(&o->buf, "# prtip %s scan initiated ", scan->version);
+	text_put_time(&o->buf, scan->start_wall_ns, TEXT_TIME_CTIME);
+	buf_puts(&o->buf, " as: ");
+	text_put(&o->buf, scan->args, TEXT_TERMINAL);
+	buf_putc(&o->buf, '\n');
+	if (scan->verbosity > 0)
+		put_ports_scanned(o);
+}
+
+static void put_host(struct buf *b, const struct view *v)
+{
+	buf_puts(b, "Host: ");
+	buf_puts(b, v->addr);
+	buf_puts(b, " (");
+	text_put(b, v->name, TEXT_GREPABLE);
+	buf_puts(b, ")\t");
+}
+
+static void put_port(struct out *o, const struct host_port *p)
+{
+	struct buf *b = &o->buf;
+	char name[32];
+
+	buf_put_u64(b, p->port);
+	buf_putc(b, '/');
+	buf_puts(b, port_state_name((enum port_state)p->state));
+	buf_putc(b, '/');
+	buf_puts(b, proto_name(p->proto));
+	buf_puts(b, "//");
+	text_put(b, text_service(o, p->proto, p->port, name), TEXT_GREPABLE);
+	buf_puts(b, "///");
+}
+
+static void put_ignored(struct buf *b, const struct view *v)
+{
+	if (v->n_ignored_states != 1)
+		return;
+	for (uint32_t s = 0; s < PORT_STATE_N; s++) {
+		if (!v->is_ignored[s])
+			continue;
+		buf_puts(b, "\tIgnored State: ");
+		buf_puts(b, port_state_name((enum port_state)s));
+		buf_puts(b, " (");
+		buf_put_u64(b, v->facts.n_by_state[s]);
+		buf_putc(b, ')');
+	}
+}
+
+static void on_host(struct out *o)
+{
+	const struct view *v = out_view(o);
+	const char *status = v->scan->is_list              ? "Unknown"
+			     : v->facts.state == HOST_DOWN ? "Down"
+							   : "Up";
+	struct host_port p;
+	uint32_t pos = 0;
+	bool is_first = true;
+
+	put_host(&o->buf, v);
+	buf_puts(&o->buf, "Status: ");
+	buf_puts(&o->buf, status);
+	buf_putc(&o->buf, '\n');
+	if (!v->n_ports)
+		return;
+	put_host(&o->buf, v);
+	buf_puts(&o->buf, "Ports: ");
+	while (view_next_port(v, &pos, &p)) {
+		if (!is_first)
+			buf_puts(&o->buf, ", ");
+		is_first = false;
+		put_port(o, &p);
+		out_spill(o);
+	}
+	put_ignored(&o->buf, v);
+	buf_putc(&o->buf, '\n');
+}
+
+static void on_completed(struct out *o, const struct event *ev)
+{
+	struct grepable_state *s = o->state;
+
+	s->is_done = true;
+	buf_puts(&o->buf,
+		 ev->completed.interrupted ? "# prtip interrupted at " : "# prtip done at ");
+	text_put_time(&o->buf, ev->time_ns, TEXT_TIME_CTIME);
+	buf_puts(&o->buf, " -- ");
+	text_put_summary(&o->buf, out_totals(o), &ev->completed);
+	buf_putc(&o->buf, '\n');
+}
+
+static void on_event(struct out *o, const struct event *ev)
+{
+	if (ev->kind == EVENT_SCAN_STARTED)
+		on_started(o);
+	else if (ev->kind == EVENT_HOST_FINISHED)
+		on_host(o);
+	else if (ev->kind == EVENT_SCAN_COMPLETED)
+		on_completed(o, ev);
+}
+
+static void end(struct out *o)
+{
+	const struct grepable_state *s = o->state;
+
+	if (!s->is_done)
+		buf_puts(&o->buf, "# prtip ended without a summary\n");
+}
+
+const struct out_ops out_grepable = {
+	.name = "grepable",
+	.help = "one line per host, for grep and awk",
+	.extension = ".gnmap",
+	.wants = EVENT_BIT(EVENT_SCAN_STARTED) | EVENT_BIT(EVENT_HOST_FINISHED) |
+		 EVENT_BIT(EVENT_SCAN_COMPLETED),
+	.state_len = sizeof(struct grepable_state),
+	.on_event = on_event,
+	.close = end,
+};

@@ -1,1 +1,437 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The report for people, on the terminal and with -oN: nmap's normal output, so that eyes and
+ * scripts used to it find everything where they expect it (layout observed on nmap 7.93). The
+ * console differs from the file in its first and last lines and in the lines of the moment
+ * (-v: phases, open ports as they are found). Packet trace lines go to both.
+ */
+#include "base/clock.h"
+#include "out/text.h"
+#include "wire/decode.h"
+
+#include <string.h>
+
+#define COLUMN_SERVICE_MAX 32
+
+struct normal_state {
+	uint64_t stage_start_ns;
+	uint8_t stage;
+	bool is_done;
+};
+
+static const char *version(const struct out *o)
+{
+	return o->conf->scan->version;
+}
+
+static void put_start(struct out *o)
+{
+	const struct scan_info *scan = o->conf->scan;
+
+	if (o->is_console) {
+		buf_printf(&o->buf, "Starting prtip %s at ", version(o));
+		text_put_time(&o->buf, scan->start_wall_ns, TEXT_TIME_MINUTE);
+	} else {
+		buf_printf(&o->buf, "# prtip %s scan initiated ", version(o));
+		text_put_time(&o->buf, scan->start_wall_ns, TEXT_TIME_CTIME);
+		buf_puts(&o->buf, " as: ");
+		text_put(&o->buf, scan->args, TEXT_TERMINAL);
+	}
+	buf_putc(&o->buf, '\n');
+}
+
+/* One host */
+
+static void put_headline(struct buf *b, const struct view *v)
+{
+	bool is_down = v->facts.state == HOST_DOWN && !v->scan->is_list;
+
+	buf_puts(b, "Scan report for ");
+	if (v->name) {
+		text_put(b, v->name, TEXT_TERMINAL);
+		buf_puts(b, " (");
+	}
+	buf_puts(b, v->addr);
+	if (v->name)
+		buf_putc(b, ')');
+	if (is_down) {
+		buf_puts(b, " [host down");
+		if (v->scan->wants_reason) {
+			buf_puts(b, ", received ");
+			text_put_reason(b, v->facts.reason, v->facts.ttl, &v->facts.from);
+		}
+		buf_putc(b, ']');
+	}
+	buf_putc(b, '\n');
+}
+
+static void put_liveness(struct buf *b, const struct view *v)
+{
+	uint32_t us = v->facts.srtt_us ? v->facts.srtt_us : v->facts.rtt_us;
+
+	if (v->facts.target_name && v->facts.name &&
+	    strcmp(v->facts.target_name, v->facts.name) != 0) {
+		buf_printf(b, "rDNS record for %s: ", v->addr);
+		text_put(b, v->facts.name, TEXT_TERMINAL);
+		buf_putc(b, '\n');
+	}
+	buf_puts(b, "Host is up");
+	if (v->scan->wants_reason) {
+		buf_puts(b, ", received ");
+		text_put_reason(b, v->facts.reason, v->facts.ttl, &v->facts.from);
+	}
+	if (us) {
+		buf_puts(b, " (");
+		text_put_latency(b, us);
+		buf_puts(b, "s latency)");
+	}
+	buf_puts(b, ".\n");
+}
+
+static void put_not_shown(struct buf *b, const struct view *v)
+{
+	bool is_first = true;
+
+	if (!v->n_listed) {
+		buf_puts(b, "All ");
+		buf_put_u64(b, v->n_ports);
+		buf_puts(b, " scanned ports on ");
+		buf_puts(b, v->addr);
+		buf_puts(b, " are in ignored states.\n");
+	}
+	for (uint32_t i = 0; i < v->n_groups; i++) {
+		const struct host_group *g = &v->groups[i];
+
+		if (!v->is_ignored[g->state])
+			continue;
+		buf_puts(b, is_first ? "Not shown: " : ", ");
+		is_first = false;
+		buf_put_u64(b, g->n);
+		buf_putc(b, ' ');
+		buf_puts(b, port_state_name((enum port_state)g->state));
+		buf_putc(b, ' ');
+		buf_puts(b, proto_name(g->proto));
+		buf_puts(b, g->n == 1 ? " port (" : " ports (");
+		buf_puts(b, reason_name((enum reason)g->reason));
+		buf_putc(b, ')');
+	}
+	buf_putc(b, '\n');
+}
+
+struct widths {
+	uint32_t port, state, service;
+};
+
+static uint32_t n_digits(uint32_t n)
+{
+	uint32_t digits = 1;
+
+	while (n >= 10) {
+		n /= 10;
+		digits++;
+	}
+	return digits;
+}
+
+static const char *service_of(const struct out *o, const struct host_port *p, char out[32])
+{
+	const char *name = text_service(o, p->proto, p->port, out);
+
+	return name ? name : "unknown";
+}
+
+static struct widths measure(const struct out *o, const struct view *v)
+{
+	struct widths w = {.port = 4, .state = 5, .service = 7};
+	struct host_port p;
+	uint32_t pos = 0;
+	char name[32];
+
+	while (view_next_port(v, &pos, &p)) {
+		uint32_t port = n_digits(p.port) + 1 + (uint32_t)strlen(proto_name(p.proto));
+		uint32_t state = (uint32_t)strlen(port_state_name((enum port_state)p.state));
+
+		w.port = MAX(w.port, port);
+		w.state = MAX(w.state, state);
+		if (v->scan->wants_reason)
+			w.service = MAX(w.service, (uint32_t)strlen(service_of(o, &p, name)));
+	}
+	return w;
+}
+
+/** Text and spaces up to @p width and one more; the last column of a line passes 0. */
+static void put_column(struct buf *b, const char *text, uint32_t width)
+{
+	static const char spaces[COLUMN_SERVICE_MAX + 1] = "                                ";
+	uint32_t len = (uint32_t)strlen(text);
+
+	buf_puts(b, text);
+	if (width)
+		buf_put(b, spaces, MIN(width - MIN(len, width) + 1, (uint32_t)COLUMN_SERVICE_MAX));
+}
+
+static void put_port_line(struct out *o, const struct host_port *p, const struct widths *w)
+{
+	struct buf *b = &o->buf;
+	size_t start = b->len;
+	bool has_reason = o->conf->scan->wants_reason;
+	char name[32];
+
+	buf_put_u64(b, p->port);
+	buf_putc(b, '/');
+	put_column(b, proto_name(p->proto), w->port - (uint32_t)(b->len - start));
+	put_column(b, port_state_name((enum port_state)p->state), w->state);
+	put_column(b, service_of(o, p, name), has_reason ? w->service : 0);
+	if (has_reason)
+		text_put_reason(b, p->reason, p->ttl, &p->from);
+	buf_putc(b, '\n');
+}
+
+static void put_ports(struct out *o, const struct view *v)
+{
+	struct buf *b = &o->buf;
+	struct widths w;
+	struct host_port p;
+	uint32_t pos = 0;
+
+	if (v->n_ignored_states)
+		put_not_shown(b, v);
+	else
+		buf_putc(b, '\n');
+	if (!v->n_listed)
+		return;
+	w = measure(o, v);
+	put_column(b, "PORT", w.port);
+	put_column(b, "STATE", w.state);
+	put_column(b, "SERVICE", v->scan->wants_reason ? w.service : 0);
+	buf_puts(b, v->scan->wants_reason ? "REASON\n" : "\n");
+	while (view_next_port(v, &pos, &p)) {
+		put_port_line(o, &p, &w);
+		out_spill(o);
+	}
+}
+
+static void put_mac(struct out *o, const struct view *v)
+{
+	char text[MAC_TEXT_CAP];
+	const char *vendor;
+
+	if (!v->facts.has_mac)
+		return;
+	vendor = text_vendor(o, &v->facts.mac);
+	buf_puts(&o->buf, "MAC Address: ");
+	buf_puts(&o->buf, mac_format(&v->facts.mac, text));
+	buf_puts(&o->buf, " (");
+	text_put(&o->buf, vendor ? vendor : "Unknown", TEXT_TERMINAL);
+	buf_puts(&o->buf, ")\n");
+}
+
+static void on_host(struct out *o)
+{
+	const struct view *v = out_view(o);
+	uint32_t n_unknown = v->facts.n_by_state[PORT_UNKNOWN];
+
+	put_headline(&o->buf, v);
+	if (v->scan->is_list || (v->facts.state == HOST_DOWN && !v->n_ports))
+		return;
+	put_liveness(&o->buf, v);
+	if (v->n_ports)
+		put_ports(o, v);
+	if (v->facts.is_partial && n_unknown) {
+		buf_puts(&o->buf, "Stopped early: ");
+		buf_put_u64(&o->buf, n_unknown);
+		buf_puts(&o->buf,
+			 n_unknown == 1 ? " port has no result.\n" : " ports have no result.\n");
+	}
+	put_mac(o, v);
+	if (!v->scan->is_ping_only)
+		buf_putc(&o->buf, '\n');
+}
+
+/* Lines of the moment */
+
+static void on_port(struct out *o, const struct event *ev)
+{
+	char addr[ADDR_TEXT_CAP];
+
+	if (!o->is_console || ev->port.state != PORT_OPEN || o->conf->scan->verbosity < 1)
+		return;
+	buf_puts(&o->buf, "Discovered open port ");
+	buf_put_u64(&o->buf, ev->port.port);
+	buf_putc(&o->buf, '/');
+	buf_puts(&o->buf, proto_name(ev->port.proto));
+	buf_puts(&o->buf, " on ");
+	buf_puts(&o->buf, addr_format(&ev->port.addr, addr));
+	buf_putc(&o->buf, '\n');
+}
+
+static void put_stage_title(struct out *o, enum stage stage)
+{
+	const struct scan_info *scan = o->conf->scan;
+
+	if (stage == STAGE_DISCOVERING_HOSTS)
+		buf_puts(&o->buf, "Ping Scan");
+	for (uint32_t i = 0; stage == STAGE_SCANNING_PORTS && i < scan->n_types; i++) {
+		buf_puts(&o->buf, i ? ", " : "");
+		buf_puts(&o->buf, scan->types[i]->title);
+	}
+}
+
+static void on_stage(struct out *o, const struct event *ev)
+{
+	struct normal_state *s = o->state;
+	bool was_timed = s->stage == STAGE_DISCOVERING_HOSTS || s->stage == STAGE_SCANNING_PORTS;
+	uint8_t to = ev->stage.to;
+
+	if (!o->is_console || o->conf->scan->verbosity < 1)
+		return;
+	if (was_timed) {
+		uint64_t ns = ev->time_ns > s->stage_start_ns ? ev->time_ns - s->stage_start_ns : 0;
+
+		buf_puts(&o->buf, "Completed ");
+		put_stage_title(o, (enum stage)s->stage);
+		buf_puts(&o->buf, " at ");
+		text_put_time(&o->buf, ev->time_ns, TEXT_TIME_CLOCK);
+		buf_puts(&o->buf, ", ");
+		text_put_seconds(&o->buf, ns, 2);
+		buf_puts(&o->buf, "s elapsed\n");
+	}
+	if (to == STAGE_DISCOVERING_HOSTS || to == STAGE_SCANNING_PORTS) {
+		buf_puts(&o->buf, "Initiating ");
+		put_stage_title(o, (enum stage)to);
+		buf_puts(&o->buf, " at ");
+		text_put_time(&o->buf, ev->time_ns, TEXT_TIME_CLOCK);
+		buf_putc(&o->buf, '\n');
+	}
+	s->stage = to;
+	s->stage_start_ns = ev->time_ns;
+}
+
+#define ETHERNET_LEN 14
+
+/** The head as a frame: ARP is only ARP behind an Ethernet header, so it gets an empty one. */
+static struct frame frame_of(const struct ev_packet *p, uint8_t bytes[ETHERNET_LEN + 84])
+{
+	static const uint8_t arp_header[ETHERNET_LEN] = {[12] = 0x08, [13] = 0x06};
+	uint32_t lead = p->is_arp ? ETHERNET_LEN : 0, len = MIN(p->cap_len, sizeof(p->head));
+
+	static_assert(sizeof(p->head) <= 84, "the head fits behind the header");
+	memcpy(bytes, arp_header, lead);
+	memcpy(bytes + lead, p->head, len);
+	return (struct frame){.bytes = bytes,
+			      .len = lead + len,
+			      .cap = ETHERNET_LEN + 84,
+			      .link = p->is_arp ? LINK_ETHERNET : LINK_NONE};
+}
+
+static void on_packet(struct out *o, const struct event *ev)
+{
+	uint64_t start = out_totals(o)->start_mono_ns, now = ev->packet.mono_ns;
+	uint8_t bytes[ETHERNET_LEN + 84];
+	struct frame f = frame_of(&ev->packet, bytes);
+	char line[256];
+	struct pkt p;
+
+	buf_puts(&o->buf, ev->packet.is_sent ? "SENT (" : "RCVD (");
+	text_put_seconds(&o->buf, now > start ? now - start : 0, 4);
+	buf_puts(&o->buf, "s) ");
+	if (decode(&f, &p) < 0)
+		buf_puts(&o->buf, "packet that cannot be read");
+	else
+		text_put(&o->buf, pkt_format(&f, &p, line, sizeof(line)), TEXT_TERMINAL);
+	buf_putc(&o->buf, '\n');
+}
+
+/* The end */
+
+static void put_counters(struct buf *b, const struct ev_scan_completed *c)
+{
+	static const char pad[] = "           ";
+
+	buf_printf(b, "%sPackets sent: %llu | received: %llu", pad, (unsigned long long)c->n_sent,
+		   (unsigned long long)c->n_received);
+	if (c->n_dup || c->n_late || c->n_forged)
+		buf_printf(b, " | not believed: %llu duplicate, %llu late, %llu forged",
+			   (unsigned long long)c->n_dup, (unsigned long long)c->n_late,
+			   (unsigned long long)c->n_forged);
+	if (c->n_local_drops)
+		buf_printf(b, " | dropped here: %llu", (unsigned long long)c->n_local_drops);
+	buf_putc(b, '\n');
+}
+
+static void on_completed(struct out *o, const struct event *ev)
+{
+	const struct scan_info *scan = o->conf->scan;
+	const struct ev_scan_completed *c = &ev->completed;
+	const char *verb = c->interrupted ? "interrupted" : "done";
+	struct normal_state *s = o->state;
+	struct buf *b = &o->buf;
+
+	s->is_done = true;
+	if (!o->is_console) {
+		buf_printf(b, "# prtip %s at ", verb);
+		text_put_time(b, ev->time_ns, TEXT_TIME_CTIME);
+		buf_puts(b, " -- ");
+		text_put_summary(b, out_totals(o), c);
+		buf_putc(b, '\n');
+		return;
+	}
+	if (!scan->is_list && !scan->skips_discovery && c->n_up == 0 && c->n_down == 1)
+		buf_puts(b,
+			 "Note: Host seems down. If it is really up, but blocking our ping probes, "
+			 "try -Pn\n");
+	buf_printf(b, "prtip %s: ", verb);
+	text_put_summary(b, out_totals(o), c);
+	buf_putc(b, '\n');
+	if (scan->verbosity > 0)
+		put_counters(b, c);
+}
+
+static void on_event(struct out *o, const struct event *ev)
+{
+	switch ((enum event_kind)ev->kind) {
+	case EVENT_SCAN_STARTED:
+		put_start(o);
+		break;
+	case EVENT_STAGE_CHANGED:
+		on_stage(o, ev);
+		break;
+	case EVENT_PORT_FOUND:
+		on_port(o, ev);
+		break;
+	case EVENT_HOST_FINISHED:
+		on_host(o);
+		break;
+	case EVENT_PACKET:
+		on_packet(o, ev);
+		break;
+	case EVENT_SCAN_COMPLETED:
+		on_completed(o, ev);
+		break;
+	default:
+		break;
+	}
+}
+
+static void end(struct out *o)
+{
+	const struct normal_state *s = o->state;
+
+	if (s->is_done || o->is_console)
+		return;
+	buf_puts(&o->buf, "# prtip ended without a summary at ");
+	text_put_time(&o->buf, clock_wall_ns(), TEXT_TIME_CTIME);
+	buf_putc(&o->buf, '\n');
+}
+
+const struct out_ops out_normal = {
+	.name = "normal",
+	.help = "the report as on the terminal",
+	.extension = ".nmap",
+	.wants = EVENT_BIT(EVENT_SCAN_STARTED) | EVENT_BIT(EVENT_STAGE_CHANGED) |
+		 EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_FINISHED) |
+		 EVENT_BIT(EVENT_PACKET) | EVENT_BIT(EVENT_SCAN_COMPLETED),
+	.state_len = sizeof(struct normal_state),
+	.on_event = on_event,
+	.close = end,
+};

@@ -1,1 +1,350 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * -oX: nmap's XML, valid against its nmap.dtd (xmloutputversion 1.05) so that ndiff,
+ * python3-libnmap and nmap.xsl read it. Hosts are appended as they finish; between two events
+ * the text so far plus "</nmaprun>" is well-formed, and close() always ends the document,
+ * with exit="error" when no summary came. The writer is ours: loading libxml2 would cost more
+ * time than a small scan takes.
+ */
+#include "base/clock.h"
+#include "out/text.h"
+
+#include <string.h>
+
+struct xml_state {
+	bool is_done;
+};
+
+static void attr(struct buf *b, const char *name, const char *value)
+{
+	buf_putc(b, ' ');
+	buf_puts(b, name);
+	buf_puts(b, "=\"");
+	text_put(b, value, TEXT_XML);
+	buf_putc(b, '"');
+}
+
+static void attr_u64(struct buf *b, const char *name, uint64_t value)
+{
+	buf_putc(b, ' ');
+	buf_puts(b, name);
+	buf_puts(b, "=\"");
+	buf_put_u64(b, value);
+	buf_putc(b, '"');
+}
+
+/** time="1795312605" timestr="Sun Nov 22 01:56:45 2026" under the given names. */
+static void attr_time(struct buf *b, const char *name, const char *text_name, uint64_t wall_ns)
+{
+	attr_u64(b, name, wall_ns / NS_PER_S);
+	buf_putc(b, ' ');
+	buf_puts(b, text_name);
+	buf_puts(b, "=\"");
+	text_put_time(b, wall_ns, TEXT_TIME_CTIME);
+	buf_putc(b, '"');
+}
+
+/* The head */
+
+static void put_prolog(struct out *o)
+{
+	const struct scan_info *scan = o->conf->scan;
+	struct buf *b = &o->buf;
+
+	buf_puts(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE nmaprun>\n");
+	if (o->conf->xml_stylesheet) {
+		buf_puts(b, "<?xml-stylesheet href=\"");
+		text_put(b, o->conf->xml_stylesheet, TEXT_XML);
+		buf_puts(b, "\" type=\"text/xsl\"?>\n");
+	}
+	buf_puts(b, "<!-- prtip ");
+	buf_puts(b, scan->version);
+	buf_puts(b, " scan initiated ");
+	text_put_time(b, scan->start_wall_ns, TEXT_TIME_CTIME);
+	buf_puts(b, " as: ");
+	text_put(b, scan->args, TEXT_COMMENT);
+	buf_puts(b, " -->\n");
+}
+
+static void put_scaninfo(struct out *o, const struct scan_desc *type)
+{
+	const struct port_bits *asked = text_asked(o->conf->scan, type->proto);
+
+	if (!asked)
+		return;
+	buf_puts(&o->buf, "<scaninfo");
+	attr(&o->buf, "type", type->name);
+	attr(&o->buf, "protocol", proto_name(type->proto));
+	attr_u64(&o->buf, "numservices", asked->n);
+	buf_puts(&o->buf, " services=\"");
+	text_put_port_bits(&o->buf, asked);
+	buf_puts(&o->buf, "\"/>\n");
+}
+
+static void on_started(struct out *o)
+{
+	const struct scan_info *scan = o->conf->scan;
+	struct buf *b = &o->buf;
+
+	put_prolog(o);
+	buf_puts(b, "<nmaprun scanner=\"prtip\"");
+	attr(b, "args", scan->args);
+	attr_time(b, "start", "startstr", scan->start_wall_ns);
+	attr(b, "version", scan->version);
+	buf_puts(b, " xmloutputversion=\"1.05\">\n");
+	for (uint32_t i = 0; i < scan->n_types; i++)
+		put_scaninfo(o, scan->types[i]);
+	buf_puts(b, "<verbose");
+	attr_u64(b, "level", (uint64_t)MAX(scan->verbosity, 0));
+	buf_puts(b, "/>\n<debugging");
+	attr_u64(b, "level", (uint64_t)MAX(scan->debugging, 0));
+	buf_puts(b, "/>\n");
+}
+
+/* Hosts */
+
+static void put_status(struct buf *b, const struct view *v)
+{
+	const char *state =
+		v->scan->is_list ? "unknown" : host_state_name((enum host_state)v->facts.state);
+	uint8_t reason = v->scan->is_list ? (uint8_t)REASON_USER_SET : v->facts.reason;
+
+	buf_puts(b, "<status");
+	attr(b, "state", state);
+	attr(b, "reason", reason_name((enum reason)reason));
+	attr_u64(b, "reason_ttl", v->facts.ttl);
+	buf_puts(b, "/>\n");
+}
+
+static void put_addresses(struct out *o, const struct view *v)
+{
+	struct buf *b = &o->buf;
+	char text[MAC_TEXT_CAP];
+	const char *vendor;
+
+	buf_puts(b, "<address");
+	attr(b, "addr", v->addr_bare);
+	attr(b, "addrtype", v->facts.addr.family == ADDR_V6 ? "ipv6" : "ipv4");
+	buf_puts(b, "/>\n");
+	if (!v->facts.has_mac)
+		return;
+	vendor = text_vendor(o, &v->facts.mac);
+	buf_puts(b, "<address");
+	attr(b, "addr", mac_format(&v->facts.mac, text));
+	attr(b, "addrtype", "mac");
+	if (vendor)
+		attr(b, "vendor", vendor);
+	buf_puts(b, "/>\n");
+}
+
+static void put_hostname(struct buf *b, const char *name, const char *type)
+{
+	if (!name)
+		return;
+	buf_puts(b, "<hostname");
+	attr(b, "name", name);
+	attr(b, "type", type);
+	buf_puts(b, "/>\n");
+}
+
+static void put_hostnames(struct buf *b, const struct view *v)
+{
+	buf_puts(b, "<hostnames>\n");
+	put_hostname(b, v->facts.target_name, "user");
+	put_hostname(b, v->facts.name, "PTR");
+	buf_puts(b, "</hostnames>\n");
+}
+
+static void put_extrareasons(struct out *o, const struct view *v, uint8_t state)
+{
+	struct buf *b = &o->buf;
+
+	for (uint32_t i = 0; i < v->n_groups; i++) {
+		const struct host_group *g = &v->groups[i];
+
+		if (g->state != state)
+			continue;
+		buf_puts(b, "<extrareasons");
+		attr(b, "reason", reason_name((enum reason)g->reason));
+		attr_u64(b, "count", g->n);
+		attr(b, "proto", proto_name(g->proto));
+		buf_puts(b, " ports=\"");
+		view_put_group_ports(v, g, b);
+		buf_puts(b, "\"/>\n");
+		out_spill(o);
+	}
+}
+
+/** Groups stand together by state, fullest state first. */
+static void put_extraports(struct out *o, const struct view *v)
+{
+	uint8_t last = PORT_UNKNOWN;
+
+	for (uint32_t i = 0; i < v->n_groups; i++) {
+		uint8_t state = v->groups[i].state;
+
+		if (state == last || !v->is_ignored[state])
+			continue;
+		last = state;
+		buf_puts(&o->buf, "<extraports");
+		attr(&o->buf, "state", port_state_name((enum port_state)state));
+		attr_u64(&o->buf, "count", v->facts.n_by_state[state]);
+		buf_puts(&o->buf, ">\n");
+		put_extrareasons(o, v, state);
+		buf_puts(&o->buf, "</extraports>\n");
+	}
+}
+
+static void put_port(struct out *o, const struct host_port *p)
+{
+	struct buf *b = &o->buf;
+	char name[32], from[ADDR_TEXT_CAP];
+	const char *service = text_service(o, p->proto, p->port, name);
+
+	buf_puts(b, "<port protocol=\"");
+	buf_puts(b, proto_name(p->proto));
+	buf_puts(b, "\" portid=\"");
+	buf_put_u64(b, p->port);
+	buf_puts(b, "\"><state state=\"");
+	buf_puts(b, port_state_name((enum port_state)p->state));
+	buf_puts(b, "\" reason=\"");
+	buf_puts(b, reason_name((enum reason)p->reason));
+	buf_puts(b, "\" reason_ttl=\"");
+	buf_put_u64(b, p->ttl);
+	buf_putc(b, '"');
+	if (p->from.family != ADDR_NONE)
+		attr(b, "reason_ip", addr_format_bare(&p->from, from));
+	buf_puts(b, "/>");
+	if (service) {
+		buf_puts(b, "<service");
+		attr(b, "name", service);
+		buf_puts(b, " method=\"table\" conf=\"3\"/>");
+	}
+	buf_puts(b, "</port>\n");
+}
+
+static void put_times(struct buf *b, const struct view *v)
+{
+	if (!v->facts.srtt_us)
+		return;
+	buf_puts(b, "<times");
+	attr_u64(b, "srtt", v->facts.srtt_us);
+	attr_u64(b, "rttvar", v->facts.rttvar_us);
+	attr_u64(b, "to", v->facts.rto_us);
+	buf_puts(b, "/>\n");
+}
+
+static void put_ports(struct out *o, const struct view *v)
+{
+	struct host_port p;
+	uint32_t pos = 0;
+
+	buf_puts(&o->buf, "<ports>");
+	put_extraports(o, v);
+	while (view_next_port(v, &pos, &p)) {
+		put_port(o, &p);
+		out_spill(o);
+	}
+	buf_puts(&o->buf, "</ports>\n");
+}
+
+static void on_host(struct out *o)
+{
+	const struct view *v = out_view(o);
+	bool is_up = v->facts.state == HOST_UP && !v->scan->is_list;
+	struct buf *b = &o->buf;
+
+	buf_puts(b, "<host");
+	if (is_up) {
+		attr_u64(b, "starttime", v->facts.start_ns / NS_PER_S);
+		attr_u64(b, "endtime", v->facts.end_ns / NS_PER_S);
+		if (v->facts.is_partial)
+			attr(b, "comment", "stopped early");
+	}
+	buf_putc(b, '>');
+	put_status(b, v);
+	put_addresses(o, v);
+	if (is_up || v->name)
+		put_hostnames(b, v);
+	if (v->n_ports)
+		put_ports(o, v);
+	put_times(b, v);
+	buf_puts(b, "</host>\n");
+}
+
+/* The end */
+
+static void put_end(struct out *o, uint64_t n_up, uint64_t n_hosts)
+{
+	struct buf *b = &o->buf;
+
+	buf_puts(b, "/><hosts");
+	attr_u64(b, "up", n_up);
+	attr_u64(b, "down", n_hosts > n_up ? n_hosts - n_up : 0);
+	attr_u64(b, "total", n_hosts);
+	buf_puts(b, "/>\n</runstats>\n</nmaprun>\n");
+}
+
+static void on_completed(struct out *o, const struct event *ev)
+{
+	const struct ev_scan_completed *c = &ev->completed;
+	const struct out_totals *t = out_totals(o);
+	struct xml_state *s = o->state;
+	struct buf *b = &o->buf;
+
+	s->is_done = true;
+	buf_puts(b, "<runstats><finished");
+	attr_time(b, "time", "timestr", ev->time_ns);
+	buf_puts(b,
+		 c->interrupted ? " summary=\"prtip interrupted at " : " summary=\"prtip done at ");
+	text_put_time(b, ev->time_ns, TEXT_TIME_CTIME);
+	buf_puts(b, "; ");
+	text_put_summary(b, t, c);
+	buf_puts(b, "\" elapsed=\"");
+	text_put_seconds(b, c->elapsed_ns, 2);
+	buf_putc(b, '"');
+	attr(b, "exit", c->interrupted ? "error" : "success");
+	if (c->interrupted)
+		attr(b, "errormsg", "interrupted");
+	put_end(o, c->n_up, t->n_hosts);
+}
+
+static void on_event(struct out *o, const struct event *ev)
+{
+	if (ev->kind == EVENT_SCAN_STARTED)
+		on_started(o);
+	else if (ev->kind == EVENT_HOST_FINISHED)
+		on_host(o);
+	else if (ev->kind == EVENT_SCAN_COMPLETED)
+		on_completed(o, ev);
+}
+
+static void end(struct out *o)
+{
+	const struct xml_state *s = o->state;
+	struct hosts_totals totals;
+	uint64_t now = clock_wall_ns();
+
+	if (s->is_done)
+		return;
+	hosts_totals(o->conf->hosts, &totals);
+	buf_puts(&o->buf, "<runstats><finished");
+	attr_time(&o->buf, "time", "timestr", now);
+	buf_puts(&o->buf, " elapsed=\"");
+	text_put_seconds(
+		&o->buf,
+		now > o->conf->scan->start_wall_ns ? now - o->conf->scan->start_wall_ns : 0, 2);
+	buf_puts(&o->buf, "\" exit=\"error\" errormsg=\"ended without a summary\"");
+	put_end(o, totals.n_up, out_totals(o)->n_hosts);
+}
+
+const struct out_ops out_xml = {
+	.name = "xml",
+	.help = "nmap's XML",
+	.extension = ".xml",
+	.wants = EVENT_BIT(EVENT_SCAN_STARTED) | EVENT_BIT(EVENT_HOST_FINISHED) |
+		 EVENT_BIT(EVENT_SCAN_COMPLETED),
+	.state_len = sizeof(struct xml_state),
+	.on_event = on_event,
+	.close = end,
+};

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Text pieces of the formats. Names come from the network (PTR records) and are hostile:
+ * they may carry terminal escapes, markup, broken UTF-8. What a format forbids is replaced
+ * by visible text, never dropped. UTF-8: RFC 3629; XML characters: XML 1.0 section 2.2.
+ */
+#include "out/text.h"
+
+#include "base/cursor.h"
+
+#include <string.h>
+#include <time.h>
+
+/** @return bytes of the well-formed UTF-8 character at @p s (NUL-terminated), 0 when it is
+ * malformed. */
+static size_t utf8_len(const uint8_t *s)
+{
+	uint8_t lo = 0x80, hi = 0xbf;
+	size_t n;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] < 0xc2 || s[0] > 0xf4)
+		return 0;
+	n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	if (s[0] == 0xe0)
+		lo = 0xa0;
+	else if (s[0] == 0xed)
+		hi = 0x9f;
+	else if (s[0] == 0xf0)
+		lo = 0x90;
+	else if (s[0] == 0xf4)
+		hi = 0x8f;
+	if (s[1] < lo || s[1] > hi)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if (s[i] < 0x80 || s[i] > 0xbf)
+			return 0;
+	return n;
+}
+
+static void put_hex_byte(struct buf *b, uint8_t c, const char *lead)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	buf_puts(b, lead);
+	buf_putc(b, digits[c >> 4]);
+	buf_putc(b, digits[c & 15]);
+}
+
+static const char *xml_entity(uint8_t c)
+{
+	switch (c) {
+	case '<':
+		return "&lt;";
+	case '>':
+		return "&gt;";
+	case '&':
+		return "&amp;";
+	case '"':
+		return "&quot;";
+	case '\'':
+		return "&apos;";
+	default:
+		return NULL;
+	}
+}
+
+static void put_ascii_xml(struct buf *b, uint8_t c, bool breaks_dash)
+{
+	const char *entity = xml_entity(c);
+
+	if (entity)
+		buf_puts(b, entity);
+	else if (breaks_dash)
+		buf_puts(b, "&#45;");
+	else if (c < 0x20 || c == 0x7f)
+		put_hex_byte(b, c, "\\x");
+	else
+		buf_putc(b, (char)c);
+}
+
+static void put_ascii_json(struct buf *b, uint8_t c)
+{
+	if (c == '"' || c == '\\') {
+		buf_putc(b, '\\');
+		buf_putc(b, (char)c);
+	} else if (c < 0x20 || c == 0x7f) {
+		put_hex_byte(b, c, "\\u00");
+	} else {
+		buf_putc(b, (char)c);
+	}
+}
+
+static void put_ascii_plain(struct buf *b, uint8_t c, enum text_kind kind)
+{
+	static const char from[] = "/,()", to[] = "|;[]";
+	const char *at = kind == TEXT_GREPABLE ? memchr(from, c, 4) : NULL;
+
+	if (at)
+		buf_putc(b, to[at - from]);
+	else if (c < 0x20 || c >= 0x7f)
+		put_hex_byte(b, c, "\\x");
+	else
+		buf_putc(b, (char)c);
+}
+
+static void put_wide(struct buf *b, const uint8_t *s, size_t n, enum text_kind kind)
+{
+	bool is_nonchar = n == 3 && s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe;
+	bool is_c1 = n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+
+	if (n && !is_nonchar && !is_c1) {
+		buf_put(b, s, n);
+		return;
+	}
+	for (size_t i = 0; i < MAX(n, (size_t)1); i++)
+		put_hex_byte(b, s[i], kind == TEXT_JSON ? "\\\\x" : "\\x");
+}
+
+void text_put(struct buf *b, const char *text, enum text_kind kind)
+{
+	bool was_dash = false;
+
+	for (const uint8_t *s = (const uint8_t *)text; s && *s;) {
+		size_t n = 1;
+
+		if (kind == TEXT_TERMINAL || kind == TEXT_GREPABLE) {
+			put_ascii_plain(b, *s, kind);
+		} else if (*s >= 0x80) {
+			n = utf8_len(s);
+			put_wide(b, s, n, kind);
+		} else if (kind == TEXT_JSON) {
+			put_ascii_json(b, *s);
+		} else {
+			put_ascii_xml(b, *s, kind == TEXT_COMMENT && *s == '-' && was_dash);
+		}
+		was_dash = *s == '-';
+		s += MAX(n, (size_t)1);
+	}
+}
+
+void text_put_time(struct buf *b, uint64_t wall_ns, enum text_time form)
+{
+	time_t t = (time_t)(wall_ns / NS_PER_S);
+	struct tm tm;
+	char out[64];
+	size_t len = 0;
+
+	if (!localtime_r(&t, &tm))
+		return;
+	switch (form) {
+	case TEXT_TIME_CTIME:
+		len = strftime(out, sizeof(out), "%a %b %e %H:%M:%S %Y", &tm);
+		break;
+	case TEXT_TIME_MINUTE:
+		len = strftime(out, sizeof(out), "%Y-%m-%d %H:%M %Z", &tm);
+		break;
+	case TEXT_TIME_CLOCK:
+	case TEXT_TIME_N:
+		len = strftime(out, sizeof(out), "%H:%M", &tm);
+		break;
+	}
+	buf_put(b, out, len);
+}
+
+void text_put_latency(struct buf *b, uint64_t us)
+{
+	uint64_t unit = 1;
+	unsigned decimals = 7;
+
+	while (decimals > 0 && us * 10 / unit >= 100) {
+		unit *= 10;
+		decimals--;
+	}
+	text_put_seconds(b, us * NS_PER_US, decimals);
+}
+
+void text_put_seconds(struct buf *b, uint64_t ns, unsigned decimals)
+{
+	uint64_t unit = NS_PER_S, fraction;
+
+	for (unsigned i = 0; i < decimals; i++)
+		unit /= 10;
+	ns += unit / 2;
+	buf_put_u64(b, ns / NS_PER_S);
+	if (!decimals)
+		return;
+	buf_putc(b, '.');
+	fraction = ns % NS_PER_S;
+	for (uint64_t digit = NS_PER_S / 10; digit >= unit; digit /= 10) {
+		buf_putc(b, (char)('0' + fraction / digit));
+		fraction %= digit;
+	}
+}
+
+void text_put_summary(struct buf *b, const struct out_totals *t, const struct ev_scan_completed *c)
+{
+	buf_put_u64(b, t->n_hosts);
+	buf_puts(b, t->n_hosts == 1 ? " IP address (" : " IP addresses (");
+	buf_put_u64(b, c->n_up);
+	buf_puts(b, c->n_up == 1 ? " host up) scanned in " : " hosts up) scanned in ");
+	text_put_seconds(b, c->elapsed_ns, 2);
+	buf_puts(b, " seconds");
+}
+
+void text_put_reason(struct buf *b, uint8_t reason, uint8_t ttl, const struct addr *from)
+{
+	char text[ADDR_TEXT_CAP];
+
+	buf_puts(b, reason_name((enum reason)reason));
+	if (from->family != ADDR_NONE) {
+		buf_puts(b, " from ");
+		buf_puts(b, addr_format_bare(from, text));
+	}
+	if (ttl) {
+		buf_puts(b, " ttl ");
+		buf_put_u64(b, ttl);
+	}
+}
+
+const struct port_bits *text_asked(const struct scan_info *scan, uint8_t proto)
+{
+	enum port_proto slot = port_proto_of(proto);
+
+	for (uint32_t i = 0; scan->ports && slot != PORT_PROTO_N && i < scan->n_types; i++)
+		if (scan->types[i]->proto == proto)
+			return &scan->ports->of[slot];
+	return NULL;
+}
+
+void text_put_port_bits(struct buf *b, const struct port_bits *bits)
+{
+	size_t len = bits ? port_bits_format(bits, NULL, 0) : 0;
+	uint8_t *at = len ? buf_reserve(b, len + 1) : NULL;
+
+	if (!at)
+		return;
+	port_bits_format(bits, (char *)at, len + 1);
+	buf_advance(b, len);
+}
+
+const char *text_service(const struct out *o, uint8_t proto, uint16_t port, char out[32])
+{
+	return o->conf->service_name ? o->conf->service_name(o->conf->ctx, proto, port, out) : NULL;
+}
+
+const char *text_vendor(const struct out *o, const struct mac *mac)
+{
+	return o->conf->mac_vendor ? o->conf->mac_vendor(o->conf->ctx, mac) : NULL;
+}
