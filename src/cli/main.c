@@ -1,5 +1,77 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-int main(void)
+/* The entry: parse, answer help and version, run, exit. */
+#include "cli/options.h"
+#include "cli/plan.h"
+#include "cli/run.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ARGS_MAX = 1 << 20, HELP_MAX = 1 << 20 };
+
+/** The command line as one would type it again. */
+static void quote_args(int argc, char **argv, struct buf *b)
 {
-	return 0;
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,%@+[]";
+
+	for (int i = 0; i < argc; i++) {
+		const char *s = i ? argv[i] : "prtip";
+		if (i)
+			buf_putc(b, ' ');
+		if (*s && strspn(s, plain) == strlen(s)) {
+			buf_puts(b, s);
+			continue;
+		}
+		buf_putc(b, '\'');
+		for (; *s; s++) {
+			if (*s == '\'')
+				buf_puts(b, "'\\'");
+			buf_putc(b, *s);
+		}
+		buf_putc(b, '\'');
+	}
+}
+
+static int print_help(const char *topic)
+{
+	struct buf b;
+
+	buf_init(&b, HELP_MAX);
+	uint32_t n = options_help(topic, &b);
+	fputs(buf_text(&b), stdout);
+	buf_fini(&b);
+	return fflush(stdout) != 0 ? EXIT_FATAL : n ? EXIT_DONE : EXIT_USAGE;
+}
+
+static int run(const struct config *c, int argc, char **argv)
+{
+	struct buf args;
+
+	if (c->wants_help)
+		return print_help(c->help_topic);
+	if (c->wants_version) {
+		printf("prtip version %s\n", PRTIP_VERSION);
+		return fflush(stdout) != 0 ? EXIT_FATAL : EXIT_DONE;
+	}
+	if (c->wants_iflist)
+		return run_iflist();
+	buf_init(&args, ARGS_MAX);
+	quote_args(argc, argv, &args);
+	int code = run_scan(c, buf_text(&args));
+	buf_fini(&args);
+	return code;
+}
+
+int main(int argc, char **argv)
+{
+	struct config c;
+	struct opt_error e;
+	int code = EXIT_USAGE;
+
+	if (options_parse(argc, argv, &c, &e) < 0)
+		say_error("%s", e.text);
+	else
+		code = run(&c, argc, argv);
+	config_fini(&c);
+	return code;
 }

@@ -1,1 +1,318 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One scan from configuration to exit code: plan, bus, result store, sinks, engine; then run, wait
+ * for names, close. The order of subscribers is the order of effects: hosts fold first, sinks
+ * read what was folded.
+ */
+#include "cli/run.h"
+
+#include "base/clock.h"
+#include "cli/names.h"
+#include "cli/plan.h"
+#include "cli/priv.h"
+#include "cli/vendor.h"
+#include "out/out.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PROGRESS_MS = 250, FLUSH_MS = 1000, NAMES_WAIT_MS = 4000, LIST_INFLIGHT_MAX = 2048 };
+
+/** The stop flag: set by ^C, read by the coordinator. One of the program's two globals. */
+static volatile sig_atomic_t n_stop_signals;
+
+static void on_signal(int sig)
+{
+	if (++n_stop_signals > 1)
+		_exit(EXIT_INTERRUPTED);
+}
+
+static void catch_signals(void)
+{
+	struct sigaction stop = {.sa_handler = on_signal}, ignore = {.sa_handler = SIG_IGN};
+
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	sigaction(SIGHUP, &stop, NULL);
+	sigaction(SIGPIPE, &ignore, NULL);
+}
+
+struct run {
+	const struct config *c;
+	struct plan plan;
+	struct bus bus;
+	struct hosts *hosts;
+	struct names *names;
+	struct vendor *vendor;
+	struct out_conf out_conf;
+	struct outs *outs;
+	struct engine *engine;
+	uint64_t start_ns, progress_ns, flush_ns;
+	uint64_t progress_sent; /* packets at the last progress event */
+	bool is_failed;
+};
+
+static const char *service_name(void *ctx, uint8_t proto, uint16_t port, char out[32])
+{
+	struct run *r = ctx;
+
+	return services_name(r->plan.services, proto, port, out);
+}
+
+static const char *mac_vendor(void *ctx, const struct mac *mac)
+{
+	struct run *r = ctx;
+
+	return vendor_name(&r->vendor, mac);
+}
+
+/* --- while it runs ------------------------------------------------------------------- */
+
+static void publish_progress(struct run *r, uint64_t now_ns)
+{
+	struct engine_progress ep;
+	uint64_t since_ns = now_ns - r->progress_ns, elapsed_ns = now_ns - r->start_ns;
+
+	engine_progress(r->engine, &ep);
+	struct event ev = {.kind = EVENT_PROGRESS, .progress = {
+		.stage = r->plan.width ? STAGE_SCANNING_PORTS : STAGE_DISCOVERING_HOSTS,
+		.n_done = ep.n_concluded, .n_total = ep.n_total, .n_sent = ep.n_sent,
+		.rate_pps = since_ns ? (ep.n_sent - r->progress_sent) * NS_PER_S / since_ns : 0,
+		.n_hosts_done = ep.n_hosts_done, .n_hosts = r->plan.scan.n_hosts, .elapsed_ns = elapsed_ns,
+	}};
+	if (ep.n_hosts_done && ep.n_hosts_done < r->plan.scan.n_hosts)
+		ev.progress.eta_ns = (uint64_t)((double)elapsed_ns / (double)ep.n_hosts_done *
+						(double)(r->plan.scan.n_hosts - ep.n_hosts_done));
+	else if (ep.n_concluded && ep.n_concluded < ep.n_total)
+		ev.progress.eta_ns = (uint64_t)((double)elapsed_ns / (double)ep.n_concluded *
+						(double)(ep.n_total - ep.n_concluded));
+	r->progress_sent = ep.n_sent;
+	r->progress_ns = now_ns;
+	bus_publish(&r->bus, &ev);
+}
+
+static void on_tick(void *ctx, uint64_t now_ns)
+{
+	struct run *r = ctx;
+
+	if (n_stop_signals)
+		bus_control_post(&r->bus, CONTROL_STOP, 0);
+	names_poll(r->names, 0);
+	if (bus_wants(&r->bus, EVENT_PROGRESS) && now_ns - r->progress_ns >= PROGRESS_MS * NS_PER_MS)
+		publish_progress(r, now_ns);
+	if (now_ns - r->flush_ns >= FLUSH_MS * NS_PER_MS) {
+		outs_flush(r->outs);
+		r->flush_ns = now_ns;
+	}
+}
+
+static void stage(struct run *r, enum stage from, enum stage to)
+{
+	struct event ev = {.kind = EVENT_STAGE_CHANGED, .stage = {(uint8_t)from, (uint8_t)to}};
+
+	bus_publish(&r->bus, &ev);
+}
+
+/* --- set up ----------------------------------------------------------------------------- */
+
+static int open_outputs(struct run *r, struct err_where *w)
+{
+	const struct output_requests *o = &r->c->out;
+	const struct { const char *path; const struct out_ops *ops; } files[] = {
+		{o->normal, &out_normal}, {o->xml, &out_xml}, {o->grepable, &out_grepable}, {o->json, &out_json},
+	};
+
+	r->out_conf = (struct out_conf){
+		.scan = &r->plan.scan, .hosts = r->hosts, .service_name = service_name, .mac_vendor = mac_vendor, .ctx = r,
+		.console_fd = STDOUT_FILENO, .status_fd = STDERR_FILENO, .is_status_tty = isatty(STDERR_FILENO),
+		.stats_every_ns = (uint64_t)r->c->stats_every_ms * NS_PER_MS,
+	};
+	int err = outs_new(&r->out_conf, &r->outs);
+	for (size_t i = 0; i < ARRAY_LEN(files) && !err; i++)
+		if (files[i].path)
+			err = outs_add(r->outs, files[i].ops, files[i].path, w);
+	if (!err && o->all_base)
+		err = outs_add_all(r->outs, o->all_base, w);
+	if (!err)
+		err = outs_add_console(r->outs);
+	return err ? err : outs_start(r->outs, &r->bus);
+}
+
+static void name_targets(struct run *r)
+{
+	const struct targets *t = &r->plan.targets;
+	u128 idx;
+
+	for (uint32_t i = 0; i < t->n_names; i++)
+		if (range_set_find(&t->set, &t->names[i].addr, &idx))
+			(void)!hosts_set_target_name(r->hosts, (uint64_t)idx, t->names[i].name);
+}
+
+/** The result store, names and sinks around an engine of @p n_parts parts per host. @return exit code. */
+static int open_subscribers(struct run *r, uint32_t n_parts)
+{
+	struct err_where w = {0};
+	struct scan_info *s = &r->plan.scan;
+
+	r->hosts = hosts_new(&r->bus, n_parts, s->wants_order ? (uint32_t)s->n_hosts : 0);
+	if (!r->hosts) {
+		say_error("out of memory");
+		return EXIT_FATAL;
+	}
+	name_targets(r);
+	if (s->wants_names && !(r->names = names_new(&r->bus, r->c->names == NAMES_ALL)))
+		return EXIT_FATAL;
+	int err = open_outputs(r, &w);
+	if (err) {
+		say_error("output \"%s\": %s", w.token, w.want[0] ? w.want : err_text(err));
+		return EXIT_FATAL;
+	}
+	return 0;
+}
+
+static int open_engine(struct run *r)
+{
+	struct err_where w = {0};
+	struct engine_conf *ec = &r->plan.engine;
+
+	ec->on_tick = on_tick;
+	ec->tick_ctx = r;
+	int err = engine_new(ec, &r->plan.targets, &r->plan.ports, r->plan.routes, &r->bus, &r->engine, &w);
+	if (err) {
+		say_error("cannot start the scan (%s): %s", w.token[0] ? w.token : "engine", w.want[0] ? w.want : err_text(err));
+		return EXIT_FATAL;
+	}
+	return 0;
+}
+
+/* --- one scan ------------------------------------------------------------------------------ */
+
+/** -sL: every target is a host of unknown state. */
+static void list_targets(struct run *r)
+{
+	const struct range_set *set = &r->plan.targets.set;
+
+	for (u128 i = 0; i < set->n_addrs && !n_stop_signals; i++) {
+		struct event ev = {.kind = EVENT_HOST_SCANNED, .host_idx = (uint64_t)i, .done = {.state = HOST_UNKNOWN}};
+		range_set_pick(set, i, &ev.done.addr);
+		bus_publish(&r->bus, &ev);
+		if ((uint64_t)i % 256 == 255)
+			while (names_poll(r->names, 0) > LIST_INFLIGHT_MAX && !n_stop_signals)
+				names_poll(r->names, 10);
+		if ((uint64_t)i % 65536 == 65535)
+			outs_flush(r->outs);
+	}
+}
+
+static void scan_targets(struct run *r)
+{
+	stage(r, STAGE_INITIALIZING, r->plan.width ? STAGE_SCANNING_PORTS : STAGE_DISCOVERING_HOSTS);
+	int err = engine_run(r->engine);
+	if (err) {
+		struct event ev = {.kind = EVENT_SCAN_ERROR, .text = {.severity = 0}};
+		snprintf(ev.text.text, sizeof(ev.text.text), "scan broke off: %s", err_text(err));
+		bus_publish(&r->bus, &ev);
+		say_error("%s", ev.text.text);
+		r->is_failed = true;
+	}
+}
+
+static int exit_code(const struct run *r, bool is_interrupted)
+{
+	return is_interrupted ? EXIT_INTERRUPTED : r->is_failed ? EXIT_FATAL : EXIT_DONE;
+}
+
+static void finish(struct run *r)
+{
+	struct event ev = {.kind = EVENT_SCAN_COMPLETED};
+	struct hosts_totals t;
+	uint64_t deadline_ns = clock_now_ns() + NAMES_WAIT_MS * NS_PER_MS;
+
+	while (!n_stop_signals && names_poll(r->names, 50) && clock_now_ns() < deadline_ns)
+		;
+	hosts_finish_all(r->hosts);
+	hosts_totals(r->hosts, &t);
+	if (r->engine)
+		engine_totals(r->engine, &ev.completed);
+	else
+		ev.completed.backend = "none";
+	ev.completed.interrupted = n_stop_signals > 0;
+	ev.completed.elapsed_ns = clock_now_ns() - r->start_ns;
+	ev.completed.n_up = t.n_up;
+	ev.completed.n_down = t.n_down;
+	memcpy(ev.completed.n_ports, t.n_ports, sizeof(t.n_ports));
+	ev.completed.exit_code = (uint8_t)exit_code(r, ev.completed.interrupted);
+	bus_publish(&r->bus, &ev);
+}
+
+static int scan(struct run *r)
+{
+	struct event started = {.kind = EVENT_SCAN_STARTED};
+	bool is_list = r->plan.scan.is_list;
+	int code = is_list ? 0 : open_engine(r);
+
+	if (!code)
+		code = open_subscribers(r, is_list ? 1 : engine_n_parts(r->engine));
+	if (code)
+		return code;
+	/* raw scans need nothing more; connect scans may still bind to a device */
+	if (!(is_list || r->c->iface_name) && priv_drop() < 0)
+		say_note("privileges could not be dropped");
+	r->progress_ns = r->flush_ns = r->start_ns;
+	bus_publish(&r->bus, &started);
+	if (is_list)
+		list_targets(r);
+	else
+		scan_targets(r);
+	finish(r);
+	return exit_code(r, n_stop_signals > 0);
+}
+
+int run_scan(const struct config *c, const char *args)
+{
+	struct run r = {.c = c, .start_ns = clock_now_ns()};
+	struct err_where w = {0};
+
+	catch_signals();
+	int code = plan_make(c, args, &r.plan);
+	if (!code && !plan_confirm(c, &r.plan))
+		code = EXIT_USAGE;
+	if (!code) {
+		bus_init(&r.bus, &r.plan.scan);
+		code = scan(&r);
+	}
+	if (r.outs && outs_close(r.outs, &w) < 0) {
+		say_error("output \"%s\": %s", w.token, w.want);
+		code = code == EXIT_DONE ? EXIT_DEGRADED : code;
+	}
+	names_free(r.names);
+	hosts_free(r.hosts);
+	engine_free(r.engine);
+	vendor_free(r.vendor);
+	plan_fini(&r.plan);
+	return code;
+}
+
+/* --- --iflist --------------------------------------------------------------------------------- */
+
+static void put_line(void *ctx, const char *line)
+{
+	fputs(line, ctx);
+	fputc('\n', ctx);
+}
+
+int run_iflist(void)
+{
+	struct route_table *t;
+	int err = route_table_load(&t);
+
+	if (err) {
+		say_error("cannot read the kernel's routes: %s", err_text(err));
+		return EXIT_FATAL;
+	}
+	route_describe(t, put_line, stdout);
+	route_table_free(t);
+	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FATAL;
+}

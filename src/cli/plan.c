@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The plan of a scan: targets, ports, routes and the engine's configuration. An explicit raw scan
+ * without the privilege is refused with its remedy, never replaced by another kind.
+ */
+#include "cli/plan.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "cli/priv.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ORDERED_HOSTS_MAX = 4096 };
+
+void say_error(const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "prtip: %s\n", text);
+}
+
+void say_note(const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "prtip: note: %s\n", text);
+}
+
+/** "prtip: target \"10.0.0.300\" (hosts.txt line 3, column 1): want ..." */
+static void say_where(const char *what, const struct err_where *w, int code)
+{
+	char place[160] = "";
+
+	if (w->file[0] && w->line)
+		snprintf(place, sizeof(place), " (%s line %u, column %u)", w->file, w->line, w->column);
+	else if (w->file[0])
+		snprintf(place, sizeof(place), " (%s)", w->file);
+	say_error("%s \"%s\"%s: %s%s", what, w->token, place, w->want[0] && code == -E_SYNTAX ? "want " : "",
+		  w->want[0] ? w->want : err_text(code));
+}
+
+/* --- transport ------------------------------------------------------------------ */
+
+#define REMEDY "run as root, or give the program the right once: setcap cap_net_raw+ep PRTIP"
+
+static const struct ping_probe raw_pings[] = {
+	{&ping_echo, 0}, {&ping_syn, 443}, {&ping_ack, 80}, {&ping_timestamp, 0},
+};
+static const struct ping_probe connect_pings[] = {{&ping_connect, 443}, {&ping_connect, 80}};
+
+static int choose_scan(const struct config *c, struct plan *p)
+{
+	struct engine_conf *e = &p->engine;
+	bool is_raw = p->has_raw && !c->wants_connect;
+
+	if (c->wants_syn && !p->has_raw) {
+		say_error("-sS sends raw packets and needs CAP_NET_RAW: " REMEDY "; or use -sT, which needs no privilege");
+		return EXIT_FATAL;
+	}
+	if (!c->wants_ping_only && !c->wants_list) {
+		e->types[e->n_types++] = is_raw ? &scan_syn : &scan_connect;
+		p->scan.types[p->scan.n_types++] = &e->types[0]->desc;
+		if (!p->has_raw && !c->wants_connect)
+			say_note("no CAP_NET_RAW: connect scan (-sT) instead of SYN scan; for -sS " REMEDY);
+	}
+	e->skips_discovery = c->skips_discovery;
+	if (c->skips_discovery)
+		return 0;
+	const struct ping_probe *pings = is_raw ? raw_pings : connect_pings;
+	e->n_pings = is_raw ? ARRAY_LEN(raw_pings) : ARRAY_LEN(connect_pings);
+	memcpy(e->pings, pings, e->n_pings * sizeof(*pings));
+	return 0;
+}
+
+static const struct pktio_ops *backend_of(uint8_t choice)
+{
+	return choice == TX_AUTO ? NULL : pktio_find(opt_tx_backends[choice]);
+}
+
+static void fill_engine(const struct config *c, struct engine_conf *e)
+{
+	static_assert((int)CONNECT_IO_URING == (int)CONN_URING && (int)CONNECT_EPOLL == (int)CONN_EPOLL,
+		      "the option's choices are the engine's");
+	e->max_rate_pps = c->max_rate_pps;
+	e->max_retries = c->max_retries;
+	e->initial_rto_us = c->initial_rto_us;
+	e->min_rto_us = c->min_rto_us;
+	e->max_rto_us = c->max_rto_us;
+	e->batch = c->batch;
+	e->max_sockets = c->max_sockets;
+	e->n_threads = c->n_threads;
+	e->seed = c->has_seed ? c->seed : rng_entropy();
+	e->ttl = c->ttl;
+	e->source_port = c->source_port;
+	e->source4 = c->source4;
+	e->source6 = c->source6;
+	e->backend = backend_of(c->tx_backend);
+	e->conn_backend = c->connect_backend;
+	e->wants_trace = c->wants_trace;
+}
+
+static int choose_iface(const struct config *c, struct plan *p)
+{
+	int err = route_table_load(&p->routes);
+
+	if (err) {
+		say_error("cannot read the kernel's routes: %s", err_text(err));
+		return EXIT_FATAL;
+	}
+	if (!c->iface_name)
+		return 0;
+	const struct iface *i = route_iface_named(p->routes, c->iface_name);
+	if (!i) {
+		say_error("-e \"%s\": no such interface; --iflist shows those there are", c->iface_name);
+		return EXIT_USAGE;
+	}
+	p->engine.if_idx = i->if_idx;
+	return 0;
+}
+
+/* --- targets and ports --------------------------------------------------------------- */
+
+static int load_ports(const struct config *c, struct plan *p)
+{
+	struct ports_conf pc = c->ports;
+	struct err_where w = {0};
+	uint32_t n_unused = 0;
+	int err = services_open(c->services_file, &p->services);
+
+	if (err) {
+		say_error("--servicedb \"%s\": %s", c->services_file, err_text(err));
+		return EXIT_FATAL;
+	}
+	if (c->wants_ping_only || c->wants_list)
+		return 0;
+	pc.wants[PORT_TCP] = true;
+	err = ports_load(&pc, p->services, &p->ports, &n_unused, &w);
+	if (err) {
+		say_where("ports", &w, err);
+		return EXIT_USAGE;
+	}
+	if (n_unused)
+		say_note("%u port list(s) name a protocol that no scan type here uses", n_unused);
+	p->width = p->ports.of[PORT_TCP].n;
+	return 0;
+}
+
+static int load_targets(const struct config *c, struct plan *p)
+{
+	struct err_where w = {0};
+	int err = targets_load(&c->target, &p->targets, &w);
+
+	if (err) {
+		say_where("target", &w, err);
+		return err <= -1000 ? EXIT_USAGE : EXIT_FATAL;
+	}
+	if (!p->targets.set.n_addrs) {
+		say_error("no targets are left after exclusions");
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static void fill_scan(const struct config *c, const char *args, struct plan *p)
+{
+	struct scan_info *s = &p->scan;
+	uint64_t a = rng_entropy(), b = rng_entropy();
+	u128 n = p->targets.set.n_addrs;
+
+	s->version = PRTIP_VERSION;
+	s->args = args;
+	snprintf(s->scan_id, sizeof(s->scan_id), "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32),
+		 (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff), (unsigned)(0x8000 | (b >> 48 & 0x3fff)),
+		 (unsigned long long)(b & 0xffffffffffffull));
+	s->seed = p->engine.seed;
+	s->start_wall_ns = clock_wall_ns();
+	s->ports = &p->ports;
+	s->is_list = c->wants_list;
+	s->is_ping_only = c->wants_ping_only;
+	s->skips_discovery = c->skips_discovery;
+	s->n_hosts = n > UINT64_MAX ? UINT64_MAX : (uint64_t)n;
+	s->wants_reason = c->wants_reason;
+	s->wants_open_only = c->wants_open_only;
+	s->wants_trace = c->wants_trace;
+	s->verbosity = (int)c->verbosity;
+	s->debugging = (int)c->debugging;
+	s->wants_names = c->names != NAMES_NEVER;
+	s->wants_order = !c->wants_list && n <= ORDERED_HOSTS_MAX;
+}
+
+int plan_make(const struct config *c, const char *args, struct plan *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->has_raw = priv_has_net_raw();
+	fill_engine(c, &p->engine);
+	int code = choose_scan(c, p);
+	if (!code && !c->wants_list)
+		code = choose_iface(c, p);
+	if (!code)
+		code = load_ports(c, p);
+	if (!code)
+		code = load_targets(c, p);
+	if (!code)
+		fill_scan(c, args, p);
+	return code;
+}
+
+void plan_fini(struct plan *p)
+{
+	targets_fini(&p->targets);
+	services_close(p->services);
+	route_table_free(p->routes);
+}
+
+/* --- confirmation ------------------------------------------------------------------------ */
+
+#define WIDE_V4   ((u128)1 << 24)
+#define WIDE_V6   ((u128)1 << 64)
+#define WIDE_PUBLIC ((u128)1 << 16)
+enum { ESTIMATE_PPS = 100000 };
+
+static bool is_wide(const struct range_set *set)
+{
+	u128 n4 = 0, n6 = 0, n_public = 0;
+
+	for (uint32_t i = 0; i < set->n; i++) {
+		const struct range *r = &set->r[i];
+		struct addr lo = addr_from_u128(r->family, r->lo, 0), hi = addr_from_u128(r->family, r->hi, 0);
+		u128 n = r->hi - r->lo + 1;
+		if (r->family == ADDR_V6)
+			n6 += n ? n : ~(u128)0;
+		else
+			n4 += n;
+		if (!addr_is_private(&lo) || !addr_is_private(&hi))
+			n_public += n ? n : ~(u128)0;
+	}
+	return n4 > WIDE_V4 || n6 > WIDE_V6 || n_public > WIDE_PUBLIC;
+}
+
+static void describe_size(const struct plan *p, char *out, size_t cap)
+{
+	double packets = (double)p->targets.set.n_addrs * (p->width ? p->width : p->engine.n_pings);
+	uint32_t rate = p->engine.max_rate_pps;
+	double s = packets / (rate ? rate : (uint32_t)ESTIMATE_PPS);
+
+	snprintf(out, cap, "%.4g addresses, at least %.4g packets, %.4g %s at %s%u packets per second",
+		 (double)p->targets.set.n_addrs, packets, s < 7200 ? s : s < 172800 ? s / 3600 : s / 86400,
+		 s < 7200 ? "seconds" : s < 172800 ? "hours" : "days", rate ? "" : "an assumed ",
+		 rate ? rate : (uint32_t)ESTIMATE_PPS);
+}
+
+bool plan_confirm(const struct config *c, const struct plan *p)
+{
+	char size[200], answer[16];
+
+	if (c->is_confirmed || c->wants_list || !is_wide(&p->targets.set))
+		return true;
+	describe_size(p, size, sizeof(size));
+	if (!isatty(STDIN_FILENO)) {
+		say_error("very wide targets (%s): confirm with --yes", size);
+		return false;
+	}
+	fprintf(stderr, "prtip: very wide targets: %s.\nScan them? [y/N] ", size);
+	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
+}

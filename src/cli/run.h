@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One run of the program: wires every part and owns their life. */
+#pragma once
+
+#include "cli/options.h"
+
+/** @param args the command line as text. @return the process's exit code. Thread: main. */
+int run_scan(const struct config *c, const char *args);
+/** --iflist on stdout. @return exit code. */
+int run_iflist(void);
