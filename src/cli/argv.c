@@ -1,264 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The argv parser: words -> rows of the option table -> fields of struct config. It knows the
- * grammar of command lines (nmap's, which is getopt_long_only's with two-letter families) and one
- * setter per kind of value, and no option by name but for the checks across options at the end.
- * The message of every refusal names the token and the accepted form.
+ * grammar of command lines (nmap's, which is getopt_long_only's with two-letter families), leaves
+ * values to value.c, and knows no option by name but for the checks across options at the end.
  */
-#include "cli/options.h"
+#include "cli/value.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
-
-#define OPT_ROWS_MAX    128
-#define TOKEN_SHOWN_MAX 80 /* bytes of a token repeated in a message */
+#define OPT_ROWS_MAX 128
 
 struct parse {
 	int argc, next; /* next: index of the word to read */
 	char **argv;
-	struct config *cfg;
-	struct opt_error *err;
+	struct value_dest to;
 	bool was_seen[OPT_ROWS_MAX];
 	const struct opt_spec *member[EXCL_N]; /* the row seen of each exclusive set */
-};
-
-typedef int set_fn(struct parse *p, const struct opt_spec *o, const char *name, const char *text);
-
-static int refuse(struct parse *p, int code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-
-static int refuse(struct parse *p, int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(p->err->text, sizeof(p->err->text), fmt, ap);
-	va_end(ap);
-	/* Words may come from a script or a file name: nothing of them may steer the terminal. */
-	for (char *s = p->err->text; *s; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
-			*s = '?';
-	return code;
-}
-
-/** "NAME "text": want FORM" */
-static int refuse_value(struct parse *p, int code, const struct opt_spec *o, const char *name,
-			const char *text)
-{
-	struct buf b;
-
-	buf_init(&b, 512);
-	opt_put_want(o, &b);
-	refuse(p, code, "%s \"%.*s\": want %s", name, TOKEN_SHOWN_MAX, text, buf_text(&b));
-	buf_fini(&b);
-	return code;
-}
-
-/* ---- values ---- */
-
-/** Digits only. @return 0, -E_SYNTAX, -E_RANGE on overflow. */
-static int read_u64(const char *s, uint64_t *ret)
-{
-	uint64_t v = 0;
-
-	if (!*s)
-		return -E_SYNTAX;
-	for (; *s; s++) {
-		unsigned int digit = (unsigned int)*s - '0';
-
-		if (digit > 9)
-			return -E_SYNTAX;
-		if (__builtin_mul_overflow(v, 10ull, &v) || __builtin_add_overflow(v, digit, &v))
-			return -E_RANGE;
-	}
-	*ret = v;
-	return 0;
-}
-
-/** Length of one duration unit; 0: no such unit. */
-static uint64_t unit_ns(const char *suffix)
-{
-	static const struct {
-		const char *suffix;
-		uint64_t ns;
-	} units[] = {{"", NS_PER_S},
-		     {"s", NS_PER_S},
-		     {"ms", NS_PER_MS},
-		     {"m", 60 * NS_PER_S},
-		     {"h", 3600 * NS_PER_S}};
-
-	for (size_t i = 0; i < ARRAY_LEN(units); i++)
-		if (strcmp(suffix, units[i].suffix) == 0)
-			return units[i].ns;
-	return 0;
-}
-
-/** "1.5", "250ms". Nine decimals count, further ones are ignored. */
-static int read_duration(const char *s, u128 *ret_ns)
-{
-	u128 whole = 0, billionths = 0;
-	uint32_t n_digits = 0, scale = NS_PER_S;
-	uint64_t unit;
-
-	for (; *s >= '0' && *s <= '9'; s++, n_digits++) {
-		if (whole > UINT32_MAX)
-			return -E_RANGE;
-		whole = whole * 10 + (uint32_t)(*s - '0');
-	}
-	if (*s == '.')
-		for (s++; *s >= '0' && *s <= '9'; s++, n_digits++)
-			billionths += (uint32_t)(*s - '0') * (scale /= 10);
-	unit = unit_ns(s);
-	if (!n_digits || !unit)
-		return -E_SYNTAX;
-	*ret_ns = whole * unit + billionths * unit / NS_PER_S;
-	return 0;
-}
-
-static void *field_of(const struct parse *p, uint16_t offset)
-{
-	return (uint8_t *)p->cfg + offset;
-}
-
-static void store_uint(const struct parse *p, const struct opt_spec *o, uint64_t v)
-{
-	void *field = field_of(p, o->offset);
-
-	switch (o->size) {
-	case 1:
-		*(uint8_t *)field = (uint8_t)v;
-		break;
-	case 2:
-		*(uint16_t *)field = (uint16_t)v;
-		break;
-	case 4:
-		*(uint32_t *)field = (uint32_t)v;
-		break;
-	default:
-		assert(o->size == 8);
-		*(uint64_t *)field = v;
-		break;
-	}
-}
-
-static int store_bounded(struct parse *p, const struct opt_spec *o, const char *name,
-			 const char *text, uint64_t v)
-{
-	if ((v < o->min || v > o->max) && !(v == 0 && o->zero))
-		return refuse_value(p, -E_RANGE, o, name, text);
-	store_uint(p, o, v);
-	return 0;
-}
-
-static int set_uint(struct parse *p, const struct opt_spec *o, const char *name, const char *text)
-{
-	uint64_t v;
-	int rc = read_u64(text, &v);
-
-	return rc < 0 ? refuse_value(p, rc, o, name, text) : store_bounded(p, o, name, text, v);
-}
-
-static int set_duration(struct parse *p, const struct opt_spec *o, const char *name,
-			const char *text)
-{
-	u128 ns;
-	int rc = read_duration(text, &ns);
-
-	if (rc < 0)
-		return refuse_value(p, rc, o, name, text);
-	return store_bounded(p, o, name, text, (uint64_t)MIN(ns / o->scale_ns, (u128)UINT64_MAX));
-}
-
-static int set_ratio(struct parse *p, const struct opt_spec *o, const char *name, const char *text)
-{
-	char *end;
-	double v;
-
-	if (strspn(text, "0123456789.") != strlen(text))
-		return refuse_value(p, -E_SYNTAX, o, name, text);
-	v = strtod(text, &end);
-	if (end == text || *end)
-		return refuse_value(p, -E_SYNTAX, o, name, text);
-	if (!(v > 0 && v < 1))
-		return refuse_value(p, -E_RANGE, o, name, text);
-	*(double *)field_of(p, o->offset) = v;
-	return 0;
-}
-
-static int set_string(struct parse *p, const struct opt_spec *o, const char *name, const char *text)
-{
-	if (!*text)
-		return refuse_value(p, -E_SYNTAX, o, name, text);
-	*(const char **)field_of(p, o->offset) = text;
-	return 0;
-}
-
-/** A name that begins with a dash is nearly always the next option after a forgotten file name. */
-static int set_path(struct parse *p, const struct opt_spec *o, const char *name, const char *text)
-{
-	if (text[0] == '-' && (text[1] || !o->is_stdio_ok))
-		return refuse_value(p, -E_SYNTAX, o, name, text);
-	return set_string(p, o, name, text);
-}
-
-/** No list can be longer than the command line: the array is taken once. */
-static int append(const struct parse *p, const char *const **list, uint32_t *n, const char *text)
-{
-	const char **words = (const char **)*list;
-
-	if (!words) {
-		words = mem_alloc((size_t)p->argc, sizeof(*words));
-		if (!words)
-			return -ENOMEM;
-		*list = words;
-	}
-	words[(*n)++] = text;
-	return 0;
-}
-
-static int set_list(struct parse *p, const struct opt_spec *o, const char *name, const char *text)
-{
-	if (!*text)
-		return refuse_value(p, -E_SYNTAX, o, name, text);
-	if (append(p, field_of(p, o->offset), field_of(p, o->count_offset), text) < 0)
-		return refuse(p, -ENOMEM, "%s: no memory", name);
-	return 0;
-}
-
-static int set_choice(struct parse *p, const struct opt_spec *o, const char *name, const char *text)
-{
-	for (uint32_t i = 0; o->choices[i]; i++) {
-		if (strcmp(o->choices[i], text) == 0) {
-			store_uint(p, o, i);
-			return 0;
-		}
-	}
-	return refuse_value(p, -E_SYNTAX, o, name, text);
-}
-
-static int set_addr(struct parse *p, const struct opt_spec *o, const char *name, const char *text)
-{
-	struct addr *field = field_of(p, o->offset);
-	struct addr a;
-
-	if (addr_parse(text, strlen(text), &a) < 0)
-		return refuse_value(p, -E_SYNTAX, o, name, text);
-	field += a.family == ADDR_V6;
-	if (field->family)
-		return refuse(p, -E_SYNTAX,
-			      "%s \"%.*s\": a second IPv%d address; want at most one per family",
-			      name, TOKEN_SHOWN_MAX, text, a.family);
-	*field = a;
-	return 0;
-}
-
-static set_fn *const setters[OPT_KIND_N] = {
-	[OPT_UINT] = set_uint,     [OPT_DURATION] = set_duration, [OPT_RATIO] = set_ratio,
-	[OPT_STRING] = set_string, [OPT_PATH] = set_path,         [OPT_LIST] = set_list,
-	[OPT_CHOICE] = set_choice, [OPT_ADDR] = set_addr,
 };
 
 /* ---- one option found ---- */
@@ -271,14 +29,14 @@ static int check_use(struct parse *p, const struct opt_spec *o, const char *name
 	char other_name[OPT_NAME_CAP];
 
 	if (other && other != o)
-		return refuse(p, -E_SYNTAX, "%s: cannot be combined with %s", name,
-			      opt_name(other, other_name));
+		return value_refuse(&p->to, -E_SYNTAX, "%s: cannot be combined with %s", name,
+				    opt_name(other, other_name));
 	if (p->was_seen[row] && o->is_once)
-		return refuse(p, -E_SYNTAX, "%s: given twice; want it once", name);
+		return value_refuse(&p->to, -E_SYNTAX, "%s: given twice; want it once", name);
 	p->was_seen[row] = true;
 	p->member[o->excl] = o;
 	if (o->given_offset)
-		*(bool *)field_of(p, o->given_offset) = true;
+		*(bool *)value_field(&p->to, o->given_offset) = true;
 	return 0;
 }
 
@@ -286,15 +44,15 @@ static int check_use(struct parse *p, const struct opt_spec *o, const char *name
 static int set_count(struct parse *p, const struct opt_spec *o, const char *name,
 		     const char *digits)
 {
-	uint32_t *field = field_of(p, o->offset);
+	uint32_t *field = value_field(&p->to, o->offset);
 	uint64_t v;
 
 	if (!digits) {
 		*field = (uint32_t)MIN(*field + 1, o->max);
 		return 0;
 	}
-	if (read_u64(digits, &v) < 0 || v > o->max)
-		return refuse_value(p, -E_RANGE, o, name, digits);
+	if (value_read_u64(digits, &v) < 0 || v > o->max)
+		return value_refuse_form(&p->to, -E_RANGE, o, name, digits);
 	*field = (uint32_t)v;
 	return 0;
 }
@@ -311,18 +69,18 @@ static int apply(struct parse *p, const struct opt_spec *o, const char *name, co
 		return set_count(p, o, name, text);
 	if (o->kind == OPT_FLAG) {
 		if (text)
-			return refuse_value(p, -E_SYNTAX, o, name, text);
-		store_uint(p, o, o->value);
+			return value_refuse_form(&p->to, -E_SYNTAX, o, name, text);
+		value_store_uint(&p->to, o, o->value);
 		return 0;
 	}
 	if (!text && p->next < p->argc)
 		text = p->argv[p->next++];
 	if (text)
-		return setters[o->kind](p, o, name, text);
+		return value_store(&p->to, o, name, text);
 
 	buf_init(&b, 512);
 	opt_put_want(o, &b);
-	refuse(p, -E_SYNTAX, "%s: value missing; want %s", name, buf_text(&b));
+	value_refuse(&p->to, -E_SYNTAX, "%s: value missing; want %s", name, buf_text(&b));
 	buf_fini(&b);
 	return -E_SYNTAX;
 }
@@ -331,8 +89,8 @@ static int refuse_unknown(struct parse *p, const char *word)
 {
 	char near[OPT_NAME_CAP];
 
-	return refuse(p, -E_SYNTAX, "\"%.*s\": unknown option; the nearest is %s", TOKEN_SHOWN_MAX,
-		      word, options_nearest(word, near));
+	return value_refuse(&p->to, -E_SYNTAX, "\"%.*s\": unknown option; the nearest is %s",
+			    TOKEN_SHOWN_MAX, word, options_nearest(word, near));
 }
 
 /* ---- long options ---- */
@@ -361,8 +119,8 @@ static int refuse_ambiguous(struct parse *p, const char *word, const char *s, si
 		if (name && strncmp(name, s, len) == 0)
 			buf_printf(&b, "%s--%s", b.len ? ", " : "", name);
 	}
-	refuse(p, -E_SYNTAX, "\"%.*s\": ambiguous; could be %s", TOKEN_SHOWN_MAX, word,
-	       buf_text(&b));
+	value_refuse(&p->to, -E_SYNTAX, "\"%.*s\": ambiguous; could be %s", TOKEN_SHOWN_MAX, word,
+		     buf_text(&b));
 	buf_fini(&b);
 	return -E_SYNTAX;
 }
@@ -438,16 +196,18 @@ static int family_option(struct parse *p, const char *word, const char *s, const
 	int rc = 0;
 
 	if (!s[1])
-		return refuse(p, -E_SYNTAX, "\"%.*s\": letter missing after -%c; want one of %s",
-			      TOKEN_SHOWN_MAX, word, first, members);
+		return value_refuse(&p->to, -E_SYNTAX,
+				    "\"%.*s\": letter missing after -%c; want one of %s",
+				    TOKEN_SHOWN_MAX, word, first, members);
 	for (const char *c = s + 1; *c && rc == 0; c++) {
 		const struct opt_spec *o;
 
 		key[1] = name[2] = *c;
 		o = short_find(key, 2);
 		if (!o)
-			return refuse(p, -E_SYNTAX, "\"%.*s\": no option -%c%c; after -%c want %s",
-				      TOKEN_SHOWN_MAX, word, first, *c, first, members);
+			return value_refuse(&p->to, -E_SYNTAX,
+					    "\"%.*s\": no option -%c%c; after -%c want %s",
+					    TOKEN_SHOWN_MAX, word, first, *c, first, members);
 		if (opt_takes_value(o)) {
 			const char *value = c[1] == '=' ? c + 2 : c + 1;
 
@@ -501,7 +261,7 @@ static int short_option(struct parse *p, const char *word, const char *s)
 static bool was_given(const struct parse *p, const void *field)
 {
 	for (uint32_t i = 0; i < opt_table_n; i++)
-		if (p->was_seen[i] && field_of(p, opt_table[i].offset) == field)
+		if (p->was_seen[i] && value_field(&p->to, opt_table[i].offset) == field)
 			return true;
 	return false;
 }
@@ -509,13 +269,13 @@ static bool was_given(const struct parse *p, const void *field)
 /** A bound that was asked for moves the defaults around it; two that were asked for must agree. */
 static int check_rtt(struct parse *p)
 {
-	struct config *c = p->cfg;
+	struct config *c = p->to.cfg;
 	bool has_min = was_given(p, &c->min_rto_us), has_max = was_given(p, &c->max_rto_us);
 
 	if (c->min_rto_us > c->max_rto_us) {
 		if (has_min && has_max)
-			return refuse(p, -E_RANGE,
-				      "--min-rtt-timeout: larger than --max-rtt-timeout");
+			return value_refuse(&p->to, -E_RANGE,
+					    "--min-rtt-timeout: larger than --max-rtt-timeout");
 		if (has_max)
 			c->min_rto_us = c->max_rto_us;
 		else
@@ -523,11 +283,12 @@ static int check_rtt(struct parse *p)
 	}
 	if (was_given(p, &c->initial_rto_us)) {
 		if (has_min && c->initial_rto_us < c->min_rto_us)
-			return refuse(p, -E_RANGE,
-				      "--initial-rtt-timeout: smaller than --min-rtt-timeout");
+			return value_refuse(
+				&p->to, -E_RANGE,
+				"--initial-rtt-timeout: smaller than --min-rtt-timeout");
 		if (has_max && c->initial_rto_us > c->max_rto_us)
-			return refuse(p, -E_RANGE,
-				      "--initial-rtt-timeout: larger than --max-rtt-timeout");
+			return value_refuse(&p->to, -E_RANGE,
+					    "--initial-rtt-timeout: larger than --max-rtt-timeout");
 		c->min_rto_us = MIN(c->min_rto_us, c->initial_rto_us);
 		c->max_rto_us = MAX(c->max_rto_us, c->initial_rto_us);
 	}
@@ -538,14 +299,14 @@ static int check_rtt(struct parse *p)
 /** Two reports in one file, or two on one stdout, would make both unreadable. */
 static int check_outputs(struct parse *p)
 {
-	const struct output_requests *o = &p->cfg->out;
+	const struct output_requests *o = &p->to.cfg->out;
 	const char *const files[] = {o->normal, o->xml, o->grepable, o->json};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		for (size_t j = 0; j < i; j++)
 			if (files[i] && files[j] && strcmp(files[i], files[j]) == 0)
-				return refuse(
-					p, -E_SYNTAX,
+				return value_refuse(
+					&p->to, -E_SYNTAX,
 					"\"%.*s\": named by two outputs; want one file for each",
 					TOKEN_SHOWN_MAX, files[i]);
 	return 0;
@@ -553,17 +314,19 @@ static int check_outputs(struct parse *p)
 
 static int check_together(struct parse *p)
 {
-	struct config *c = p->cfg;
+	struct config *c = p->to.cfg;
 	const struct opt_spec *scan = p->member[EXCL_SCAN], *ports = p->member[EXCL_PORTS];
 	char a[OPT_NAME_CAP], b[OPT_NAME_CAP];
 
 	if ((c->wants_ping_only || c->wants_list) && ports)
-		return refuse(p, -E_SYNTAX, "%s: cannot be combined with %s, which scans no ports",
-			      opt_name(ports, a), opt_name(scan, b));
+		return value_refuse(&p->to, -E_SYNTAX,
+				    "%s: cannot be combined with %s, which scans no ports",
+				    opt_name(ports, a), opt_name(scan, b));
 	if (!c->target.n_specs && !c->target.input_file && !c->wants_iflist)
-		return refuse(p, -E_EMPTY,
-			      "no targets: want addresses, networks such as 10.0.0.0/24, names, or "
-			      "-iL FILE (see prtip --help)");
+		return value_refuse(
+			&p->to, -E_EMPTY,
+			"no targets: want addresses, networks such as 10.0.0.0/24, names, or "
+			"-iL FILE (see prtip --help)");
 	c->verbosity = MAX(c->verbosity, c->debugging);
 	return 0;
 }
@@ -572,7 +335,7 @@ static int check_all(struct parse *p)
 {
 	int rc;
 
-	if (p->cfg->wants_help || p->cfg->wants_version)
+	if (p->to.cfg->wants_help || p->to.cfg->wants_version)
 		return 0;
 	rc = check_rtt(p);
 	if (rc == 0)
@@ -587,20 +350,21 @@ static bool take_help_command(struct parse *p)
 {
 	if (p->argc < 2 || strcmp(p->argv[1], "help") != 0)
 		return false;
-	p->cfg->wants_help = true;
-	p->cfg->help_topic = p->argc > 2 ? p->argv[2] : NULL;
+	p->to.cfg->wants_help = true;
+	p->to.cfg->help_topic = p->argc > 2 ? p->argv[2] : NULL;
 	return true;
 }
 
 static int add_target(struct parse *p, const char *word)
 {
-	struct target_conf *t = &p->cfg->target;
+	struct target_conf *t = &p->to.cfg->target;
 
 	if (!*word || strcmp(word, "-") == 0)
-		return refuse(p, -E_SYNTAX,
-			      "\"%s\": not a target; want an address, a network or a name", word);
-	if (append(p, &t->specs, &t->n_specs, word) < 0)
-		return refuse(p, -ENOMEM, "no memory");
+		return value_refuse(&p->to, -E_SYNTAX,
+				    "\"%s\": not a target; want an address, a network or a name",
+				    word);
+	if (value_append(&p->to, &t->specs, &t->n_specs, word) < 0)
+		return value_refuse(&p->to, -ENOMEM, "no memory");
 	return 0;
 }
 
@@ -615,7 +379,10 @@ static int read_word(struct parse *p, const char *word)
 
 int options_parse(int argc, char **argv, struct config *ret, struct opt_error *reterr)
 {
-	struct parse p = {.argc = argc, .next = 1, .argv = argv, .cfg = ret, .err = reterr};
+	struct parse p = {.argc = argc,
+			  .next = 1,
+			  .argv = argv,
+			  .to = {.cfg = ret, .err = reterr, .list_cap = (uint32_t)argc}};
 	bool is_plain = false;
 	int rc = 0;
 
