@@ -112,6 +112,12 @@ static void range_set_trim(struct range_set *s)
 	}
 }
 
+/* ::/0 alone has one address more than u128 can count. */
+static u128 add_capped(u128 a, u128 b)
+{
+	return a + b < a ? ~(u128)0 : a + b;
+}
+
 int range_set_seal(struct range_set *s)
 {
 	uint32_t n = 0;
@@ -124,12 +130,8 @@ int range_set_seal(struct range_set *s)
 			s->r[n++] = s->r[i];
 	s->n = n;
 	for (uint32_t i = 0; i < n; i++) {
-		u128 less_one = s->r[i].hi - s->r[i].lo;
-
 		s->r[i].before = total;
-		if (less_one == ~(u128)0 || total + less_one + 1 < total)
-			return -E_RANGE;
-		total += less_one + 1;
+		total = add_capped(add_capped(total, s->r[i].hi - s->r[i].lo), 1);
 	}
 	s->n_addrs = total;
 	s->is_sealed = true;

@@ -17,7 +17,7 @@ struct range {
 struct range_set {
 	struct range *r;
 	uint32_t n, cap;
-	u128 n_addrs; /* valid after seal */
+	u128 n_addrs; /* valid after seal; at most 2^128-1, which ::/0 exceeds by one */
 	bool is_sealed;
 };
 
@@ -27,9 +27,9 @@ void range_set_init(struct range_set *s);
 void range_set_fini(struct range_set *s);
 /** @return 0, -ENOMEM, -E_FULL, -E_FAMILY (lo and hi differ in family or zone), -E_RANGE (lo > hi). Unseals. */
 int range_set_add(struct range_set *s, const struct addr *lo, const struct addr *hi) MUST_CHECK;
-/** Sort, merge overlaps and neighbours, number. O(n log n). */
+/** Sort, merge overlaps and neighbours, number. O(n log n), linear when added in order. @return 0. */
 int range_set_seal(struct range_set *s) MUST_CHECK;
-/** a := a \ b, both sealed; result sealed. */
+/** a := a \ b, both sealed; result sealed. @return 0, -ENOMEM, -E_FULL; @p a is unchanged then. Linear. */
 int range_set_subtract(struct range_set *a, const struct range_set *b) MUST_CHECK;
 /** The idx-th address, idx < n_addrs, sealed. Binary search over ranges: 5-40 ns. */
 void range_set_pick(const struct range_set *s, u128 idx, struct addr *ret);
