@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The gates themselves: each passes a clean small tree and fails the one fault it is there for; so does the runner.
+set -u
+root=$(cd "$(dirname "$0")/../.." && pwd)
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+failed=0
+spdx='/* SPDX-License-Identifier: GPL-3.0-or-later */'
+export PYTHONDONTWRITEBYTECODE=1
+
+fresh() { # an empty tree with the tools
+	rm -rf "$scratch/t"
+	mkdir -p "$scratch/t/src/base" "$scratch/t/src/wire" "$scratch/t/src/out" "$scratch/t/src/tui" "$scratch/t/tests"
+	cp -r "$root/tools" "$scratch/t/"
+	echo '# none' >"$scratch/t/tools/exceptions.txt"
+}
+put() { # FILE; text from stdin, SPDX line added
+	{
+		echo "$spdx"
+		cat
+	} >"$scratch/t/$1"
+}
+expect() { # CODE WHAT COMMAND...
+	local code=$1 what=$2 got
+	shift 2
+	(cd "$scratch/t" && "$@") >"$scratch/log" 2>&1
+	got=$?
+	if [ $got -ne "$code" ]; then
+		echo "$what: exit $got, want $code"
+		cat "$scratch/log"
+		failed=1
+	fi
+}
+lines() { # N statements
+	for ((i = 0; i < $1; i++)); do echo "	x++;"; done
+}
+
+fresh
+put src/out/a.c <<<'#include "wire/b.h"'
+expect 0 "lower rank" tools/check-layers
+put src/out/a.c <<<'#include "tui/b.h"'
+expect 1 "sibling" tools/check-layers
+put src/base/a.c <<<'#include "wire/b.h"'
+expect 1 "higher rank" tools/check-layers
+
+fresh
+put src/base/a.c <<<"int f(int x)
+{
+$(lines 97)
+	return x;
+}"
+expect 0 "function of 100 lines" tools/check-size
+put src/base/a.c <<<"int f(int x)
+{
+$(lines 98)
+	return x;
+}"
+expect 1 "function of 101 lines" tools/check-size
+echo 'size src/base/a.c:f a reason' >"$scratch/t/tools/exceptions.txt"
+expect 0 "excused function" tools/check-size
+put src/base/a.c </dev/null
+expect 1 "exception without need" tools/check-size
+fresh
+put src/base/a.c <<<"const int t[] = {
+$(for ((i = 0; i < 1000; i++)); do echo "	1,"; done)
+};"
+expect 0 "table of 1000 lines" tools/check-size
+put src/base/a.c <<<"$(for ((i = 0; i < 901; i++)); do echo "int f$i(void);"; done)"
+expect 1 "file of 901 lines" tools/check-size
+put src/base/a.c <<<'int f(int x)
+{
+	return x && x && x && x && x && x && x && x && x && x && x && x && x && x && x;
+}'
+expect 0 "complexity 15" tools/check-size
+put src/base/a.c <<<'int f(int x)
+{
+	return x && x && x && x && x && x && x && x && x && x && x && x && x && x && x && x;
+}'
+expect 1 "complexity 16" tools/check-size
+
+for call in 'strcpy(a, b)' 'sprintf(a, b)' 'strtok(a, b)' 'atoi(a)' 'exit(1)' 'abort()' 'malloc(1)' 'free(a)' 'printf("x")'; do
+	fresh
+	put src/wire/a.c <<<"void f(char *a, char *b) { $call; }"
+	expect 1 "$call" tools/check-banned
+done
+fresh
+put src/wire/a.c <<<'/* strcpy(a, b) exit(1) */
+const char *s = "malloc(1)";'
+expect 0 "banned words in comment and literal" tools/check-banned
+put src/wire/a.c <<<'int x; // scratch'
+expect 1 "// comment" tools/check-banned
+fresh
+echo 'int x;' >"$scratch/t/src/wire/a.c"
+expect 1 "no SPDX line" tools/check-banned
+
+if command -v cc >/dev/null && command -v objdump >/dev/null; then
+	for case in '1:int x;' '1:static int x = 1; int *f(void) { return &x; }' '1:int f(void) { static int n; return n++; }' \
+		'0:static const char *const t[] = {"a"}; const char *f(int i) { return t[i]; }' '0:const int x = 1;'; do
+		fresh
+		mkdir -p "$scratch/t/b/src/base/l.p"
+		echo "${case#*:}" | cc -fPIE -O0 -x c -c - -o "$scratch/t/b/src/base/l.p/a.c.o"
+		expect "${case%%:*}" "global: ${case#*:}" tools/check-globals b
+	done
+fi
+
+fresh
+mkdir "$scratch/t/it"
+printf '#!/bin/sh\nexit 0\n' >"$scratch/t/it/a.sh"
+printf '#!/bin/sh\nexit 77\n' >"$scratch/t/it/b.sh"
+expect 0 "runner, pass and skip" tools/run-tests integ:it run:yes:true
+[ "$(tail -n 1 "$scratch/log")" = "2 passed, 0 failed, 1 skipped" ] || { echo "count line: $(tail -n 1 "$scratch/log")"; failed=1; }
+printf '#!/bin/sh\necho why; exit 3\n' >"$scratch/t/it/c.sh"
+expect 1 "runner, failure" tools/run-tests integ:it
+grep -q '| why' "$scratch/log" || { echo "runner hides the output of a failure"; failed=1; }
+[ "$(tail -n 1 "$scratch/log")" = "1 passed, 1 failed, 1 skipped" ] || { echo "count line: $(tail -n 1 "$scratch/log")"; failed=1; }
+expect 1 "runner, no build directory" tools/run-tests meson:nowhere
+
+exit $failed
