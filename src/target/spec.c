@@ -279,15 +279,12 @@ static int parse_zone(const struct word *w, size_t at, size_t end, struct addr *
 	char name[IF_NAMESIZE] = "";
 	size_t n;
 
-	n = scan_number(w, at, end, UINT32_MAX - 1, &a->zone);
+	n = scan_number(w, at, end, INT32_MAX, &a->zone);
 	if (!n || n != end - at) {
-		a->zone = 0;
-		if (end - at < sizeof(name)) {
-			memcpy(name, w->s + at, end - at);
-			a->zone = if_nametoindex(name);
-		}
+		memcpy(name, w->s + at, MIN(end - at, sizeof(name) - 1));
+		a->zone = end - at < sizeof(name) ? if_nametoindex(name) : 0;
 	}
-	if (!a->zone || !(addr_is_linklocal(a) || addr_is_multicast(a)))
+	if (!a->zone || a->zone > INT32_MAX || !(addr_is_linklocal(a) || addr_is_multicast(a)))
 		return word_fail(w, -E_SYNTAX, at, end - at, WANT_ZONE);
 	return 0;
 }
