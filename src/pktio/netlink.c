@@ -165,7 +165,7 @@ int nl_addr_parse(const struct nl_msg *m, struct nl_addr *ret)
 	*ret = (struct nl_addr){0};
 	if (err)
 		return err;
-	if (!is_ours(h.ifa_family))
+	if (!is_ours(h.ifa_family) || h.ifa_prefixlen > (h.ifa_family == AF_INET ? 32 : 128))
 		return -E_UNSUPPORTED;
 	ret->if_idx = h.ifa_index;
 	ret->flags = h.ifa_flags;
