@@ -12,10 +12,11 @@
 #include <string.h>
 #include <time.h>
 
-enum { DEFAULT_BATCH = 250, SMALL_SCAN_PROBES = 16384, SMALL_CONNECT_PROBES = 4096, ONE_WORKER_RATE_PPS = 100000,
+enum { DEFAULT_BATCH = 250, SMALL_SCAN_PROBES = 16384, ONE_WORKER_RATE_PPS = 100000,
        SURVEY_RANGES_MAX = 4096, SURVEY_PER_RANGE = 16, HOSTS_PER_SHARD_MIN = 32, WORKERS_DEFAULT_MAX = 4,
        DEFAULT_INITIAL_RTO_US = 1000000, DEFAULT_MIN_RTO_US = 25000, DEFAULT_MAX_RTO_US = 10000000,
-       TICK_NS = 1000000, PUMP_SLEEP_NS = 1000000 };
+       TICK_NS = 1000000, PUMP_SLEEP_NS = 1000000, JOIN_SLEEP_NS = 20000,
+       TINY_SCAN_PROBES = 500 /* below this a second thread costs more than it sends */ };
 
 int engine_route(struct engine *e, const struct addr *a, struct route *ret)
 {
@@ -95,13 +96,13 @@ static void decide_workers(struct engine *e)
 {
 	uint64_t n = n_probes(e);
 	uint32_t rate = e->conf.max_rate_pps;
-	bool is_small = n <= (e->is_connect ? SMALL_CONNECT_PROBES : SMALL_SCAN_PROBES);
+	bool is_small = n <= SMALL_SCAN_PROBES, is_tiny = n <= TINY_SCAN_PROBES;
 	bool is_slow = rate && rate <= ONE_WORKER_RATE_PPS;
 	u128 n_hosts = e->targets->set.n_addrs;
 
 	e->n_workers = e->conf.n_threads;
 	if (!e->n_workers)
-		e->n_workers = is_small || is_slow ? 1 : MIN(n_cores(), (uint32_t)WORKERS_DEFAULT_MAX);
+		e->n_workers = is_tiny || is_slow ? 1 : MIN(n_cores(), (uint32_t)WORKERS_DEFAULT_MAX);
 	e->n_workers = CLAMP(e->n_workers, 1u, ENGINE_WORKERS_MAX);
 	if (e->n_workers > 1 && n_hosts < (u128)e->n_workers * HOSTS_PER_SHARD_MIN) {
 		/* few hosts: divide their ports, unless each host must be discovered once for all */
@@ -109,7 +110,7 @@ static void decide_workers(struct engine *e)
 		if (!e->is_sharded_by_port)
 			e->n_workers = 1;
 	}
-	e->is_inline = e->n_workers == 1 && is_small;
+	e->is_inline = is_small;
 	bool is_large = !is_small && e->survey.has_ether;
 	e->uses_l2 = !e->is_connect && (e->survey.has_arp || is_large);
 	if (e->conf.backend)
@@ -227,41 +228,46 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-static int run_threads(struct engine *e)
+/** Start workers @p first and up. @return how many threads run; @p ret_err -errno when one could not be made. */
+static uint32_t start_threads(struct engine *e, uint32_t first, int *ret_err)
 {
-	struct timespec ts = {.tv_nsec = PUMP_SLEEP_NS};
-	uint32_t n = 0, n_done;
-	int err = 0;
+	uint32_t n = first;
 
-	for (; n < e->n_workers && !err; n++) {
-		err = -pthread_create(&e->workers[n]->thread, NULL, worker_main, e->workers[n]);
-		if (err)
-			break;
-	}
-	if (err)
+	while (n < e->n_workers && !(*ret_err = -pthread_create(&e->workers[n]->thread, NULL, worker_main, e->workers[n])))
+		n++;
+	if (*ret_err)
 		atomic_store(&e->is_stopped, true);
+	return n - first;
+}
+
+/** Pump until the threads are done. */
+static void attend_threads(struct engine *e, uint32_t first, uint32_t n, long sleep_ns)
+{
+	struct timespec ts = {.tv_nsec = sleep_ns};
+	uint32_t n_done;
+
 	do {
 		n_done = 0;
-		for (uint32_t i = 0; i < n; i++)
+		for (uint32_t i = first; i < first + n; i++)
 			n_done += atomic_load_explicit(&e->workers[i]->is_done, memory_order_acquire);
 		engine_pump(e);
 		engine_tick(e);
 		if (n_done < n)
 			nanosleep(&ts, NULL);
 	} while (n_done < n);
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = first; i < first + n; i++)
 		pthread_join(e->workers[i]->thread, NULL);
-	return err;
 }
 
 int engine_run(struct engine *e)
 {
+	uint32_t first = e->is_inline ? 1 : 0;
 	int err = 0;
+	uint32_t n = start_threads(e, first, &err);
 
 	if (e->is_inline)
 		worker_run(e->workers[0]);
-	else
-		err = run_threads(e);
+	attend_threads(e, first, n, e->is_inline ? JOIN_SLEEP_NS : PUMP_SLEEP_NS);
 	engine_pump(e);
 	for (uint32_t i = 0; i < e->n_workers && !err; i++)
 		err = e->workers[i]->error;

@@ -25,7 +25,8 @@ struct engine {
 	struct survey survey;
 	uint64_t nonce;
 	uint32_t width, n_workers;
-	bool is_connect, is_sharded_by_port, is_inline, uses_l2;
+	bool is_connect, is_sharded_by_port, uses_l2;
+	bool is_inline; /* small scan: worker 0 runs on the coordinator's thread */
 	_Atomic bool is_stopped;
 	uint64_t last_tick_ns;
 	struct worker *workers[ENGINE_WORKERS_MAX];

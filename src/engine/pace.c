@@ -74,6 +74,9 @@ static void host_pace_cut(struct host_pace *p, uint32_t elapsed_us, uint32_t per
 		return;
 	}
 	uint64_t gap = (uint64_t)elapsed_us * NS_PER_US / MAX(p->n_replies, 1u) * 100 / PROBE_GAIN_PERCENT;
+	/* a paced host sends little in a window: one poor window may halve its rate, not more */
+	if (p->gap_ns)
+		gap = MIN(gap, 2ull * p->gap_ns);
 	p->gap_ns = (uint32_t)CLAMP(gap, (uint64_t)GAP_MIN_NS, (uint64_t)GAP_MAX_NS);
 	p->last_ratio = (uint8_t)percent;
 }

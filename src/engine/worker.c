@@ -225,7 +225,7 @@ static void events_full(void *ctx)
 	struct timespec ts = {.tv_nsec = FULL_WAIT_NS};
 
 	w->stats.n_full_waits++;
-	if (w->e->is_inline)
+	if (w->e->is_inline && w->idx == 0)
 		engine_pump(w->e);
 	else
 		nanosleep(&ts, NULL);
@@ -348,7 +348,7 @@ void worker_free(struct worker *w)
 
 bool worker_turn(struct worker *w)
 {
-	if (w->e->is_inline) {
+	if (w->e->is_inline && w->idx == 0) {
 		engine_pump(w->e);
 		engine_tick(w->e);
 	}
