@@ -6,7 +6,10 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/ring.h"
+#include "wire/decode.h"
+#include "wire/eth.h"
 #include "wire/ip.h"
+#include "wire/l4.h"
 #include "wire/portset.h"
 
 #include <stdio.h>
@@ -14,10 +17,73 @@
 #include <string.h>
 
 #define N_RUNS 9
-#define N_OPS 1000000u
+#define N_OPS  1000000u
 
 /* Keeps a result alive without a store the loop would be measured by. */
 #define KEEP(x) __asm__ volatile("" ::"r"(x) : "memory")
+
+/* An Ethernet frame with a SYN+ACK, the reply a scan sees most of. */
+static struct frame build_reply(uint8_t *bytes, size_t cap, enum addr_family family)
+{
+	const struct mac mac = {{2, 0, 0, 0, 0, 1}};
+	const struct tcp_conf tcp = {.sport = 80,
+				     .dport = 40000,
+				     .window = 65535,
+				     .flags = TCP_SYN | TCP_ACK,
+				     .mss = 1460};
+	struct addr a = addr_from_u128(family, 0xc6336401, 0),
+		    b = addr_from_u128(family, 0xc6336402, 0);
+	const struct ipv4_conf v4 = {
+		.src = a, .dst = b, .ttl = 64, .proto = PROTO_TCP, .payload_len = 24};
+	const struct ipv6_conf v6 = {
+		.src = a, .dst = b, .hop_limit = 64, .next_header = PROTO_TCP, .payload_len = 24};
+	struct wcursor w = wcursor_of(bytes, cap);
+
+	eth_encode(&w, &mac, &mac, family == ADDR_V4 ? ETHTYPE_IPV4 : ETHTYPE_IPV6);
+	if (family == ADDR_V4)
+		ipv4_encode(&w, &v4);
+	else
+		ipv6_encode(&w, &v6);
+	tcp_encode(&w, &tcp, &a, &b);
+	return (struct frame){.bytes = bytes,
+			      .len = (uint32_t)w.pos,
+			      .cap = (uint32_t)cap,
+			      .link = LINK_ETHERNET};
+}
+
+static void decode_many(enum addr_family family)
+{
+	uint8_t bytes[128];
+	struct frame f = build_reply(bytes, sizeof(bytes), family);
+	struct pkt p;
+
+	for (uint32_t i = 0; i < N_OPS; i++) {
+		int rc = decode(&f, &p);
+
+		KEEP(rc);
+		KEEP(&p);
+	}
+}
+
+static void bench_decode_v4(void)
+{
+	decode_many(ADDR_V4);
+}
+
+static void bench_decode_v6(void)
+{
+	decode_many(ADDR_V6);
+}
+
+static void bench_csum(void)
+{
+	uint8_t bytes[40] = {0x45};
+
+	for (uint32_t i = 0; i < N_OPS; i++) {
+		KEEP(bytes);
+		KEEP(csum_add(0, bytes, sizeof(bytes)));
+	}
+}
 
 static void bench_siphash(void)
 {
@@ -64,6 +130,9 @@ struct micro {
 };
 
 static const struct micro micros[] = {
+	{"decode_tcp_v4", bench_decode_v4},
+	{"decode_tcp_v6", bench_decode_v6},
+	{"csum_add_40", bench_csum},
 	{"siphash24_words_5", bench_siphash},
 	{"ring_reserve_commit_peek_pop", bench_ring},
 	{"port_bits_index", bench_index},

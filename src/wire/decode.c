@@ -364,11 +364,26 @@ static int decode_ethernet(const uint8_t *frame, size_t len, struct pkt *ret)
 	return -E_UNSUPPORTED;
 }
 
+/*
+ * In pieces of a cache line, which become vector stores: for the whole struct gcc 12 emits "rep stos",
+ * stos", whose start alone costs 8 ns (2026-11, EPYC).
+ */
+static inline void clear(struct pkt *p)
+{
+	uint8_t *b = (uint8_t *)p;
+
+	static_assert(sizeof(*p) > 192 && sizeof(*p) <= 256, "four pieces cover it");
+	memset(b, 0, 64);
+	memset(b + 64, 0, 64);
+	memset(b + 128, 0, 64);
+	memset(b + 192, 0, sizeof(*p) - 192);
+}
+
 int decode(const struct frame *f, struct pkt *ret)
 {
 	size_t len = MIN(f->len, UINT16_MAX); /* offsets have 16 bits */
 
-	memset(ret, 0, sizeof(*ret));
+	clear(ret);
 	if (f->link == LINK_ETHERNET)
 		return decode_ethernet(f->bytes, len, ret);
 	if (!len)
