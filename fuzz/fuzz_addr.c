@@ -21,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	}
 	if (mac_parse((const char *)p, n, &m) == 0) {
 		mac_format(&m, mac_text);
-		if (mac_parse(mac_text, strlen(mac_text), &m_again) < 0 || memcmp(&m, &m_again, 6) != 0)
+		if (mac_parse(mac_text, strlen(mac_text), &m_again) < 0 ||
+		    memcmp(&m, &m_again, 6) != 0)
 			abort();
 	}
 	return 0;
