@@ -23,7 +23,7 @@ static const struct err_row rows[] = {ERR_LIST(X)};
 static const struct err_row *row_of(int code)
 {
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (rows[i].code == code || rows[i].code == -code)
+		if (rows[i].code == code || -rows[i].code == code)
 			return &rows[i];
 	}
 	return NULL;
