@@ -11,6 +11,7 @@ enum { BURST_PER_S = 100, /* 10 ms worth */
        LOSSY_PERCENT = 70,  /* answered less: losing */
        CLEAN_PERCENT = 90,  /* answered more: room to grow */
        PROBE_GAIN_PERCENT = 125,
+       ASK_AGAIN_NS = 50000000,
        GAP_MIN_NS = 2000,           /* 500,000/s: as good as none */
        GAP_MAX_NS = 100000000 };    /* never below 10 packets per second */
 
@@ -61,8 +62,9 @@ bool host_pace_gate(struct host_pace *p, uint64_t now_ns, uint32_t salt, uint64_
 		p->n_sent++;
 		return true;
 	}
-	/* a turn somewhere in the queue's length: asked again then, at the pace of then */
-	*ret_due_ns = p->next_ns + (uint64_t)p->gap_ns * (salt % (p->n_wait + 1));
+	/* a turn somewhere in the queue's length, but asked again soon: the pace may have risen by then */
+	uint64_t queue_ns = (uint64_t)p->gap_ns * (p->n_wait + 1);
+	*ret_due_ns = p->next_ns + salt % MIN(queue_ns, (uint64_t)ASK_AGAIN_NS);
 	return false;
 }
 
@@ -77,8 +79,19 @@ static void host_pace_cut(struct host_pace *p, uint32_t elapsed_us, uint32_t per
 	/* a paced host sends little in a window: one poor window may halve its rate, not more */
 	if (p->gap_ns)
 		gap = MIN(gap, 2ull * p->gap_ns);
+	p->bad_gap_ns = p->gap_ns;
 	p->gap_ns = (uint32_t)CLAMP(gap, (uint64_t)GAP_MIN_NS, (uint64_t)GAP_MAX_NS);
 	p->last_ratio = (uint8_t)percent;
+}
+
+/** Nothing is lost: double the rate while the rate that lost is far or unknown, else 11 % more. */
+static void host_pace_grow(struct host_pace *p)
+{
+	uint32_t half = p->gap_ns / 2;
+
+	p->gap_ns = half > p->bad_gap_ns ? half : p->gap_ns / 10 * 9;
+	if (p->gap_ns < GAP_MIN_NS)
+		p->gap_ns = 0;
 }
 
 void host_pace_reply(struct host_pace *p, uint32_t now_us, bool is_recovered, uint32_t window_us)
@@ -93,7 +106,7 @@ void host_pace_reply(struct host_pace *p, uint32_t now_us, bool is_recovered, ui
 	if (p->n_recovered >= RECOVERED_MIN && percent < LOSSY_PERCENT && p->n_useless < HOST_PACE_GIVE_UP)
 		host_pace_cut(p, elapsed_us, percent);
 	else if (p->gap_ns && percent >= CLEAN_PERCENT)
-		p->gap_ns = p->gap_ns / 10 * 9 < GAP_MIN_NS ? 0 : p->gap_ns / 10 * 9;
+		host_pace_grow(p);
 	p->win_start_us = now_us;
 	p->n_sent = p->n_replies = 0;
 	p->n_recovered = 0;

@@ -27,9 +27,10 @@ void pace_spend(struct pace *p, uint64_t now_ns, uint32_t n);
 /** Nanoseconds until a worthwhile number of packets may leave (0: now). */
 uint64_t pace_wait_ns(const struct pace *p, uint64_t now_ns);
 
-/** Pace of one host and the window it is judged by. 32 bytes. */
+/** Pace of one host and the window it is judged by. */
 struct host_pace {
 	uint32_t gap_ns;     /* time between probes; 0: no limit */
+	uint32_t bad_gap_ns; /* the pace that lost answers last; 0: unlimited or none yet */
 	uint32_t win_start_us;
 	uint64_t next_ns;    /* earliest next probe */
 	uint32_t n_sent, n_replies;
