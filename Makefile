@@ -50,7 +50,7 @@ test: ## everything; installs what is missing; ends with "N passed, N failed"
 	@tools/install-deps build test
 	@tools/run-tests 'run:build:make -s build' 'run:gcc without warnings:make -s gcc' \
 		'run:clang without warnings:make -s clang' 'run:asan and ubsan build:make -s asan-build' \
-		'run:binary:tools/check-binary build/prtip' 'run:lint:make -s lint' \
+		'run:binary:tools/check-binary build/prtip' 'run:lint:tools/lint build-clang' \
 		meson:build-gcc meson:build-asan integ:tests/integ
 
 check: gcc ## unit tests and fuzz replay
