@@ -29,9 +29,14 @@ void cell_plan_init(struct cell_plan *plan, const struct scan_info *scan)
 		plan->silent_state[slot] = scan->types[i]->silent_state;
 	}
 	for (uint32_t slot = 0; slot < PORT_PROTO_N; slot++) {
+		const struct port_bits *b = plan->is_asked[slot] ? &plan->ports->of[slot] : NULL;
+
 		plan->first[slot] = plan->n_cells;
-		if (plan->is_asked[slot])
-			plan->n_cells += plan->ports->of[slot].n;
+		if (!b)
+			continue;
+		plan->n_cells += b->n;
+		plan->lowest[slot] = port_bits_at(b, 0);
+		plan->highest[slot] = port_bits_at(b, b->n - 1);
 	}
 }
 
@@ -221,20 +226,14 @@ int cells_put(struct cell_plan *plan, struct cells *c, const struct ev_port *ev)
 	return 0;
 }
 
-/** @return the lowest asked port at or above @p port, or 65536. */
+/** The next asked port at or above @p port; one there must be. */
 static uint32_t port_from(const struct port_bits *b, uint32_t port)
 {
 	uint32_t word = port >> 6;
-	uint64_t bits;
+	uint64_t bits = b->bits[word] & (UINT64_MAX << (port & 63));
 
-	if (word >= ARRAY_LEN(b->bits))
-		return 65536;
-	bits = b->bits[word] & (UINT64_MAX << (port & 63));
-	while (!bits) {
-		if (++word == ARRAY_LEN(b->bits))
-			return 65536;
-		bits = b->bits[word];
-	}
+	while (!bits)
+		bits = b->bits[++word];
 	return word << 6 | (uint32_t)__builtin_ctzll(bits);
 }
 
@@ -265,33 +264,34 @@ static void fill_port(const struct cell_plan *plan, const struct cells *c, uint8
 	}
 }
 
+/** @p pos is the protocol's place << 16 | the port to look at next. */
 bool cells_next(const struct cell_plan *plan, const struct cells *c, bool has_silent, uint32_t *pos,
 		struct host_port *ret)
 {
-	uint32_t port = *pos & 0xffff;
+	uint32_t at = *pos;
 
-	for (uint32_t slot = *pos >> 16; slot < PORT_PROTO_N; slot++, port = 0) {
-		const struct port_bits *b;
+	while (at >> 16 < PORT_PROTO_N) {
+		uint32_t slot = at >> 16, port = MAX(at & 0xffff, plan->lowest[slot]);
+		uint8_t cell = CELL_SILENT;
 
-		if (!plan->is_asked[slot])
+		if (!plan->is_asked[slot] || port > plan->highest[slot]) {
+			at = (slot + 1) << 16;
 			continue;
-		b = &plan->ports->of[slot];
-		for (port = port_from(b, port); port < 65536; port = port_from(b, port + 1)) {
-			uint8_t cell = c->at ? c->at[plan->first[slot] +
-						     port_bits_index(b, (uint16_t)port)]
-					     : CELL_SILENT;
-
-			if (cell == CELL_SILENT && !has_silent)
-				continue;
-			*ret = (struct host_port){.port = (uint16_t)port,
-						  .proto =
-							  port_proto_number((enum port_proto)slot)};
-			fill_port(plan, c, cell, ret);
-			*pos = (slot << 16 | port) + 1;
-			return true;
 		}
+		port = port_from(&plan->ports->of[slot], port);
+		if (c->at)
+			cell = c->at[plan->first[slot] +
+				     port_bits_index(&plan->ports->of[slot], (uint16_t)port)];
+		at = (slot << 16 | port) + 1;
+		if (cell == CELL_SILENT && !has_silent)
+			continue;
+		*ret = (struct host_port){.port = (uint16_t)port,
+					  .proto = port_proto_number((enum port_proto)slot)};
+		fill_port(plan, c, cell, ret);
+		*pos = at;
+		return true;
 	}
-	*pos = (uint32_t)PORT_PROTO_N << 16;
+	*pos = at;
 	return false;
 }
 

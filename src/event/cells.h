@@ -25,6 +25,7 @@ struct cell_plan {
 	bool is_asked[PORT_PROTO_N];
 	uint8_t silent_state[PORT_PROTO_N];
 	uint32_t first[PORT_PROTO_N]; /* cell of the protocol's lowest port */
+	uint16_t lowest[PORT_PROTO_N], highest[PORT_PROTO_N]; /* asked ports */
 	uint32_t n_cells;
 	struct cell_combo *combos; /* index 0 unused */
 	uint32_t n_combos, combos_cap;

@@ -16,7 +16,7 @@ static void put_ports_scanned(struct out *o)
 	const struct scan_info *scan = o->conf->scan;
 
 	static_assert(ARRAY_LEN(names) == PORT_PROTO_N, "a name for every protocol");
-	buf_puts(&o->buf, "# Ports scanned: ");
+	text_lit(&o->buf, "# Ports scanned: ");
 	for (uint32_t slot = 0; slot < PORT_PROTO_N; slot++) {
 		const struct port_bits *bits =
 			text_asked(scan, port_proto_number((enum port_proto)slot));
@@ -25,9 +25,9 @@ static void put_ports_scanned(struct out *o)
 		buf_put_u64(&o->buf, bits ? bits->n : 0);
 		buf_putc(&o->buf, ';');
 		text_put_port_bits(&o->buf, bits);
-		buf_puts(&o->buf, ") ");
+		text_lit(&o->buf, ") ");
 	}
-	buf_puts(&o->buf, "PROTOCOLS(0;)\n");
+	text_lit(&o->buf, "PROTOCOLS(0;)\n");
 }
 
 static void on_started(struct out *o)
@@ -36,7 +36,7 @@ static void on_started(struct out *o)
 
 	buf_printf(&o->buf, "# prtip %s scan initiated ", scan->version);
 	text_put_time(&o->buf, scan->start_wall_ns, TEXT_TIME_CTIME);
-	buf_puts(&o->buf, " as: ");
+	text_lit(&o->buf, " as: ");
 	text_put(&o->buf, scan->args, TEXT_TERMINAL);
 	buf_putc(&o->buf, '\n');
 	if (scan->verbosity > 0)
@@ -45,11 +45,11 @@ static void on_started(struct out *o)
 
 static void put_host(struct buf *b, const struct view *v)
 {
-	buf_puts(b, "Host: ");
+	text_lit(b, "Host: ");
 	buf_puts(b, v->addr);
-	buf_puts(b, " (");
+	text_lit(b, " (");
 	text_put(b, v->name, TEXT_GREPABLE);
-	buf_puts(b, ")\t");
+	text_lit(b, ")\t");
 }
 
 static void put_port(struct out *o, const struct host_port *p)
@@ -62,9 +62,9 @@ static void put_port(struct out *o, const struct host_port *p)
 	buf_puts(b, port_state_name((enum port_state)p->state));
 	buf_putc(b, '/');
 	buf_puts(b, proto_name(p->proto));
-	buf_puts(b, "//");
+	text_lit(b, "//");
 	text_put(b, text_service(o, p->proto, p->port, name), TEXT_GREPABLE);
-	buf_puts(b, "///");
+	text_lit(b, "///");
 }
 
 static void put_ignored(struct buf *b, const struct view *v)
@@ -74,9 +74,9 @@ static void put_ignored(struct buf *b, const struct view *v)
 	for (uint32_t s = 0; s < PORT_STATE_N; s++) {
 		if (!v->is_ignored[s])
 			continue;
-		buf_puts(b, "\tIgnored State: ");
+		text_lit(b, "\tIgnored State: ");
 		buf_puts(b, port_state_name((enum port_state)s));
-		buf_puts(b, " (");
+		text_lit(b, " (");
 		buf_put_u64(b, v->facts.n_by_state[s]);
 		buf_putc(b, ')');
 	}
@@ -93,16 +93,16 @@ static void on_host(struct out *o)
 	bool is_first = true;
 
 	put_host(&o->buf, v);
-	buf_puts(&o->buf, "Status: ");
+	text_lit(&o->buf, "Status: ");
 	buf_puts(&o->buf, status);
 	buf_putc(&o->buf, '\n');
 	if (!v->n_ports)
 		return;
 	put_host(&o->buf, v);
-	buf_puts(&o->buf, "Ports: ");
+	text_lit(&o->buf, "Ports: ");
 	while (view_next_port(v, &pos, &p)) {
 		if (!is_first)
-			buf_puts(&o->buf, ", ");
+			text_lit(&o->buf, ", ");
 		is_first = false;
 		put_port(o, &p);
 		out_spill(o);
@@ -119,7 +119,7 @@ static void on_completed(struct out *o, const struct event *ev)
 	buf_puts(&o->buf,
 		 ev->completed.interrupted ? "# prtip interrupted at " : "# prtip done at ");
 	text_put_time(&o->buf, ev->time_ns, TEXT_TIME_CTIME);
-	buf_puts(&o->buf, " -- ");
+	text_lit(&o->buf, " -- ");
 	text_put_summary(&o->buf, out_totals(o), &ev->completed);
 	buf_putc(&o->buf, '\n');
 }
@@ -139,7 +139,7 @@ static void end(struct out *o)
 	const struct grepable_state *s = o->state;
 
 	if (!s->is_done)
-		buf_puts(&o->buf, "# prtip ended without a summary\n");
+		text_lit(&o->buf, "# prtip ended without a summary\n");
 }
 
 const struct out_ops out_grepable = {

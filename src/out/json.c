@@ -17,13 +17,10 @@ struct json_state {
 	size_t last_len;
 };
 
-/** Literal text whose length the compiler knows. */
-#define put_lit(b, lit) buf_put((b), "" lit "", sizeof(lit) - 1)
-
 static void put_string(struct buf *b, const char *s)
 {
 	if (!s) {
-		put_lit(b, "null");
+		text_lit(b, "null");
 		return;
 	}
 	buf_putc(b, '"');
@@ -36,7 +33,7 @@ static void put_known_u64(struct buf *b, uint64_t v)
 	if (v)
 		buf_put_u64(b, v);
 	else
-		put_lit(b, "null");
+		text_lit(b, "null");
 }
 
 static void on_started(struct out *o)
@@ -45,17 +42,17 @@ static void on_started(struct out *o)
 	struct buf *b = &o->buf;
 	char time[32];
 
-	put_lit(b, "{\"schema\":1,\"type\":\"scan\",\"id\":");
+	text_lit(b, "{\"schema\":1,\"type\":\"scan\",\"id\":");
 	put_string(b, scan->scan_id);
-	put_lit(b, ",\"version\":");
+	text_lit(b, ",\"version\":");
 	put_string(b, scan->version);
-	put_lit(b, ",\"args\":");
+	text_lit(b, ",\"args\":");
 	put_string(b, scan->args);
-	put_lit(b, ",\"seed\":");
+	text_lit(b, ",\"seed\":");
 	buf_put_u64(b, scan->seed);
-	put_lit(b, ",\"start\":");
+	text_lit(b, ",\"start\":");
 	put_string(b, clock_format_rfc3339(scan->start_wall_ns, time));
-	put_lit(b, "}\n");
+	text_lit(b, "}\n");
 }
 
 /* Ports */
@@ -77,27 +74,27 @@ static void put_port(struct out *o, const struct addr *addr, const struct host_p
 	struct buf *b = &o->buf;
 	char from[ADDR_TEXT_CAP];
 
-	put_lit(b, "{\"schema\":1,\"type\":\"port\",\"address\":\"");
+	text_lit(b, "{\"schema\":1,\"type\":\"port\",\"address\":\"");
 	put_address(o, addr);
-	put_lit(b, "\",\"port\":");
+	text_lit(b, "\",\"port\":");
 	buf_put_u64(b, p->port);
-	put_lit(b, ",\"protocol\":\"");
+	text_lit(b, ",\"protocol\":\"");
 	buf_puts(b, proto_name(p->proto));
-	put_lit(b, "\",\"state\":\"");
+	text_lit(b, "\",\"state\":\"");
 	buf_puts(b, port_state_name((enum port_state)p->state));
-	put_lit(b, "\",\"reason\":\"");
+	text_lit(b, "\",\"reason\":\"");
 	buf_puts(b, reason_name((enum reason)p->reason));
-	put_lit(b, "\",\"ttl\":");
+	text_lit(b, "\",\"ttl\":");
 	put_known_u64(b, p->ttl);
-	put_lit(b, ",\"rtt_us\":");
+	text_lit(b, ",\"rtt_us\":");
 	put_known_u64(b, p->rtt_us);
-	put_lit(b, ",\"attempt\":");
+	text_lit(b, ",\"attempt\":");
 	buf_put_u64(b, p->attempt);
 	if (p->from.family != ADDR_NONE) {
-		put_lit(b, ",\"from\":");
+		text_lit(b, ",\"from\":");
 		put_string(b, addr_format_bare(&p->from, from));
 	}
-	put_lit(b, "}\n");
+	text_lit(b, "}\n");
 }
 
 static bool is_wanted(const struct out *o, uint8_t state)
@@ -145,25 +142,25 @@ static void put_counts(struct buf *b, const uint64_t n[PORT_STATE_N])
 					PORT_UNFILTERED, PORT_OPEN_FILTERED, PORT_CLOSED_FILTERED,
 					PORT_UNKNOWN};
 
-	put_lit(b, "{");
+	text_lit(b, "{");
 	for (uint32_t i = 0; i < ARRAY_LEN(order); i++) {
 		if (i > 2 && !n[order[i]])
 			continue;
 		buf_puts(b, i ? ",\"" : "\"");
 		buf_puts(b, port_state_name((enum port_state)order[i]));
-		put_lit(b, "\":");
+		text_lit(b, "\":");
 		buf_put_u64(b, n[order[i]]);
 	}
-	put_lit(b, "}");
+	text_lit(b, "}");
 }
 
 static void put_mac(struct out *o, const struct view *v)
 {
 	char text[MAC_TEXT_CAP];
 
-	put_lit(&o->buf, ",\"mac\":");
+	text_lit(&o->buf, ",\"mac\":");
 	put_string(&o->buf, v->facts.has_mac ? mac_format(&v->facts.mac, text) : NULL);
-	put_lit(&o->buf, ",\"vendor\":");
+	text_lit(&o->buf, ",\"vendor\":");
 	put_string(&o->buf, v->facts.has_mac ? text_vendor(o, &v->facts.mac) : NULL);
 }
 
@@ -178,26 +175,26 @@ static void put_host(struct out *o, const struct view *v)
 		n[s] = f->n_by_state[s];
 	if (has_answered)
 		put_silent_ports(o, v);
-	put_lit(b, "{\"schema\":1,\"type\":\"host\",\"address\":\"");
+	text_lit(b, "{\"schema\":1,\"type\":\"host\",\"address\":\"");
 	put_address(o, &f->addr);
-	put_lit(b, "\",\"hostname\":");
+	text_lit(b, "\",\"hostname\":");
 	put_string(b, v->name);
 	if (f->name && f->target_name && strcmp(f->name, f->target_name) != 0) {
-		put_lit(b, ",\"ptr\":");
+		text_lit(b, ",\"ptr\":");
 		put_string(b, f->name);
 	}
-	put_lit(b, ",\"state\":");
+	text_lit(b, ",\"state\":");
 	put_string(b, v->scan->is_list ? "unknown" : host_state_name((enum host_state)f->state));
-	put_lit(b, ",\"reason\":");
+	text_lit(b, ",\"reason\":");
 	put_string(b, reason_name(v->scan->is_list ? REASON_USER_SET : (enum reason)f->reason));
-	put_lit(b, ",\"rtt_us\":");
+	text_lit(b, ",\"rtt_us\":");
 	put_known_u64(b, f->srtt_us ? f->srtt_us : f->rtt_us);
 	put_mac(o, v);
-	put_lit(b, ",\"ports\":");
+	text_lit(b, ",\"ports\":");
 	put_counts(b, n);
 	if (f->is_partial)
-		put_lit(b, ",\"partial\":true");
-	put_lit(b, "}\n");
+		text_lit(b, ",\"partial\":true");
+	text_lit(b, "}\n");
 }
 
 /* The end */
@@ -207,18 +204,18 @@ static void put_rate(struct out *o, const struct ev_scan_completed *c)
 	uint64_t ms = MAX(c->elapsed_ns / NS_PER_MS, 1ull);
 	uint64_t mean = c->n_sent * 1000 / ms;
 
-	put_lit(&o->buf, ",\"rate_pps\":{\"mean\":");
+	text_lit(&o->buf, ",\"rate_pps\":{\"mean\":");
 	buf_put_u64(&o->buf, mean);
-	put_lit(&o->buf, ",\"max\":");
+	text_lit(&o->buf, ",\"max\":");
 	buf_put_u64(&o->buf, MAX(mean, out_totals(o)->max_pps));
-	put_lit(&o->buf, "}");
+	text_lit(&o->buf, "}");
 }
 
 static void put_field(struct buf *b, const char *name, uint64_t v)
 {
-	put_lit(b, ",\"");
+	text_lit(b, ",\"");
 	buf_puts(b, name);
-	put_lit(b, "\":");
+	text_lit(b, "\":");
 	buf_put_u64(b, v);
 }
 
@@ -226,26 +223,26 @@ static void on_completed(struct out *o, const struct ev_scan_completed *c)
 {
 	struct buf *b = &o->buf;
 
-	put_lit(b, "{\"schema\":1,\"type\":\"summary\",\"elapsed_s\":");
+	text_lit(b, "{\"schema\":1,\"type\":\"summary\",\"elapsed_s\":");
 	text_put_seconds(b, c->elapsed_ns, 6);
 	put_field(b, "sent", c->n_sent);
 	put_field(b, "received", c->n_received);
-	put_lit(b, ",\"hosts\":{\"up\":");
+	text_lit(b, ",\"hosts\":{\"up\":");
 	buf_put_u64(b, c->n_up);
 	put_field(b, "down", c->n_down);
-	put_lit(b, "},\"ports\":");
+	text_lit(b, "},\"ports\":");
 	put_counts(b, c->n_ports);
-	put_lit(b, ",\"drops\":{\"local\":");
+	text_lit(b, ",\"drops\":{\"local\":");
 	buf_put_u64(b, c->n_local_drops);
-	put_lit(b, "}");
+	text_lit(b, "}");
 	put_field(b, "duplicates", c->n_dup);
 	put_field(b, "late", c->n_late);
 	put_field(b, "forged", c->n_forged);
 	put_rate(o, c);
-	put_lit(b, ",\"backend\":");
+	text_lit(b, ",\"backend\":");
 	put_string(b, c->backend);
 	put_field(b, "exit", c->exit_code);
-	put_lit(b, ",\"interrupted\":");
+	text_lit(b, ",\"interrupted\":");
 	buf_puts(b, c->interrupted ? "true}\n" : "false}\n");
 }
 

@@ -34,7 +34,7 @@ static void put_start(struct out *o)
 	} else {
 		buf_printf(&o->buf, "# prtip %s scan initiated ", version(o));
 		text_put_time(&o->buf, scan->start_wall_ns, TEXT_TIME_CTIME);
-		buf_puts(&o->buf, " as: ");
+		text_lit(&o->buf, " as: ");
 		text_put(&o->buf, scan->args, TEXT_TERMINAL);
 	}
 	buf_putc(&o->buf, '\n');
@@ -46,18 +46,18 @@ static void put_headline(struct buf *b, const struct view *v)
 {
 	bool is_down = v->facts.state == HOST_DOWN && !v->scan->is_list;
 
-	buf_puts(b, "Scan report for ");
+	text_lit(b, "Scan report for ");
 	if (v->name) {
 		text_put(b, v->name, TEXT_TERMINAL);
-		buf_puts(b, " (");
+		text_lit(b, " (");
 	}
 	buf_puts(b, v->addr);
 	if (v->name)
 		buf_putc(b, ')');
 	if (is_down) {
-		buf_puts(b, " [host down");
+		text_lit(b, " [host down");
 		if (v->scan->wants_reason) {
-			buf_puts(b, ", received ");
+			text_lit(b, ", received ");
 			text_put_reason(b, v->facts.reason, v->facts.ttl, &v->facts.from);
 		}
 		buf_putc(b, ']');
@@ -75,17 +75,17 @@ static void put_liveness(struct buf *b, const struct view *v)
 		text_put(b, v->facts.name, TEXT_TERMINAL);
 		buf_putc(b, '\n');
 	}
-	buf_puts(b, "Host is up");
+	text_lit(b, "Host is up");
 	if (v->scan->wants_reason) {
-		buf_puts(b, ", received ");
+		text_lit(b, ", received ");
 		text_put_reason(b, v->facts.reason, v->facts.ttl, &v->facts.from);
 	}
 	if (us) {
-		buf_puts(b, " (");
+		text_lit(b, " (");
 		text_put_latency(b, us);
-		buf_puts(b, "s latency)");
+		text_lit(b, "s latency)");
 	}
-	buf_puts(b, ".\n");
+	text_lit(b, ".\n");
 }
 
 static void put_not_shown(struct buf *b, const struct view *v)
@@ -93,11 +93,11 @@ static void put_not_shown(struct buf *b, const struct view *v)
 	bool is_first = true;
 
 	if (!v->n_listed) {
-		buf_puts(b, "All ");
+		text_lit(b, "All ");
 		buf_put_u64(b, v->n_ports);
-		buf_puts(b, " scanned ports on ");
+		text_lit(b, " scanned ports on ");
 		buf_puts(b, v->addr);
-		buf_puts(b, " are in ignored states.\n");
+		text_lit(b, " are in ignored states.\n");
 	}
 	for (uint32_t i = 0; i < v->n_groups; i++) {
 		const struct host_group *g = &v->groups[i];
@@ -219,11 +219,11 @@ static void put_mac(struct out *o, const struct view *v)
 	if (!v->facts.has_mac)
 		return;
 	vendor = text_vendor(o, &v->facts.mac);
-	buf_puts(&o->buf, "MAC Address: ");
+	text_lit(&o->buf, "MAC Address: ");
 	buf_puts(&o->buf, mac_format(&v->facts.mac, text));
-	buf_puts(&o->buf, " (");
+	text_lit(&o->buf, " (");
 	text_put(&o->buf, vendor ? vendor : "Unknown", TEXT_TERMINAL);
-	buf_puts(&o->buf, ")\n");
+	text_lit(&o->buf, ")\n");
 }
 
 static void on_host(struct out *o)
@@ -238,7 +238,7 @@ static void on_host(struct out *o)
 	if (v->n_ports)
 		put_ports(o, v);
 	if (v->facts.is_partial && n_unknown) {
-		buf_puts(&o->buf, "Stopped early: ");
+		text_lit(&o->buf, "Stopped early: ");
 		buf_put_u64(&o->buf, n_unknown);
 		buf_puts(&o->buf,
 			 n_unknown == 1 ? " port has no result.\n" : " ports have no result.\n");
@@ -256,11 +256,11 @@ static void on_port(struct out *o, const struct event *ev)
 
 	if (!o->is_console || ev->port.state != PORT_OPEN || o->conf->scan->verbosity < 1)
 		return;
-	buf_puts(&o->buf, "Discovered open port ");
+	text_lit(&o->buf, "Discovered open port ");
 	buf_put_u64(&o->buf, ev->port.port);
 	buf_putc(&o->buf, '/');
 	buf_puts(&o->buf, proto_name(ev->port.proto));
-	buf_puts(&o->buf, " on ");
+	text_lit(&o->buf, " on ");
 	buf_puts(&o->buf, addr_format(&ev->port.addr, addr));
 	buf_putc(&o->buf, '\n');
 }
@@ -270,7 +270,7 @@ static void put_stage_title(struct out *o, enum stage stage)
 	const struct scan_info *scan = o->conf->scan;
 
 	if (stage == STAGE_DISCOVERING_HOSTS)
-		buf_puts(&o->buf, "Ping Scan");
+		text_lit(&o->buf, "Ping Scan");
 	for (uint32_t i = 0; stage == STAGE_SCANNING_PORTS && i < scan->n_types; i++) {
 		buf_puts(&o->buf, i ? ", " : "");
 		buf_puts(&o->buf, scan->types[i]->title);
@@ -288,18 +288,18 @@ static void on_stage(struct out *o, const struct event *ev)
 	if (was_timed) {
 		uint64_t ns = ev->time_ns > s->stage_start_ns ? ev->time_ns - s->stage_start_ns : 0;
 
-		buf_puts(&o->buf, "Completed ");
+		text_lit(&o->buf, "Completed ");
 		put_stage_title(o, (enum stage)s->stage);
-		buf_puts(&o->buf, " at ");
+		text_lit(&o->buf, " at ");
 		text_put_time(&o->buf, ev->time_ns, TEXT_TIME_CLOCK);
-		buf_puts(&o->buf, ", ");
+		text_lit(&o->buf, ", ");
 		text_put_seconds(&o->buf, ns, 2);
-		buf_puts(&o->buf, "s elapsed\n");
+		text_lit(&o->buf, "s elapsed\n");
 	}
 	if (to == STAGE_DISCOVERING_HOSTS || to == STAGE_SCANNING_PORTS) {
-		buf_puts(&o->buf, "Initiating ");
+		text_lit(&o->buf, "Initiating ");
 		put_stage_title(o, (enum stage)to);
-		buf_puts(&o->buf, " at ");
+		text_lit(&o->buf, " at ");
 		text_put_time(&o->buf, ev->time_ns, TEXT_TIME_CLOCK);
 		buf_putc(&o->buf, '\n');
 	}
@@ -334,9 +334,9 @@ static void on_packet(struct out *o, const struct event *ev)
 
 	buf_puts(&o->buf, ev->packet.is_sent ? "SENT (" : "RCVD (");
 	text_put_seconds(&o->buf, now > start ? now - start : 0, 4);
-	buf_puts(&o->buf, "s) ");
+	text_lit(&o->buf, "s) ");
 	if (decode(&f, &p) < 0)
-		buf_puts(&o->buf, "packet that cannot be read");
+		text_lit(&o->buf, "packet that cannot be read");
 	else
 		text_put(&o->buf, pkt_format(&f, &p, line, sizeof(line)), TEXT_TERMINAL);
 	buf_putc(&o->buf, '\n');
@@ -371,7 +371,7 @@ static void on_completed(struct out *o, const struct event *ev)
 	if (!o->is_console) {
 		buf_printf(b, "# prtip %s at ", verb);
 		text_put_time(b, ev->time_ns, TEXT_TIME_CTIME);
-		buf_puts(b, " -- ");
+		text_lit(b, " -- ");
 		text_put_summary(b, out_totals(o), c);
 		buf_putc(b, '\n');
 		return;
@@ -419,7 +419,7 @@ static void end(struct out *o)
 
 	if (s->is_done || o->is_console)
 		return;
-	buf_puts(&o->buf, "# prtip ended without a summary at ");
+	text_lit(&o->buf, "# prtip ended without a summary at ");
 	text_put_time(&o->buf, clock_wall_ns(), TEXT_TIME_CTIME);
 	buf_putc(&o->buf, '\n');
 }

@@ -73,7 +73,7 @@ static void put_ascii_xml(struct buf *b, uint8_t c, bool breaks_dash)
 	if (entity)
 		buf_puts(b, entity);
 	else if (breaks_dash)
-		buf_puts(b, "&#45;");
+		text_lit(b, "&#45;");
 	else if (c < 0x20 || c == 0x7f)
 		put_hex_byte(b, c, "\\x");
 	else
@@ -201,7 +201,7 @@ void text_put_summary(struct buf *b, const struct out_totals *t, const struct ev
 	buf_put_u64(b, c->n_up);
 	buf_puts(b, c->n_up == 1 ? " host up) scanned in " : " hosts up) scanned in ");
 	text_put_seconds(b, c->elapsed_ns, 2);
-	buf_puts(b, " seconds");
+	text_lit(b, " seconds");
 }
 
 void text_put_reason(struct buf *b, uint8_t reason, uint8_t ttl, const struct addr *from)
@@ -210,11 +210,11 @@ void text_put_reason(struct buf *b, uint8_t reason, uint8_t ttl, const struct ad
 
 	buf_puts(b, reason_name((enum reason)reason));
 	if (from->family != ADDR_NONE) {
-		buf_puts(b, " from ");
+		text_lit(b, " from ");
 		buf_puts(b, addr_format_bare(from, text));
 	}
 	if (ttl) {
-		buf_puts(b, " ttl ");
+		text_lit(b, " ttl ");
 		buf_put_u64(b, ttl);
 	}
 }

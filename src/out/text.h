@@ -5,6 +5,9 @@
 #include "base/buf.h"
 #include "out/out.h"
 
+/** Append a string literal: its length is known to the compiler. */
+#define text_lit(b, lit) buf_put((b), "" lit "", sizeof(lit) - 1)
+
 /** Escaping rules; all of them turn what they forbid into visible text. */
 enum text_kind {
 	TEXT_TERMINAL, /* printable ASCII stays, every other byte becomes \xNN */

@@ -19,7 +19,7 @@ static void attr(struct buf *b, const char *name, const char *value)
 {
 	buf_putc(b, ' ');
 	buf_puts(b, name);
-	buf_puts(b, "=\"");
+	text_lit(b, "=\"");
 	text_put(b, value, TEXT_XML);
 	buf_putc(b, '"');
 }
@@ -28,7 +28,7 @@ static void attr_u64(struct buf *b, const char *name, uint64_t value)
 {
 	buf_putc(b, ' ');
 	buf_puts(b, name);
-	buf_puts(b, "=\"");
+	text_lit(b, "=\"");
 	buf_put_u64(b, value);
 	buf_putc(b, '"');
 }
@@ -39,7 +39,7 @@ static void attr_time(struct buf *b, const char *name, const char *text_name, ui
 	attr_u64(b, name, wall_ns / NS_PER_S);
 	buf_putc(b, ' ');
 	buf_puts(b, text_name);
-	buf_puts(b, "=\"");
+	text_lit(b, "=\"");
 	text_put_time(b, wall_ns, TEXT_TIME_CTIME);
 	buf_putc(b, '"');
 }
@@ -51,19 +51,19 @@ static void put_prolog(struct out *o)
 	const struct scan_info *scan = o->conf->scan;
 	struct buf *b = &o->buf;
 
-	buf_puts(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE nmaprun>\n");
+	text_lit(b, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE nmaprun>\n");
 	if (o->conf->xml_stylesheet) {
-		buf_puts(b, "<?xml-stylesheet href=\"");
+		text_lit(b, "<?xml-stylesheet href=\"");
 		text_put(b, o->conf->xml_stylesheet, TEXT_XML);
-		buf_puts(b, "\" type=\"text/xsl\"?>\n");
+		text_lit(b, "\" type=\"text/xsl\"?>\n");
 	}
-	buf_puts(b, "<!-- prtip ");
+	text_lit(b, "<!-- prtip ");
 	buf_puts(b, scan->version);
-	buf_puts(b, " scan initiated ");
+	text_lit(b, " scan initiated ");
 	text_put_time(b, scan->start_wall_ns, TEXT_TIME_CTIME);
-	buf_puts(b, " as: ");
+	text_lit(b, " as: ");
 	text_put(b, scan->args, TEXT_COMMENT);
-	buf_puts(b, " -->\n");
+	text_lit(b, " -->\n");
 }
 
 static void put_scaninfo(struct out *o, const struct scan_desc *type)
@@ -72,13 +72,13 @@ static void put_scaninfo(struct out *o, const struct scan_desc *type)
 
 	if (!asked)
 		return;
-	buf_puts(&o->buf, "<scaninfo");
+	text_lit(&o->buf, "<scaninfo");
 	attr(&o->buf, "type", type->name);
 	attr(&o->buf, "protocol", proto_name(type->proto));
 	attr_u64(&o->buf, "numservices", asked->n);
-	buf_puts(&o->buf, " services=\"");
+	text_lit(&o->buf, " services=\"");
 	text_put_port_bits(&o->buf, asked);
-	buf_puts(&o->buf, "\"/>\n");
+	text_lit(&o->buf, "\"/>\n");
 }
 
 static void on_started(struct out *o)
@@ -87,18 +87,20 @@ static void on_started(struct out *o)
 	struct buf *b = &o->buf;
 
 	put_prolog(o);
-	buf_puts(b, "<nmaprun scanner=\"prtip\"");
+	/* The DTD admits no other scanner than nmap; version says who wrote this. */
+	text_lit(b, "<nmaprun scanner=\"nmap\"");
 	attr(b, "args", scan->args);
 	attr_time(b, "start", "startstr", scan->start_wall_ns);
-	attr(b, "version", scan->version);
-	buf_puts(b, " xmloutputversion=\"1.05\">\n");
+	text_lit(b, " version=\"");
+	text_put(b, scan->version, TEXT_XML);
+	text_lit(b, " (prtip)\" xmloutputversion=\"1.05\">\n");
 	for (uint32_t i = 0; i < scan->n_types; i++)
 		put_scaninfo(o, scan->types[i]);
-	buf_puts(b, "<verbose");
+	text_lit(b, "<verbose");
 	attr_u64(b, "level", (uint64_t)MAX(scan->verbosity, 0));
-	buf_puts(b, "/>\n<debugging");
+	text_lit(b, "/>\n<debugging");
 	attr_u64(b, "level", (uint64_t)MAX(scan->debugging, 0));
-	buf_puts(b, "/>\n");
+	text_lit(b, "/>\n");
 }
 
 /* Hosts */
@@ -109,11 +111,11 @@ static void put_status(struct buf *b, const struct view *v)
 		v->scan->is_list ? "unknown" : host_state_name((enum host_state)v->facts.state);
 	uint8_t reason = v->scan->is_list ? (uint8_t)REASON_USER_SET : v->facts.reason;
 
-	buf_puts(b, "<status");
+	text_lit(b, "<status");
 	attr(b, "state", state);
 	attr(b, "reason", reason_name((enum reason)reason));
 	attr_u64(b, "reason_ttl", v->facts.ttl);
-	buf_puts(b, "/>\n");
+	text_lit(b, "/>\n");
 }
 
 static void put_addresses(struct out *o, const struct view *v)
@@ -122,37 +124,37 @@ static void put_addresses(struct out *o, const struct view *v)
 	char text[MAC_TEXT_CAP];
 	const char *vendor;
 
-	buf_puts(b, "<address");
+	text_lit(b, "<address");
 	attr(b, "addr", v->addr_bare);
 	attr(b, "addrtype", v->facts.addr.family == ADDR_V6 ? "ipv6" : "ipv4");
-	buf_puts(b, "/>\n");
+	text_lit(b, "/>\n");
 	if (!v->facts.has_mac)
 		return;
 	vendor = text_vendor(o, &v->facts.mac);
-	buf_puts(b, "<address");
+	text_lit(b, "<address");
 	attr(b, "addr", mac_format(&v->facts.mac, text));
 	attr(b, "addrtype", "mac");
 	if (vendor)
 		attr(b, "vendor", vendor);
-	buf_puts(b, "/>\n");
+	text_lit(b, "/>\n");
 }
 
 static void put_hostname(struct buf *b, const char *name, const char *type)
 {
 	if (!name)
 		return;
-	buf_puts(b, "<hostname");
+	text_lit(b, "<hostname");
 	attr(b, "name", name);
 	attr(b, "type", type);
-	buf_puts(b, "/>\n");
+	text_lit(b, "/>\n");
 }
 
 static void put_hostnames(struct buf *b, const struct view *v)
 {
-	buf_puts(b, "<hostnames>\n");
+	text_lit(b, "<hostnames>\n");
 	put_hostname(b, v->facts.target_name, "user");
 	put_hostname(b, v->facts.name, "PTR");
-	buf_puts(b, "</hostnames>\n");
+	text_lit(b, "</hostnames>\n");
 }
 
 static void put_extrareasons(struct out *o, const struct view *v, uint8_t state)
@@ -164,13 +166,13 @@ static void put_extrareasons(struct out *o, const struct view *v, uint8_t state)
 
 		if (g->state != state)
 			continue;
-		buf_puts(b, "<extrareasons");
+		text_lit(b, "<extrareasons");
 		attr(b, "reason", reason_name((enum reason)g->reason));
 		attr_u64(b, "count", g->n);
 		attr(b, "proto", proto_name(g->proto));
-		buf_puts(b, " ports=\"");
+		text_lit(b, " ports=\"");
 		view_put_group_ports(v, g, b);
-		buf_puts(b, "\"/>\n");
+		text_lit(b, "\"/>\n");
 		out_spill(o);
 	}
 }
@@ -186,12 +188,12 @@ static void put_extraports(struct out *o, const struct view *v)
 		if (state == last || !v->is_ignored[state])
 			continue;
 		last = state;
-		buf_puts(&o->buf, "<extraports");
+		text_lit(&o->buf, "<extraports");
 		attr(&o->buf, "state", port_state_name((enum port_state)state));
 		attr_u64(&o->buf, "count", v->facts.n_by_state[state]);
-		buf_puts(&o->buf, ">\n");
+		text_lit(&o->buf, ">\n");
 		put_extrareasons(o, v, state);
-		buf_puts(&o->buf, "</extraports>\n");
+		text_lit(&o->buf, "</extraports>\n");
 	}
 }
 
@@ -201,37 +203,37 @@ static void put_port(struct out *o, const struct host_port *p)
 	char name[32], from[ADDR_TEXT_CAP];
 	const char *service = text_service(o, p->proto, p->port, name);
 
-	buf_puts(b, "<port protocol=\"");
+	text_lit(b, "<port protocol=\"");
 	buf_puts(b, proto_name(p->proto));
-	buf_puts(b, "\" portid=\"");
+	text_lit(b, "\" portid=\"");
 	buf_put_u64(b, p->port);
-	buf_puts(b, "\"><state state=\"");
+	text_lit(b, "\"><state state=\"");
 	buf_puts(b, port_state_name((enum port_state)p->state));
-	buf_puts(b, "\" reason=\"");
+	text_lit(b, "\" reason=\"");
 	buf_puts(b, reason_name((enum reason)p->reason));
-	buf_puts(b, "\" reason_ttl=\"");
+	text_lit(b, "\" reason_ttl=\"");
 	buf_put_u64(b, p->ttl);
 	buf_putc(b, '"');
 	if (p->from.family != ADDR_NONE)
 		attr(b, "reason_ip", addr_format_bare(&p->from, from));
-	buf_puts(b, "/>");
+	text_lit(b, "/>");
 	if (service) {
-		buf_puts(b, "<service");
+		text_lit(b, "<service");
 		attr(b, "name", service);
-		buf_puts(b, " method=\"table\" conf=\"3\"/>");
+		text_lit(b, " method=\"table\" conf=\"3\"/>");
 	}
-	buf_puts(b, "</port>\n");
+	text_lit(b, "</port>\n");
 }
 
 static void put_times(struct buf *b, const struct view *v)
 {
 	if (!v->facts.srtt_us)
 		return;
-	buf_puts(b, "<times");
+	text_lit(b, "<times");
 	attr_u64(b, "srtt", v->facts.srtt_us);
 	attr_u64(b, "rttvar", v->facts.rttvar_us);
 	attr_u64(b, "to", v->facts.rto_us);
-	buf_puts(b, "/>\n");
+	text_lit(b, "/>\n");
 }
 
 static void put_ports(struct out *o, const struct view *v)
@@ -239,13 +241,13 @@ static void put_ports(struct out *o, const struct view *v)
 	struct host_port p;
 	uint32_t pos = 0;
 
-	buf_puts(&o->buf, "<ports>");
+	text_lit(&o->buf, "<ports>");
 	put_extraports(o, v);
 	while (view_next_port(v, &pos, &p)) {
 		put_port(o, &p);
 		out_spill(o);
 	}
-	buf_puts(&o->buf, "</ports>\n");
+	text_lit(&o->buf, "</ports>\n");
 }
 
 static void on_host(struct out *o)
@@ -254,7 +256,7 @@ static void on_host(struct out *o)
 	bool is_up = v->facts.state == HOST_UP && !v->scan->is_list;
 	struct buf *b = &o->buf;
 
-	buf_puts(b, "<host");
+	text_lit(b, "<host");
 	if (is_up) {
 		attr_u64(b, "starttime", v->facts.start_ns / NS_PER_S);
 		attr_u64(b, "endtime", v->facts.end_ns / NS_PER_S);
@@ -269,7 +271,7 @@ static void on_host(struct out *o)
 	if (v->n_ports)
 		put_ports(o, v);
 	put_times(b, v);
-	buf_puts(b, "</host>\n");
+	text_lit(b, "</host>\n");
 }
 
 /* The end */
@@ -278,11 +280,11 @@ static void put_end(struct out *o, uint64_t n_up, uint64_t n_hosts)
 {
 	struct buf *b = &o->buf;
 
-	buf_puts(b, "/><hosts");
+	text_lit(b, "/><hosts");
 	attr_u64(b, "up", n_up);
 	attr_u64(b, "down", n_hosts > n_up ? n_hosts - n_up : 0);
 	attr_u64(b, "total", n_hosts);
-	buf_puts(b, "/>\n</runstats>\n</nmaprun>\n");
+	text_lit(b, "/>\n</runstats>\n</nmaprun>\n");
 }
 
 static void on_completed(struct out *o, const struct event *ev)
@@ -293,14 +295,14 @@ static void on_completed(struct out *o, const struct event *ev)
 	struct buf *b = &o->buf;
 
 	s->is_done = true;
-	buf_puts(b, "<runstats><finished");
+	text_lit(b, "<runstats><finished");
 	attr_time(b, "time", "timestr", ev->time_ns);
 	buf_puts(b,
 		 c->interrupted ? " summary=\"prtip interrupted at " : " summary=\"prtip done at ");
 	text_put_time(b, ev->time_ns, TEXT_TIME_CTIME);
-	buf_puts(b, "; ");
+	text_lit(b, "; ");
 	text_put_summary(b, t, c);
-	buf_puts(b, "\" elapsed=\"");
+	text_lit(b, "\" elapsed=\"");
 	text_put_seconds(b, c->elapsed_ns, 2);
 	buf_putc(b, '"');
 	attr(b, "exit", c->interrupted ? "error" : "success");
@@ -328,13 +330,13 @@ static void end(struct out *o)
 	if (s->is_done)
 		return;
 	hosts_totals(o->conf->hosts, &totals);
-	buf_puts(&o->buf, "<runstats><finished");
+	text_lit(&o->buf, "<runstats><finished");
 	attr_time(&o->buf, "time", "timestr", now);
-	buf_puts(&o->buf, " elapsed=\"");
+	text_lit(&o->buf, " elapsed=\"");
 	text_put_seconds(
 		&o->buf,
 		now > o->conf->scan->start_wall_ns ? now - o->conf->scan->start_wall_ns : 0, 2);
-	buf_puts(&o->buf, "\" exit=\"error\" errormsg=\"ended without a summary\"");
+	text_lit(&o->buf, "\" exit=\"error\" errormsg=\"ended without a summary\"");
 	put_end(o, totals.n_up, out_totals(o)->n_hosts);
 }
 

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Escaping of hostile names, and numbers as nmap prints them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "base/hash.h"
+#include "out/text.h"
+#include "support/guard.h"
+
+#include <string.h>
+
+static const char *escaped(struct buf *b, const char *s, enum text_kind kind)
+{
+	/* the NUL ends at a guard page: reading past it crashes */
+	size_t len = strlen(s) + 1;
+	uint8_t *copy = guard_copy(s, len);
+
+	buf_reset(b);
+	text_put(b, (const char *)copy, kind);
+	guard_free(copy, len);
+	return buf_text(b);
+}
+
+static void escapes(void **state)
+{
+	static const struct {
+		const char *in;
+		const char *want[TEXT_N]; /* terminal, grepable, XML, comment, JSON */
+	} cases[] = {
+		{"", {"", "", "", "", ""}},
+		{"a.b-c", {"a.b-c", "a.b-c", "a.b-c", "a.b-c", "a.b-c"}},
+		{"<&>\"'", {"<&>\"'", "<&>\"'", "&lt;&amp;&gt;&quot;&apos;", "&lt;&amp;&gt;&quot;&apos;", "<&>\\\"'"}},
+		{"---", {"---", "---", "---", "-&#45;&#45;", "---"}},
+		{"a/b,(c)", {"a/b,(c)", "a|b;[c]", "a/b,(c)", "a/b,(c)", "a/b,(c)"}},
+		{"\033[2J\t\n", {"\\x1b[2J\\x09\\x0a", "\\x1b[2J\\x09\\x0a", "\\x1b[2J\\x09\\x0a", "\\x1b[2J\\x09\\x0a", "\\u001b[2J\\u0009\\u000a"}},
+		{"\xc3\xa9", {"\\xc3\\xa9", "\\xc3\\xa9", "\xc3\xa9", "\xc3\xa9", "\xc3\xa9"}},
+		{"\xff", {"\\xff", "\\xff", "\\xff", "\\xff", "\\\\xff"}},
+		{"\xc3", {"\\xc3", "\\xc3", "\\xc3", "\\xc3", "\\\\xc3"}},
+		{"\xf0\x9f\x98", {"\\xf0\\x9f\\x98", "\\xf0\\x9f\\x98", "\\xf0\\x9f\\x98", "\\xf0\\x9f\\x98", "\\\\xf0\\\\x9f\\\\x98"}},
+		{"\xed\xa0\x80", {"\\xed\\xa0\\x80", "\\xed\\xa0\\x80", "\\xed\\xa0\\x80", "\\xed\\xa0\\x80", "\\\\xed\\\\xa0\\\\x80"}},
+		{"\xc0\xaf", {"\\xc0\\xaf", "\\xc0\\xaf", "\\xc0\\xaf", "\\xc0\\xaf", "\\\\xc0\\\\xaf"}},
+		{"\xef\xbf\xbf", {"\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\\\xef\\\\xbf\\\\xbf"}},
+		{"\xc2\x9b" "1m", {"\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\\\xc2\\\\x9b1m"}},
+		{"\x7f\\", {"\\x7f\\", "\\x7f\\", "\\x7f\\", "\\x7f\\", "\\u007f\\\\"}},
+	};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (int kind = 0; kind < TEXT_N; kind++)
+			assert_string_equal(escaped(&b, cases[i].in, (enum text_kind)kind), cases[i].want[kind]);
+	buf_reset(&b);
+	text_put(&b, NULL, TEXT_XML);
+	assert_int_equal(b.len, 0);
+	buf_fini(&b);
+}
+
+/** Whatever bytes come, the output holds nothing the format forbids. */
+static void random_bytes_stay_harmless(void **state)
+{
+	struct rng rng;
+	struct buf b;
+
+	(void)state;
+	rng_init(&rng, 7);
+	buf_init(&b, 1 << 16);
+	for (int round = 0; round < 20000; round++) {
+		char in[24];
+		size_t len = rng_below(&rng, sizeof(in));
+
+		for (size_t i = 0; i < len; i++)
+			in[i] = (char)(rng_below(&rng, 3) ? 0x80 + rng_below(&rng, 128) : 1 + rng_below(&rng, 255));
+		in[len] = '\0';
+		for (int kind = 0; kind < TEXT_N; kind++) {
+			const char *out = escaped(&b, in, (enum text_kind)kind);
+
+			assert_int_equal(strlen(out), b.len);
+			assert_int_equal(b.error, 0);
+			for (size_t i = 0; i < b.len; i++) {
+				assert_true((uint8_t)out[i] >= 0x20 && out[i] != 0x7f);
+				if (kind == TEXT_TERMINAL || kind == TEXT_GREPABLE)
+					assert_true((uint8_t)out[i] < 0x7f);
+				if (kind == TEXT_XML || kind == TEXT_COMMENT)
+					assert_null(memchr("<>\"'", out[i], 4));
+			}
+			assert_true(kind != TEXT_COMMENT || !strstr(out, "--"));
+		}
+	}
+	buf_fini(&b);
+}
+
+static void numbers(void **state)
+{
+	static const struct {
+		uint64_t us;
+		const char *want;
+	} latencies[] = {{5, "0.0000050"}, {10, "0.000010"}, {17, "0.000017"}, {99, "0.000099"}, {127, "0.00013"},
+			 {1234, "0.0012"}, {250000, "0.25"}, {1200000, "1.2"}, {15000000, "15"}};
+	static const struct {
+		uint64_t ns;
+		unsigned decimals;
+		const char *want;
+	} seconds[] = {{0, 2, "0.00"}, {5000000, 2, "0.01"}, {1994999999, 2, "1.99"}, {1995000000, 2, "2.00"},
+		       {30149999, 4, "0.0301"}, {1500000000, 0, "2"}, {123456789, 9, "0.123456789"}};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 256);
+	for (size_t i = 0; i < ARRAY_LEN(latencies); i++) {
+		buf_reset(&b);
+		text_put_latency(&b, latencies[i].us);
+		assert_string_equal(buf_text(&b), latencies[i].want);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(seconds); i++) {
+		buf_reset(&b);
+		text_put_seconds(&b, seconds[i].ns, seconds[i].decimals);
+		assert_string_equal(buf_text(&b), seconds[i].want);
+	}
+	buf_fini(&b);
+}
+
+static void times(void **state)
+{
+	static const char *const want[TEXT_TIME_N] = {"Sun Nov  1 01:56:45 2026", "2026-11-01 01:56 UTC", "01:56"};
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 256);
+	for (int form = 0; form < TEXT_TIME_N; form++) {
+		buf_reset(&b);
+		text_put_time(&b, 1793498205999999999ull, (enum text_time)form);
+		assert_string_equal(buf_text(&b), want[form]);
+	}
+	buf_fini(&b);
+}
+
+static void reasons(void **state)
+{
+	struct addr none = {0}, from = addr_v4(0x0a000001);
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 256);
+	text_put_reason(&b, REASON_RESET, 64, &none);
+	assert_string_equal(buf_text(&b), "reset ttl 64");
+	buf_reset(&b);
+	text_put_reason(&b, REASON_ADMIN_PROHIBITED, 63, &from);
+	assert_string_equal(buf_text(&b), "admin-prohibited from 10.0.0.1 ttl 63");
+	buf_reset(&b);
+	text_put_reason(&b, REASON_NO_RESPONSE, 0, &none);
+	assert_string_equal(buf_text(&b), "no-response");
+	buf_fini(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(escapes), cmocka_unit_test(random_bytes_stay_harmless),
+		cmocka_unit_test(numbers), cmocka_unit_test(times),
+		cmocka_unit_test(reasons),
+	};
+
+	setenv("TZ", "UTC", 1);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
