@@ -11,7 +11,7 @@ enum { BURST_PER_S = 100, /* 10 ms worth */
        LOSSY_PERCENT = 70,  /* answered less: losing */
        CLEAN_PERCENT = 90,  /* answered more: room to grow */
        PROBE_GAIN_PERCENT = 125,
-       ASK_AGAIN_NS = 50000000,
+       ASK_AGAIN_NS = 50000000, FIRST_GAP_MAX_NS = 2000000,
        GAP_MIN_NS = 2000,           /* 500,000/s: as good as none */
        GAP_MAX_NS = 100000000 };    /* never below 10 packets per second */
 
@@ -76,9 +76,8 @@ static void host_pace_cut(struct host_pace *p, uint32_t elapsed_us, uint32_t per
 		return;
 	}
 	uint64_t gap = (uint64_t)elapsed_us * NS_PER_US / MAX(p->n_replies, 1u) * 100 / PROBE_GAIN_PERCENT;
-	/* a paced host sends little in a window: one poor window may halve its rate, not more */
-	if (p->gap_ns)
-		gap = MIN(gap, 2ull * p->gap_ns);
+	/* few answers say little: the first cut stops at 500 a second, each later one at half the rate */
+	gap = MIN(gap, p->gap_ns ? 2ull * p->gap_ns : (uint64_t)FIRST_GAP_MAX_NS);
 	p->bad_gap_ns = p->gap_ns;
 	p->gap_ns = (uint32_t)CLAMP(gap, (uint64_t)GAP_MIN_NS, (uint64_t)GAP_MAX_NS);
 	p->last_ratio = (uint8_t)percent;
