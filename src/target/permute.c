@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The order in which a scan visits its number line. A Feistel round changes one half by a function of
- * the other and so can be undone; a value that leaves [0,n) is sent through again until it returns,
- * which keeps the mapping one to one. The domain is the next power of two, so fewer than two passes
- * are expected. Source: Black & Rogaway, "Ciphers with Arbitrary Finite Domains", 2002.
+ * The order in which a scan visits its number line. A Feistel round changes one part of the number by a
+ * function of the other and so can be undone. The low part is a power of two, the high part any count of rows,
+ * so that the rectangle exceeds n by less than one row; a number that falls into the excess is sent through
+ * again until it returns, which keeps the mapping one to one and almost never happens.
+ * Source: Black & Rogaway, "Ciphers with Arbitrary Finite Domains", 2002.
  */
 #include "target/permute.h"
 
@@ -33,6 +34,12 @@ INLINE uint32_t mix(uint32_t half, uint64_t key)
 	return (uint32_t)((z * 0x9e3779b97f4a7c15ull) >> 32);
 }
 
+/* A 32-bit number scaled to [0, n_rows). */
+INLINE uint32_t scale(uint32_t x, uint32_t n_rows)
+{
+	return (uint32_t)(((uint64_t)x * n_rows) >> 32);
+}
+
 void permute_init(struct permute *p, uint64_t n, uint64_t seed)
 {
 	uint32_t bits = 2;
@@ -43,7 +50,7 @@ void permute_init(struct permute *p, uint64_t n, uint64_t seed)
 	p->n = n;
 	p->low_bits = bits / 2;
 	p->low_mask = (uint32_t)((1ull << p->low_bits) - 1);
-	p->high_mask = (uint32_t)((1ull << (bits - p->low_bits)) - 1);
+	p->n_rows = (uint32_t)((n + p->low_mask) >> p->low_bits);
 	p->is_small = bits <= SMALL_BITS;
 	for (int i = 0; i < PERMUTE_ROUNDS_MAX; i++)
 		p->key[i] = splitmix64(&seed);
@@ -55,11 +62,12 @@ INLINE uint64_t walk_forward(const struct permute *p, uint64_t x, int n_rounds)
 		uint32_t low = (uint32_t)x & p->low_mask, high = (uint32_t)(x >> p->low_bits);
 
 		for (int i = 0; i < n_rounds; i += 2) {
-			high ^= mix(low, p->key[i]) & p->high_mask;
+			high += scale(mix(low, p->key[i]), p->n_rows); /* both below 2^31 */
+			high = high >= p->n_rows ? high - p->n_rows : high;
 			low ^= mix(high, p->key[i + 1]) & p->low_mask;
 		}
 		x = (uint64_t)high << p->low_bits | low;
-	} while (x >= p->n);
+	} while (unlikely(x >= p->n));
 	return x;
 }
 
@@ -70,10 +78,11 @@ INLINE uint64_t walk_back(const struct permute *p, uint64_t x, int n_rounds)
 
 		for (int i = n_rounds - 2; i >= 0; i -= 2) {
 			low ^= mix(high, p->key[i + 1]) & p->low_mask;
-			high ^= mix(low, p->key[i]) & p->high_mask;
+			high += p->n_rows - scale(mix(low, p->key[i]), p->n_rows);
+			high = high >= p->n_rows ? high - p->n_rows : high;
 		}
 		x = (uint64_t)high << p->low_bits | low;
-	} while (x >= p->n);
+	} while (unlikely(x >= p->n));
 	return x;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Keyed bijection of [0,n) and its inverse: a Feistel network over the next power of two (its two halves
- * may differ by one bit) with cycle walking (Black & Rogaway 2002). No memory, random access. Not a
- * cipher: it spreads probes and hides no secret.
+ * Keyed bijection of [0,n) and its inverse: a Feistel network over a rectangle just larger than n, with
+ * cycle walking (Black & Rogaway 2002). No memory, random access. Not a cipher: it spreads probes
+ * and hides no secret.
  */
 #pragma once
 
@@ -10,17 +10,18 @@
 
 #define PERMUTE_ROUNDS_MAX 8
 
+/** Invariant: n <= n_rows << low_bits < n + 2^low_bits. */
 struct permute {
 	uint64_t n;
 	uint64_t key[PERMUTE_ROUNDS_MAX]; /* round keys */
-	uint32_t low_bits;                /* width of the low half */
-	uint32_t low_mask, high_mask;
+	uint32_t n_rows;                  /* values of the high part */
+	uint32_t low_bits, low_mask;
 	bool is_small; /* few bits a half: all rounds are needed to leave no structure */
 };
 
 /** @param n 1..2^62. */
 void permute_init(struct permute *p, uint64_t n, uint64_t seed);
-/** idx < n. Cost: 5 ns in a loop, 14 ns as a dependent chain (at most 2 walks expected). Thread: any. */
+/** idx < n. Cost: 7-9 ns from 4,097 values on, 15-18 ns below. Thread: any. */
 uint64_t permute_at(const struct permute *p, uint64_t idx);
 /** permute_at(p, permute_inverse(p, x)) == x. */
 uint64_t permute_inverse(const struct permute *p, uint64_t x);

@@ -31,7 +31,7 @@ int range_set_add(struct range_set *s, const struct addr *lo, const struct addr 
 int range_set_seal(struct range_set *s) MUST_CHECK;
 /** a := a \ b, both sealed; result sealed. @return 0, -ENOMEM, -E_FULL; @p a is unchanged then. Linear. */
 int range_set_subtract(struct range_set *a, const struct range_set *b) MUST_CHECK;
-/** The idx-th address, idx < n_addrs, sealed. Binary search over ranges: 5-40 ns. */
+/** The idx-th address, idx < n_addrs, sealed. Binary search over ranges: 14 ns of 3, 150 ns of 100,000. */
 void range_set_pick(const struct range_set *s, u128 idx, struct addr *ret);
 /** Inverse of pick. @return false when not contained. */
 bool range_set_find(const struct range_set *s, const struct addr *a, u128 *ret_idx);
