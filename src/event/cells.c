@@ -333,7 +333,8 @@ static uint32_t groups_of_slot(const struct cell_plan *plan, const struct cells 
 		while (at && run < left && at[run] == cell)
 			run++;
 		left -= run;
-		at += at ? run : 0;
+		if (at)
+			at += run;
 		if (cell == CELL_REC || (cell == CELL_SILENT && !has_silent))
 			continue;
 		more.n = run;

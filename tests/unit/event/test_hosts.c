@@ -439,7 +439,7 @@ static void down_hosts_have_no_ports(void **state)
 	world_free(w);
 }
 
-/** Heap in use, as malloc sees it. */
+/** Heap in use, as malloc sees it; 0 under a sanitizer that brings its own malloc. */
 static size_t heap_bytes(void)
 {
 	struct mallinfo2 m = mallinfo2();
@@ -495,12 +495,10 @@ static void ceilings_of_memory(void **state)
 				else
 					closed(w, h, (uint16_t)p);
 		used = heap_bytes() - before;
-#if !defined(__SANITIZE_ADDRESS__)
-		assert_true(used > cases[k].n_ports);
-		assert_true(used < cases[k].max_bytes);
-#else
-		(void)used;
-#endif
+		if (before + used) {
+			assert_true(used > cases[k].n_ports);
+			assert_true(used < cases[k].max_bytes);
+		}
 		print_message("%u hosts x %u ports: %zu bytes\n", cases[k].n_hosts, cases[k].n_ports, used);
 		hosts_finish_all(w->hosts);
 		assert_int_equal(w->n_released, cases[k].n_hosts);
