@@ -34,20 +34,19 @@ static void put(struct line *l, const char *fmt, ...)
 	l->len += n < 0 ? 0 : MIN((size_t)n, room - 1);
 }
 
-/* "10.0.0.1", or "[2001:db8::1]" where a port follows. */
-static void put_addr(struct line *l, const struct addr *a, bool has_port)
+static void put_addr(struct line *l, const struct addr *a)
 {
 	char text[ADDR_TEXT_CAP];
 
-	addr_format_bare(a, text);
-	put(l, has_port && a->family == ADDR_V6 ? "[%s]" : "%s", text);
+	put(l, "%s", addr_format_bare(a, text));
 }
 
+/* Without brackets around IPv6, as nmap: the port is what follows the last colon. */
 static void put_ends(struct line *l, const struct pkt *p)
 {
-	put_addr(l, &p->src, true);
+	put_addr(l, &p->src);
 	put(l, p->l4_valid ? ":%u > " : ":?? > ", p->sport);
-	put_addr(l, &p->dst, true);
+	put_addr(l, &p->dst);
 	put(l, p->l4_valid ? ":%u" : ":??", p->dport);
 }
 
@@ -133,7 +132,7 @@ static void put_tcp(struct line *l, const uint8_t *frame, const struct pkt *p)
 	put_tcp_flags(l, p->tcp_flags);
 	put(l, " ");
 	put_ip(l, ip, p);
-	put(l, "  seq=%u win=%u", p->seq, p->window);
+	put(l, p->family == ADDR_V4 ? "  seq=%u win=%u" : " seq=%u win=%u", p->seq, p->window);
 	if (p->tcp_hdr_len > TCP_HDR_LEN)
 		put_tcp_options(l, frame + p->l4_off + TCP_HDR_LEN,
 				p->tcp_hdr_len - (size_t)TCP_HDR_LEN);
@@ -224,13 +223,17 @@ static void put_icmp(struct line *l, const uint8_t *frame, const struct pkt *p)
 	bool is_v4 = p->family == ADDR_V4;
 
 	put(l, is_v4 ? "ICMP [" : "ICMPv6 [");
-	put_addr(l, &p->src, false);
+	put_addr(l, &p->src);
 	put(l, " > ");
-	put_addr(l, &p->dst, false);
+	put_addr(l, &p->dst);
 	if (!p->l4_valid) {
 		put(l, " (incomplete)");
 	} else {
-		put(l, " %s (type=%u/code=%u)", icmp_name(p), p->icmp_type, p->icmp_code);
+		if (is_v4 && p->icmp_type == ICMP4_UNREACH && p->icmp_code == 2 && p->quote.valid)
+			put(l, " Protocol %u unreachable", p->quote.proto);
+		else
+			put(l, " %s", icmp_name(p));
+		put(l, " (type=%u/code=%u)", p->icmp_type, p->icmp_code);
 		if (has_id(p))
 			put(l, " id=%u seq=%u", p->icmp_id, p->icmp_seq);
 	}
@@ -256,9 +259,9 @@ static void put_arp(struct line *l, const struct pkt *p)
 static void put_other(struct line *l, const uint8_t *frame, const struct pkt *p)
 {
 	put(l, "Unknown protocol (%u) ", p->proto);
-	put_addr(l, &p->src, false);
+	put_addr(l, &p->src);
 	put(l, " > ");
-	put_addr(l, &p->dst, false);
+	put_addr(l, &p->dst);
 	put(l, ": ");
 	put_ip(l, frame + p->l3_off, p);
 }

@@ -89,6 +89,19 @@ static void below_is_uniform(void **state)
 	}
 }
 
+/* Three quarters of 2^64: without rejection every third value would come up twice as often as the
+ * others. */
+static void below_is_unbiased(void **state)
+{
+	uint32_t n_third = 0;
+	struct rng r;
+
+	rng_init(&r, 2);
+	for (int i = 0; i < 30000; i++)
+		n_third += rng_below(&r, 3ull << 62) % 3 == 0;
+	assert_in_range(n_third, 9600, 10400);
+}
+
 #define MODEL_N 600u
 
 static void map_follows_a_model(void **state)
@@ -146,9 +159,13 @@ static void map_keeps_its_ceiling(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(siphash_reference),   cmocka_unit_test(siphash_words_is_the_same),
-		cmocka_unit_test(generator_reference), cmocka_unit_test(below_is_uniform),
-		cmocka_unit_test(map_follows_a_model), cmocka_unit_test(map_keeps_its_ceiling),
+		cmocka_unit_test(siphash_reference),
+		cmocka_unit_test(siphash_words_is_the_same),
+		cmocka_unit_test(generator_reference),
+		cmocka_unit_test(below_is_uniform),
+		cmocka_unit_test(below_is_unbiased),
+		cmocka_unit_test(map_follows_a_model),
+		cmocka_unit_test(map_keeps_its_ceiling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

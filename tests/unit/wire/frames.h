@@ -157,6 +157,18 @@ static inline void build_unreach_echo_v4(struct wcursor *w)
 	icmp4_encode(w, ICMP4_ECHO, 0, 0x1111, 0x2222, 0);
 }
 
+static inline void build_unreach_proto_v4(struct wcursor *w)
+{
+	put_v4(w, PROTO_ICMP, 8 + 20 + 8);
+	put_icmp_error(w, ICMP4_UNREACH, 2);
+	ipv4_encode(w, &(struct ipv4_conf){.src = frame_v4(2),
+					   .dst = frame_v4(9),
+					   .ttl = 1,
+					   .proto = PROTO_SCTP,
+					   .payload_len = 32});
+	wcursor_put(w, "\x9c\x40\x0b\x0c\0\0\0\0", 8);
+}
+
 static inline void build_unreach_udp_v6(struct wcursor *w)
 {
 	struct addr src = frame_v6(2), dst = frame_v6(9);
@@ -240,15 +252,15 @@ static const struct frame_row frame_rows[] = {
 	 "TCP 198.51.100.1:80 > 198.51.100.2:40000 SA ttl=64 id=4660 iplen=44  seq=3735928559 "
 	 "win=65535 <mss 1460>"},
 	{"tcp_v6", build_tcp_v6, LINK_NONE, 40, 64,
-	 "TCP [2001:db8::1]:80 > [2001:db8::2]:40000 SA hopl=60 flow=0 payloadlen=24  "
+	 "TCP 2001:db8::1:80 > 2001:db8::2:40000 SA hopl=60 flow=0 payloadlen=24 "
 	 "seq=3735928559 win=65535 <mss 1460>"},
 	{"udp_vlan", build_udp_vlan, LINK_ETHERNET, 42, 50,
 	 "UDP 198.51.100.1:53 > 198.51.100.2:40000 ttl=64 id=4660 iplen=33"},
 	{"tcp_v6_chain", build_tcp_v6_chain, LINK_NONE, 40, 128,
-	 "TCP [2001:db8::1]:80 > [2001:db8::2]:40000 SA hopl=60 flow=0 payloadlen=88  "
+	 "TCP 2001:db8::1:80 > 2001:db8::2:40000 SA hopl=60 flow=0 payloadlen=88 "
 	 "seq=3735928559 win=65535 <mss 1460>"},
 	{"fragment_v6", build_fragment_v6, LINK_NONE, 40, 0,
-	 "TCP [2001:db8::1]:?? > [2001:db8::2]:?? ?? hopl=60 flow=0 payloadlen=32 frag "
+	 "TCP 2001:db8::1:?? > 2001:db8::2:?? ?? hopl=60 flow=0 payloadlen=32 frag "
 	 "(incomplete)"},
 	{"fragment_v4", build_fragment_v4, LINK_NONE, 20, 0,
 	 "TCP 198.51.100.1:?? > 198.51.100.2:?? ?? ttl=64 id=4660 iplen=44 frag offset=24+ "
@@ -262,6 +274,9 @@ static const struct frame_row frame_rows[] = {
 	 "IP [ttl=64 id=4660 iplen=56]"},
 	{"unreach_echo_v4", build_unreach_echo_v4, LINK_NONE, 20, 28,
 	 "ICMP [198.51.100.1 > 198.51.100.2 TTL=0 during transit (type=11/code=0)] IP [ttl=64 "
+	 "id=4660 iplen=56]"},
+	{"unreach_proto_v4", build_unreach_proto_v4, LINK_NONE, 20, 28,
+	 "ICMP [198.51.100.1 > 198.51.100.2 Protocol 132 unreachable (type=3/code=2)] IP [ttl=64 "
 	 "id=4660 iplen=56]"},
 	{"unreach_udp_v6", build_unreach_udp_v6, LINK_NONE, 40, 48,
 	 "ICMPv6 [2001:db8::1 > 2001:db8::2 Port unreachable (type=1/code=4)] IPv6 [hopl=58 flow=0 "

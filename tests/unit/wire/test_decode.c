@@ -149,6 +149,23 @@ static void quotes(void **state)
 	assert_addr(&p.quote.dst, frame_v6(9));
 }
 
+/* The middle of a packet has no ports, whoever quotes it. */
+static void quoted_fragments(void **state)
+{
+	uint8_t bytes[FRAME_CAP];
+	struct frame f = frame_build(frame_row_named("unreach_tcp_v4"), bytes);
+	struct pkt p;
+
+	put_be16(bytes + 14 + 20 + 8 + 6, 0x2001);
+	assert_int_equal(decode(&f, &p), 0);
+	assert_true(p.quote.valid && !p.quote.has_ports && !p.quote.has_seq);
+	f = frame_build(frame_row_named("unreach_udp_v6"), bytes);
+	put_be16(bytes + 40 + 8 + 40 + 8 + 2, 8);
+	assert_int_equal(decode(&f, &p), 0);
+	assert_true(p.quote.valid && !p.quote.has_ports);
+	assert_int_equal(p.quote.proto, PROTO_UDP);
+}
+
 static void neighbours(void **state)
 {
 	uint8_t bytes[FRAME_CAP];
@@ -322,6 +339,7 @@ int main(void)
 		cmocka_unit_test(icmp_facts),
 		cmocka_unit_test(quotes),
 		cmocka_unit_test(neighbours),
+		cmocka_unit_test(quoted_fragments),
 		cmocka_unit_test(every_frame_cut_at_every_byte),
 		cmocka_unit_test(quote_cut_at_every_byte),
 		cmocka_unit_test(lies),
