@@ -283,8 +283,7 @@ static int raw_open(struct worker *w)
 				.port_lo = w->sport, .port_hi = w->sport, .if_idx = w->conf->if_idx,
 				.rx_buf_bytes = 8u << 20, .is_tx_only = w->e->uses_l2};
 	w->rx_frames = mem_alloc(WORKER_RX_BATCH, sizeof(*w->rx_frames));
-	w->paths = mem_alloc(WORKER_PATHS_MAX, sizeof(*w->paths));
-	if (!w->rx_frames || !w->paths)
+	if (!w->rx_frames)
 		return -ENOMEM;
 	err = lane_open(w, &pktio_rawip, &pc, &w->l3);
 	if (err || !w->e->uses_l2) {
@@ -307,7 +306,9 @@ int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_w
 	if (!w)
 		return -ENOMEM;
 	*w = (struct worker){.e = e, .conf = &e->conf, .idx = idx, .sport_fd4 = -1, .sport_fd6 = -1};
-	err = ring_init(&w->events, sizeof(struct event), e->is_inline ? EVENTS_INLINE : EVENTS_THREAD);
+	w->paths = mem_alloc(WORKER_PATHS_MAX, sizeof(*w->paths));
+	if (w->paths)
+		err = ring_init(&w->events, sizeof(struct event), e->is_inline ? EVENTS_INLINE : EVENTS_THREAD);
 	if (!err)
 		err = track_setup(w);
 	if (!err)
