@@ -365,8 +365,8 @@ static int decode_ethernet(const uint8_t *frame, size_t len, struct pkt *ret)
 }
 
 /*
- * In pieces of a cache line, which become vector stores: for the whole struct gcc 12 emits "rep stos",
- * stos", whose start alone costs 8 ns (2026-11, EPYC).
+ * In pieces of a cache line, which become vector stores: for the whole struct gcc 12 emits "rep
+ * stos", stos", whose start alone costs 8 ns (2026-11, EPYC).
  */
 static inline void clear(struct pkt *p)
 {
