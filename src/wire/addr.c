@@ -123,17 +123,26 @@ struct v6_text {
 	int gap;
 };
 
+/* The colon or colons after a group. @return how many bytes, 0 when something else stands there. */
+static size_t read_colons(const char *s, size_t len, struct v6_text *t)
+{
+	if (len < 2 || s[0] != ':')
+		return 0;
+	if (s[1] != ':')
+		return 1;
+	if (t->gap >= 0)
+		return 0;
+	t->gap = t->n;
+	return 2;
+}
+
 static int read_groups(const char *s, size_t len, struct v6_text *t)
 {
-	size_t i = 0;
+	size_t i = len >= 2 && s[0] == ':' && s[1] == ':' ? read_colons(s, len, t) : 0;
 
-	if (len >= 2 && s[0] == ':' && s[1] == ':') {
-		t->gap = 0;
-		i = 2;
-	}
 	while (i < len) {
 		uint16_t v;
-		size_t n_digits = parse_group(s + i, len - i, &v);
+		size_t n_digits = parse_group(s + i, len - i, &v), n_colons;
 
 		if (!n_digits || t->n == 8)
 			return -E_SYNTAX;
@@ -147,14 +156,10 @@ static int read_groups(const char *s, size_t len, struct v6_text *t)
 		i += n_digits;
 		if (i == len)
 			return 0;
-		if (s[i++] != ':' || i == len)
+		n_colons = read_colons(s + i, len - i, t);
+		if (!n_colons)
 			return -E_SYNTAX;
-		if (s[i] == ':') {
-			if (t->gap >= 0)
-				return -E_SYNTAX;
-			t->gap = t->n;
-			i++;
-		}
+		i += n_colons;
 	}
 	return 0;
 }
