@@ -105,8 +105,8 @@ static void decide_workers(struct engine *e)
 		e->n_workers = is_tiny || is_slow ? 1 : MIN(n_cores(), (uint32_t)WORKERS_DEFAULT_MAX);
 	e->n_workers = CLAMP(e->n_workers, 1u, ENGINE_WORKERS_MAX);
 	if (e->n_workers > 1 && n_hosts < (u128)e->n_workers * HOSTS_PER_SHARD_MIN) {
-		/* few hosts: divide their ports, unless each host must be discovered once for all */
-		e->is_sharded_by_port = e->width >= e->n_workers && !e->survey.has_discovery;
+		/* few hosts: divide their ports */
+		e->is_sharded_by_port = e->width >= e->n_workers;
 		if (!e->is_sharded_by_port)
 			e->n_workers = 1;
 	}
@@ -166,6 +166,13 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets, co
 	decide_workers(e);
 	bool by_group = e->n_workers > 1 && !e->is_sharded_by_port;
 	space_init(&e->space, &targets->set, MAX(e->width, TRACK_PINGS_MAX), by_group ? e->n_workers : 1, conf->seed);
+	if (e->is_sharded_by_port && e->survey.has_discovery) {
+		e->seeds = mem_alloc(e->space.n_hosts, sizeof(*e->seeds));
+		if (!e->seeds) {
+			engine_free(e);
+			return -ENOMEM;
+		}
+	}
 	for (uint32_t i = 0; i < e->n_workers; i++) {
 		int err = worker_new(e, i, &e->workers[i], reterr);
 		if (err) {
@@ -183,6 +190,7 @@ void engine_free(struct engine *e)
 		return;
 	for (uint32_t i = 0; i < e->n_workers; i++)
 		worker_free(e->workers[i]);
+	mem_free(e->seeds);
 	pthread_mutex_destroy(&e->routes_lock);
 	mem_free(e);
 }
@@ -262,10 +270,10 @@ static void attend_threads(struct engine *e, uint32_t first, uint32_t n, long sl
 int engine_run(struct engine *e)
 {
 	uint32_t first = e->is_inline ? 1 : 0;
-	int err = 0;
-	uint32_t n = start_threads(e, first, &err);
+	int err = e->seeds ? worker_discover(e->workers[0]) : 0;
+	uint32_t n = err ? 0 : start_threads(e, first, &err);
 
-	if (e->is_inline)
+	if (e->is_inline && !err)
 		worker_run(e->workers[0]);
 	attend_threads(e, first, n, e->is_inline ? JOIN_SLEEP_NS : PUMP_SLEEP_NS);
 	engine_pump(e);

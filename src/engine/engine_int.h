@@ -14,6 +14,13 @@ struct survey {
 	bool has_discovery; /* some targets need discovery probes */
 };
 
+/** What the discovery pass learned of one host; by place in target order. Written by worker 0 before the others start. */
+struct host_seed {
+	uint8_t flags, reason, ttl;
+	struct mac mac;
+	struct rtt rtt;
+};
+
 struct engine {
 	struct engine_conf conf;
 	const struct targets *targets;
@@ -26,8 +33,10 @@ struct engine {
 	uint64_t nonce;
 	uint32_t width, n_workers;
 	bool is_connect, is_sharded_by_port, uses_l2;
-	bool is_inline; /* small scan: worker 0 runs on the coordinator's thread */
+	bool is_inline; /* worker 0 runs on the coordinator's thread: small scans, and the discovery pass */
 	_Atomic bool is_stopped;
+	struct host_seed *seeds; /* NULL: no discovery pass */
+	bool is_seeding;         /* the pass is running */
 	uint64_t last_tick_ns;
 	struct worker *workers[ENGINE_WORKERS_MAX];
 };
@@ -37,6 +46,8 @@ int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_w
 void worker_free(struct worker *w);
 /** Run to the end on the calling thread. */
 void worker_run(struct worker *w);
+/** Discover every host once for all workers, on the calling thread, filling e->seeds. @return 0 or -errno. */
+int worker_discover(struct worker *w) MUST_CHECK;
 /** Publish what workers have written. Coordinator only. */
 void engine_pump(struct engine *e);
 /** Tick callback and control messages. Coordinator only. */

@@ -149,8 +149,12 @@ static void stage_start(struct track *t, struct track_group *g, enum group_stage
 
 static void emit_scanned(struct track *t, struct host_slot *h, bool is_up, bool is_partial)
 {
+	if (t->conf.on_discovered) {
+		t->conf.on_discovered(t->conf.ctx, h);
+		h->flags |= HOST_IS_DONE;
+		return;
+	}
 	struct event *ev = track_event(t, EVENT_HOST_SCANNED);
-
 	ev->host_idx = h->idx;
 	ev->done = (struct ev_host_done){
 		.addr = h->addr,
@@ -231,14 +235,13 @@ static void host_open(struct track *t, struct track_group *g, uint32_t slot)
 	h->rank = NO_PROBE;
 	h->reason = REASON_NO_RESPONSE;
 	if (t->conf.classify(t->conf.ctx, h) < 0) {
-		h->reason = REASON_NO_ROUTE;
 		emit_scanned(t, h, false, false);
 		return;
 	}
 	if (h->pings)
 		return;
 	h->flags |= HOST_IS_UP;
-	if (!(h->flags & HOST_IS_USER_SET))
+	if (!(h->flags & (HOST_IS_USER_SET | HOST_IS_SEEDED)))
 		emit_up(t, h, NULL);
 	if (!t->width)
 		emit_scanned(t, h, true, false);

@@ -46,12 +46,18 @@ struct track_conf {
 	uint64_t seed;
 	struct ring *events;       /* of struct event */
 	void (*events_full)(void *ctx); /* make room: pump or wait */
-	/** Fill path, pings (mask over conf.pings; 0: up at once, reason set). @return 0 or -E_NOROUTE. */
+	/** Discovery pass before sharding by port: told of each host in place of EVENT_HOST_SCANNED. NULL otherwise. */
+	void (*on_discovered)(void *ctx, const struct host_slot *h);
+	/**
+	 * Fill path, reason, and pings (mask over conf.pings; 0: up at once). With HOST_IS_SEEDED set the host's
+	 * facts are from an earlier pass and are not announced again. @return 0, or -E_x: down for h->reason.
+	 */
 	int (*classify)(void *ctx, struct host_slot *h);
 	void *ctx;
 };
 
-enum { HOST_IS_UP = 1, HOST_IS_HEARD = 2, HOST_HAS_MAC = 4, HOST_IS_DONE = 8, HOST_IS_USER_SET = 16 };
+enum { HOST_IS_UP = 1, HOST_IS_HEARD = 2, HOST_HAS_MAC = 4, HOST_IS_DONE = 8, HOST_IS_USER_SET = 16,
+       HOST_IS_SEEDED = 32 };
 
 struct host_slot {
 	struct addr addr;

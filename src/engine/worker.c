@@ -178,17 +178,32 @@ static uint16_t routed_pings(const struct worker *w, uint8_t family)
 	return mask;
 }
 
+/** Take over what the discovery pass learned. @return 0, or -E_EMPTY: the host is down. */
+static int classify_seeded(const struct worker *w, struct host_slot *h)
+{
+	const struct host_seed *s = &w->e->seeds[h->idx];
+
+	h->flags = (s->flags & (HOST_HAS_MAC | HOST_IS_USER_SET)) | HOST_IS_SEEDED;
+	h->reason = s->reason;
+	h->ttl = s->ttl;
+	h->mac = s->mac;
+	h->rtt = s->rtt;
+	return s->flags & HOST_IS_UP ? 0 : -E_EMPTY;
+}
+
 static int classify_locked(struct worker *w, struct host_slot *h)
 {
 	struct route r;
+	int path = engine_route(w->e, &h->addr, &r);
 
-	if (engine_route(w->e, &h->addr, &r) < 0)
-		return -E_NOROUTE;
-	int path = path_of(w, &r);
-	if (path < 0)
-		return -E_NOROUTE;
+	h->reason = REASON_NO_ROUTE;
+	if (path < 0 || (path = path_of(w, &r)) < 0)
+		return path;
+	h->reason = REASON_NO_RESPONSE;
 	h->path = (uint16_t)path;
 	h->initial_rto_us = w->paths[path].initial_rto_us;
+	if (w->e->seeds && !w->e->is_seeding)
+		return classify_seeded(w, h);
 	if (r.kind == ROUTE_LOOPBACK) {
 		h->reason = REASON_LOCALHOST;
 		return 0;
@@ -231,6 +246,13 @@ static void events_full(void *ctx)
 		nanosleep(&ts, NULL);
 }
 
+static void on_discovered(void *ctx, const struct host_slot *h)
+{
+	struct worker *w = ctx;
+
+	w->e->seeds[h->idx] = (struct host_seed){.flags = h->flags, .reason = h->reason, .ttl = h->ttl, .mac = h->mac, .rtt = h->rtt};
+}
+
 static int track_setup(struct worker *w)
 {
 	struct engine *e = w->e;
@@ -242,6 +264,10 @@ static int track_setup(struct worker *w)
 		.seed = c->seed, .events = &w->events, .events_full = events_full, .classify = worker_classify, .ctx = w,
 	};
 
+	if (e->is_seeding) {
+		tc.n_types = 0;
+		tc.on_discovered = on_discovered;
+	}
 	memcpy(tc.types, c->types, sizeof(tc.types));
 	for (uint32_t i = 0; i < c->n_pings; i++)
 		tc.pings[tc.n_pings++] = (struct track_ping){c->pings[i].type, c->pings[i].port};
@@ -249,7 +275,7 @@ static int track_setup(struct worker *w)
 		tc.pings[tc.n_pings++] = (struct track_ping){&ping_arp, 0};
 	if (!e->is_connect && e->survey.has_v6)
 		tc.pings[tc.n_pings++] = (struct track_ping){&ping_nd, 0};
-	for (uint32_t i = 0; i < tc.n_types; i++)
+	for (uint32_t i = 0; i < c->n_types; i++)
 		add_row(w, tc.types[i]);
 	for (uint32_t i = 0; i < tc.n_pings; i++)
 		add_row(w, tc.pings[i].type);
@@ -318,6 +344,8 @@ int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_w
 		worker_free(w);
 		return err;
 	}
+	uint32_t rate = e->conf.max_rate_pps, share = rate / e->n_workers + (idx < rate % e->n_workers);
+	pace_init(&w->pace, rate ? MAX(share, 1u) : 0, clock_now_ns());
 	*ret = w;
 	return 0;
 }
@@ -381,14 +409,33 @@ static int raw_run(struct worker *w)
 	return 0;
 }
 
+int worker_discover(struct worker *w)
+{
+	struct engine *e = w->e;
+	bool was_inline = e->is_inline;
+
+	e->is_inline = e->is_seeding = true;
+	track_fini(&w->track);
+	int err = track_setup(w);
+	if (!err)
+		err = e->is_connect ? conn_run(w) : raw_run(w);
+	track_abandon(&w->track);
+	track_fini(&w->track);
+	e->is_seeding = false;
+	e->is_inline = was_inline;
+	if (!err)
+		err = track_setup(w);
+	if (!err && e->is_connect) {
+		/* its ring belongs to the thread that used it first: the scan may run on another */
+		conn_close(w);
+		err = conn_open(w);
+	}
+	return err;
+}
+
 void worker_run(struct worker *w)
 {
-	const struct engine *e = w->e;
-	uint32_t rate = e->conf.max_rate_pps;
-	uint32_t share = rate / e->n_workers + (w->idx < rate % e->n_workers);
-
-	pace_init(&w->pace, rate ? MAX(share, 1u) : 0, clock_now_ns());
-	int err = e->is_connect ? conn_run(w) : raw_run(w);
+	int err = w->e->is_connect ? conn_run(w) : raw_run(w);
 	w->error = err;
 	track_abandon(&w->track);
 	atomic_store_explicit(&w->is_done, true, memory_order_release);
