@@ -161,7 +161,7 @@ static void emit_scanned(struct track *t, struct host_slot *h, bool is_up, bool 
 		.state = is_up ? HOST_UP : HOST_DOWN,
 		.reason = h->reason,
 		.is_partial = is_partial,
-		.srtt_us = h->rtt.srtt_us,
+		.srtt_us = h->rtt.min_us,
 		.rttvar_us = h->rtt.rttvar_us,
 		.rto_us = h->rtt.srtt_us ? track_rto_us(t, h, 0) : 0,
 	};
@@ -183,7 +183,7 @@ static void emit_up(struct track *t, struct host_slot *h, const struct addr *fro
 		.ttl = h->ttl,
 		.has_mac = h->flags & HOST_HAS_MAC,
 		.mac = h->mac,
-		.rtt_us = h->rtt.srtt_us,
+		.rtt_us = h->rtt.min_us,
 	};
 	if (from && !addr_equal(from, &h->addr))
 		ev->host.from = *from;

@@ -7,11 +7,13 @@
 /** Invariant: srtt_us == 0 means no sample yet. */
 struct rtt {
 	uint32_t srtt_us, rttvar_us;
+	uint32_t min_us; /* lowest sample: time in our own queues left out, what reports call latency */
 };
 
 static inline void rtt_sample(struct rtt *r, uint32_t us)
 {
 	us = MAX(us, 1u);
+	r->min_us = r->min_us ? MIN(r->min_us, us) : us;
 	if (!r->srtt_us) {
 		r->srtt_us = us;
 		r->rttvar_us = us / 2;

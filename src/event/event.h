@@ -137,7 +137,7 @@ struct ev_host_done {
 	uint8_t state;      /* enum host_state */
 	uint8_t reason;     /* of the state */
 	bool is_partial;    /* stopped early: ports not reported are unknown, not silent */
-	uint32_t srtt_us, rttvar_us, rto_us; /* 0 unknown */
+	uint32_t srtt_us, rttvar_us, rto_us; /* 0 unknown; srtt_us is the lowest seen: without our own queues */
 };
 
 struct ev_named {
