@@ -18,6 +18,16 @@ static bool claims_to_answer(const struct worker *w, const struct pkt *p)
 	return p->tcp_flags & TCP_RST || (p->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 }
 
+/** Link-local addresses mean something on one link only: the one the packet came by. */
+static void set_zones(struct pkt *p, uint32_t if_idx)
+{
+	struct addr *all[] = {&p->src, &p->dst, &p->nd_target, &p->quote.src, &p->quote.dst};
+
+	for (uint32_t i = 0; i < ARRAY_LEN(all); i++)
+		if (addr_is_linklocal(all[i]))
+			all[i]->zone = if_idx;
+}
+
 static void receive(struct worker *w, const struct frame *f, uint64_t now_ns)
 {
 	struct probe_match m = {.key = &w->key, .sport = w->sport};
@@ -28,6 +38,8 @@ static void receive(struct worker *w, const struct frame *f, uint64_t now_ns)
 		w->stats.n_malformed++;
 		return;
 	}
+	if (p.family == ADDR_V6)
+		set_zones(&p, f->if_idx);
 	if (w->conf->wants_trace)
 		trace_packet(w, f, false, now_ns);
 	for (uint32_t i = 0; i < w->n_rows; i++)

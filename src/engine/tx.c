@@ -53,7 +53,7 @@ void trace_packet(struct worker *w, const struct frame *f, bool is_sent, uint64_
 /** The template of a probe: Ethernet when the next hop's MAC is known, else the kernel finds the way. */
 static const struct template *template_of(const struct worker *w, const struct track_probe *p)
 {
-	const struct worker_path *path = &w->paths[p->host->path];
+	const struct worker_path *path = w->paths[p->host->path];
 	uint32_t row = worker_row(w, p->type);
 	bool knows_mac = path->has_l2 && (!path->wants_host_mac || p->host->flags & HOST_HAS_MAC);
 
@@ -63,7 +63,7 @@ static const struct template *template_of(const struct worker *w, const struct t
 /** Patch one probe into its lane's next frame. */
 static void fill(struct worker *w, const struct track_probe *p, uint64_t now_ns)
 {
-	const struct worker_path *path = &w->paths[p->host->path];
+	const struct worker_path *path = w->paths[p->host->path];
 	const struct template *tpl = template_of(w, p);
 	struct lane *lane = tpl->link == LINK_ETHERNET ? w->l2 : w->l3;
 	struct frame *f = lane_frame(lane);

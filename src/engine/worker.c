@@ -109,51 +109,64 @@ static void add_row(struct worker *w, const struct scan_type *t)
 	w->rows[w->n_rows++] = t;
 }
 
-/** Templates of every row that fits, for the network layer and, where possible, for Ethernet. */
-static int path_prepare(struct worker *w, struct worker_path *p, const struct iface *iface)
+/** Row @p i's templates for the network layer and, where possible, for Ethernet. */
+static int path_prepare_row(struct worker *w, struct worker_path *p, struct probe_path *pp, uint32_t i, bool is_ether)
 {
-	struct probe_path pp = {.src = p->route.src, .if_idx = p->route.if_idx, .sport = w->sport,
-				.ttl = w->conf->ttl ? w->conf->ttl : DEFAULT_TTL};
-	struct route_table *routes = w->e->routes;
+	const struct scan_type *t = w->rows[i];
+	bool is_l2_only = t->needs & NEED_L2;
+	int err = 0;
+
+	if (!is_l2_only) {
+		pp->link = LINK_NONE;
+		err = t->prepare(t, pp, &p->l3[i]);
+	}
+	if (!err && w->l2 && is_ether && (p->has_l2 || is_l2_only)) {
+		pp->link = LINK_ETHERNET;
+		err = t->prepare(t, pp, &p->l2[i]);
+	}
+	return err;
+}
+
+static int path_prepare(struct worker *w, struct worker_path *p)
+{
+	const struct route *r = &p->route;
+	const struct iface *iface = route_iface(w->e->routes, r->if_idx);
 	bool is_ether = iface && iface->is_ether;
+	struct probe_path pp = {.src = r->src, .if_idx = r->if_idx, .sport = w->sport,
+				.ttl = w->conf->ttl ? w->conf->ttl : DEFAULT_TTL};
+	int err = 0;
 
 	if (is_ether)
 		pp.src_mac = iface->mac;
-	p->wants_host_mac = p->route.next_hop.family == ADDR_NONE;
+	p->wants_host_mac = r->next_hop.family == ADDR_NONE;
 	p->has_l2 = w->l2 && is_ether && iface->has_arp &&
-		    (p->wants_host_mac || !route_neigh(routes, p->route.if_idx, &p->route.next_hop, &pp.dst_mac));
-	for (uint32_t i = 0; i < w->n_rows; i++) {
-		const struct scan_type *t = w->rows[i];
-		if (!scan_type_fits(t, p->route.src.family))
-			continue;
-		bool is_l2_only = t->needs & NEED_L2;
-		pp.link = LINK_NONE;
-		int err = is_l2_only ? 0 : t->prepare(t, &pp, &p->l3[i]);
-		pp.link = LINK_ETHERNET;
-		if (!err && w->l2 && is_ether && (p->has_l2 || is_l2_only))
-			err = t->prepare(t, &pp, &p->l2[i]);
-		if (err)
-			return err;
-	}
-	return 0;
+		    (p->wants_host_mac || !route_neigh(w->e->routes, r->if_idx, &r->next_hop, &pp.dst_mac));
+	for (uint32_t i = 0; i < w->n_rows && !err; i++)
+		if (scan_type_fits(w->rows[i], r->src.family))
+			err = path_prepare_row(w, p, &pp, i, is_ether);
+	return err;
 }
 
-/** @return index of the path of a route, made on first sight; the last slot is reused when there are too many. */
+/** @return index of the path of a route, made on first sight; -E_FULL when there are too many. */
 static int path_of(struct worker *w, const struct route *r)
 {
 	for (uint32_t i = w->n_paths; i-- > 0;) {
-		const struct route *have = &w->paths[i].route;
+		const struct route *have = &w->paths[i]->route;
 		if (have->if_idx == r->if_idx && have->kind == r->kind && addr_equal(&have->src, &r->src) &&
 		    addr_equal(&have->next_hop, &r->next_hop))
 			return (int)i;
 	}
 	if (w->n_paths == WORKER_PATHS_MAX)
 		return -E_FULL;
-	struct worker_path *p = &w->paths[w->n_paths];
-	memset(p, 0, sizeof(*p));
+	struct worker_path *p = mem_alloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	w->paths[w->n_paths] = p;
 	p->route = *r;
 	p->initial_rto_us = r->kind == ROUTE_LOOPBACK ? LOOPBACK_RTO_US : r->kind == ROUTE_ONLINK ? ONLINK_RTO_US : 0;
-	int err = w->e->is_connect ? 0 : path_prepare(w, p, route_iface(w->e->routes, r->if_idx));
+	int err = w->e->is_connect ? 0 : path_prepare(w, p);
+	if (err)
+		mem_free(p);
 	return err ? err : (int)w->n_paths++;
 }
 
@@ -201,7 +214,7 @@ static int classify_locked(struct worker *w, struct host_slot *h)
 		return path;
 	h->reason = REASON_NO_RESPONSE;
 	h->path = (uint16_t)path;
-	h->initial_rto_us = w->paths[path].initial_rto_us;
+	h->initial_rto_us = w->paths[path]->initial_rto_us;
 	if (w->e->seeds && !w->e->is_seeding)
 		return classify_seeded(w, h);
 	if (r.kind == ROUTE_LOOPBACK) {
@@ -332,9 +345,7 @@ int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_w
 	if (!w)
 		return -ENOMEM;
 	*w = (struct worker){.e = e, .conf = &e->conf, .idx = idx, .sport_fd4 = -1, .sport_fd6 = -1};
-	w->paths = mem_alloc(WORKER_PATHS_MAX, sizeof(*w->paths));
-	if (w->paths)
-		err = ring_init(&w->events, sizeof(struct event), e->is_inline ? EVENTS_INLINE : EVENTS_THREAD);
+	err = ring_init(&w->events, sizeof(struct event), e->is_inline ? EVENTS_INLINE : EVENTS_THREAD);
 	if (!err)
 		err = track_setup(w);
 	if (!err)
@@ -369,7 +380,8 @@ void worker_free(struct worker *w)
 	track_fini(&w->track);
 	ring_fini(&w->events);
 	mem_free(w->rx_frames);
-	mem_free(w->paths);
+	for (uint32_t i = 0; i < w->n_paths; i++)
+		mem_free(w->paths[i]);
 	mem_free(w);
 }
 

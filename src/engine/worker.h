@@ -59,7 +59,7 @@ struct worker {
 	uint32_t n_rows;
 	uint16_t sport;
 	int sport_fd4, sport_fd6;          /* keep the port ours; -1 none */
-	struct worker_path *paths;
+	struct worker_path *paths[WORKER_PATHS_MAX]; /* made when the first target behind them turns up */
 	uint32_t n_paths;
 	struct lane *l3, *l2;              /* l2 NULL when not in use */
 	struct pktio *rx;
