@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Service tables in any order: every row that is read has its port found again, and top ports are rows. */
+/* Service tables in any order: every row that is read has its port found again, and top ports are
+ * rows. */
 #include "target/ports.h"
 
 #include <stdlib.h>

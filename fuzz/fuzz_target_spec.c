@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Target words: ranges come out ascending, disjoint and bounded, and every printed end parses to itself. */
+/* Target words: ranges come out ascending, disjoint and bounded, and every printed end parses to
+ * itself. */
 #include "target/spec.h"
 
 #include <stdlib.h>
@@ -12,7 +13,8 @@ static void check_end(struct range_set *set, const struct range *r, u128 n)
 
 	set->n = 0;
 	addr_format_bare(&a, text);
-	if (target_spec_parse(text, strlen(text), set, NULL) != 0 || set->n != 1 || set->r[0].lo != n || set->r[0].hi != n)
+	if (target_spec_parse(text, strlen(text), set, NULL) != 0 || set->n != 1 ||
+	    set->r[0].lo != n || set->r[0].hi != n)
 		abort();
 }
 
@@ -25,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	range_set_init(&set);
 	range_set_init(&one);
 	rc = target_spec_parse((const char *)p, n, &set, &err);
-	if (set.n > 65536 || (rc == 0) != (set.n > 0) || (rc < 0 && rc != -E_NAME && (!err.want[0] || err.column > n + 1)))
+	if (set.n > 65536 || (rc == 0) != (set.n > 0) ||
+	    (rc < 0 && rc != -E_NAME && (!err.want[0] || err.column > n + 1)))
 		abort();
 	for (uint32_t i = 0; i < set.n; i++)
 		if (set.r[i].lo > set.r[i].hi || (i && set.r[i].lo <= set.r[i - 1].hi))

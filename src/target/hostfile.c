@@ -36,7 +36,8 @@ static int rows_add(struct rows *rows, const struct addr *a, const char *name, b
 	return 0;
 }
 
-/* The next word of a NUL-terminated line, cut out in place and in lower case; NULL at the end or a comment. */
+/* The next word of a NUL-terminated line, cut out in place and in lower case; NULL at the end or a
+ * comment. */
 static char *next_word(char **pos)
 {
 	char *s = *pos + strspn(*pos, " \t\r\f\v"), *start = s;
@@ -147,7 +148,8 @@ int hostfile_parse(const char *text, size_t len, struct hostfile *ret)
 	return hostfile_take(copy, len, ret);
 }
 
-/* Read to the end, one byte of room kept. @return bytes, -ENOMEM or -E_FULL; *ret_text is the caller's either way. */
+/* Read to the end, one byte of room kept. @return bytes, -ENOMEM or -E_FULL; *ret_text is the
+ * caller's either way. */
 static ssize_t read_all(int fd, char **ret_text)
 {
 	size_t len = 0, cap = 0;
@@ -194,7 +196,8 @@ void hostfile_fini(struct hostfile *h)
 	*h = (struct hostfile){.text = NULL};
 }
 
-uint32_t hostfile_addrs(const struct hostfile *h, const char *name, uint8_t family, struct addr *ret, uint32_t cap)
+uint32_t hostfile_addrs(const struct hostfile *h, const char *name, uint8_t family,
+			struct addr *ret, uint32_t cap)
 {
 	uint32_t lo = 0, hi = h->n, n = 0;
 
@@ -226,5 +229,6 @@ const char *hostfile_name(const struct hostfile *h, const struct addr *a)
 		else
 			hi = mid;
 	}
-	return lo < h->n_by_addr && addr_equal(&h->by_addr[lo].addr, &key) ? h->by_addr[lo].name : NULL;
+	return lo < h->n_by_addr && addr_equal(&h->by_addr[lo].addr, &key) ? h->by_addr[lo].name
+									   : NULL;
 }

@@ -21,12 +21,15 @@ struct hostfile {
 
 #define HOSTFILE_BYTES_MAX (16u << 20)
 
-/** A file that is missing or unreadable is an empty one. @return 0, -ENOMEM, -E_FULL (larger than HOSTFILE_BYTES_MAX). */
+/** A file that is missing or unreadable is an empty one. @return 0, -ENOMEM, -E_FULL (larger than
+ * HOSTFILE_BYTES_MAX). */
 int hostfile_load(const char *path, struct hostfile *ret) MUST_CHECK;
 /** The same from bytes. Lines that are not hosts(5) are skipped. */
 int hostfile_parse(const char *text, size_t len, struct hostfile *ret) MUST_CHECK;
 void hostfile_fini(struct hostfile *h);
-/** Addresses of @p name (any case) of @p family (ADDR_NONE: both), file order, at most @p cap. @return how many. */
-uint32_t hostfile_addrs(const struct hostfile *h, const char *name, uint8_t family, struct addr *ret, uint32_t cap);
+/** Addresses of @p name (any case) of @p family (ADDR_NONE: both), file order, at most @p cap.
+ * @return how many. */
+uint32_t hostfile_addrs(const struct hostfile *h, const char *name, uint8_t family,
+			struct addr *ret, uint32_t cap);
 /** Canonical name of @p a (zone ignored) or NULL; borrowed until fini. */
 const char *hostfile_name(const struct hostfile *h, const struct addr *a);

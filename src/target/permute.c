@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The order in which a scan visits its number line. A Feistel round changes one part of the number by a
- * function of the other and so can be undone. The low part is a power of two, the high part any count of rows,
- * so that the rectangle exceeds n by less than one row; a number that falls into the excess is sent through
- * again until it returns, which keeps the mapping one to one and almost never happens.
- * Source: Black & Rogaway, "Ciphers with Arbitrary Finite Domains", 2002.
+ * The order in which a scan visits its number line. A Feistel round changes one part of the number
+ * by a function of the other and so can be undone. The low part is a power of two, the high part
+ * any count of rows, so that the rectangle exceeds n by less than one row; a number that falls into
+ * the excess is sent through again until it returns, which keeps the mapping one to one and almost
+ * never happens. Source: Black & Rogaway, "Ciphers with Arbitrary Finite Domains", 2002.
  */
 #include "target/permute.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
 /*
- * With one multiplication a round, 4 rounds leave steps correlated at 4 times the noise (65,536 values,
- * 200 seeds); with two, mean step, serial correlation and pair counts are those of random orders. Below
- * 2^12 values the halves are so narrow that 8 rounds are needed for the same.
+ * With one multiplication a round, 4 rounds leave steps correlated at 4 times the noise (65,536
+ * values, 200 seeds); with two, mean step, serial correlation and pair counts are those of random
+ * orders. Below 2^12 values the halves are so narrow that 8 rounds are needed for the same.
  */
 #define SMALL_BITS 12
 

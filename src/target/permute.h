@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Keyed bijection of [0,n) and its inverse: a Feistel network over a rectangle just larger than n, with
- * cycle walking (Black & Rogaway 2002). No memory, random access. Not a cipher: it spreads probes
- * and hides no secret.
+ * Keyed bijection of [0,n) and its inverse: a Feistel network over a rectangle just larger than n,
+ * with cycle walking (Black & Rogaway 2002). No memory, random access. Not a cipher: it spreads
+ * probes and hides no secret.
  */
 #pragma once
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Which ports to ask. A list is read left to right with two pieces of state, the protocols the last prefix
- * chose and whether a bracket is open. Popular ports are picked by a partial sort of keys that hold rarity above
- * port, so equal frequencies go to the lower port, as nmap does. Source: nmap's reference guide, "Port
- * Specification and Scan Order".
+ * Which ports to ask. A list is read left to right with two pieces of state, the protocols the last
+ * prefix chose and whether a bracket is open. Popular ports are picked by a partial sort of keys
+ * that hold rarity above port, so equal frequencies go to the lower port, as nmap does. Source:
+ * nmap's reference guide, "Port Specification and Scan Order".
  */
 #include "target/ports.h"
 
@@ -14,7 +14,9 @@
 
 #define TOP_DEFAULT 1000
 
-#define WANT_PORT "a port 0-65535, a range such as 20-25, -100 or 60000-, or a service name such as http or http*"
+#define WANT_PORT                                                                                  \
+	"a port 0-65535, a range such as 20-25, -100 or 60000-, or a service name such as http "   \
+	"or http*"
 #define WANT_PREFIX "protocol prefixes are T: (TCP), U: (UDP) and S: (SCTP)"
 
 struct port_list {
@@ -45,7 +47,8 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
-/* Whole match with * and ?. The last star is the only one worth going back to, so time is at most len * n. */
+/* Whole match with * and ?. The last star is the only one worth going back to, so time is at most
+ * len * n. */
 static bool glob_match(const char *pat, size_t pat_len, const char *s, size_t len)
 {
 	size_t p = 0, i = 0, star = pat_len, star_i = 0;
@@ -93,35 +96,43 @@ static int add_names(struct port_list *l, size_t at, size_t len)
 			  "no service of this name for the protocols asked for; or " WANT_PORT);
 }
 
+/* Digits at *pos, if any, into *ret. @return 1 when there are, 0 when not, -E_RANGE. */
+static int take_port(const struct port_list *l, size_t *pos, size_t end, uint32_t *ret)
+{
+	size_t start = *pos;
+	uint32_t v = 0;
+
+	for (; *pos < end && is_digit(l->s[*pos]); ++*pos)
+		v = MIN(v * 10 + (uint32_t)(l->s[*pos] - '0'), UINT16_MAX + 1u);
+	if (v > UINT16_MAX)
+		return list_fail(l, -E_RANGE, start, *pos - start, WANT_PORT);
+	if (*pos == start)
+		return 0;
+	*ret = v;
+	return 1;
+}
+
+/* "7", "1-20", "-20", "20-" or "-": a missing end is the first or last port but 0. */
 static int add_range(struct port_list *l, size_t at, size_t end)
 {
-	uint32_t bound[2] = {1, UINT16_MAX};
-	size_t pos = at, start, n_numbers = 0;
-	bool has_dash = false;
+	uint32_t lo = 1, hi = UINT16_MAX;
+	size_t pos = at;
+	int rc = take_port(l, &pos, end, &lo);
 
-	for (int side = 0; side < 2 && pos < end; side++) {
-		uint32_t v = 0;
-
-		for (start = pos; pos < end && is_digit(l->s[pos]); pos++)
-			v = MIN(v * 10 + (uint32_t)(l->s[pos] - '0'), UINT16_MAX + 1u);
-		if (v > UINT16_MAX)
-			return list_fail(l, -E_RANGE, start, pos - start, WANT_PORT);
-		if (pos > start) {
-			bound[side] = v;
-			n_numbers++;
-		}
-		if (side == 0 && pos < end && l->s[pos] == '-') {
-			has_dash = true;
-			pos++;
-		}
+	if (rc > 0 && pos == end) {
+		hi = lo;
+	} else if (rc >= 0 && pos < end) { /* the item has digits and dashes only */
+		pos++;
+		rc = take_port(l, &pos, end, &hi);
 	}
-	if (pos != end || (!has_dash && n_numbers != 1))
+	if (rc < 0)
+		return rc;
+	if (pos != end)
 		return list_fail(l, -E_SYNTAX, at, end - at, WANT_PORT);
-	if (!has_dash)
-		bound[1] = bound[0];
-	if (bound[0] > bound[1])
-		return list_fail(l, -E_RANGE, at, end - at, "a range runs from the lower to the higher port");
-	for (uint32_t p = bound[0]; p <= bound[1]; p++)
+	if (lo > hi)
+		return list_fail(l, -E_RANGE, at, end - at,
+				 "a range runs from the lower to the higher port");
+	for (uint32_t p = lo; p <= hi; p++)
 		list_add(l, (uint16_t)p);
 	return 0;
 }
@@ -143,7 +154,8 @@ static int add_item(struct port_list *l)
 	size_t at = l->pos;
 	bool is_numeric = true;
 
-	for (; l->pos < l->len && !memchr(",[]:", l->s[l->pos], 4) && !is_space(l->s[l->pos]); l->pos++)
+	for (; l->pos < l->len && !memchr(",[]:", l->s[l->pos], 4) && !is_space(l->s[l->pos]);
+	     l->pos++)
 		is_numeric &= is_digit(l->s[l->pos]) || l->s[l->pos] == '-';
 	if (l->pos == at)
 		return list_fail(l, -E_SYNTAX, at, l->len - at, WANT_PORT);
@@ -152,7 +164,8 @@ static int add_item(struct port_list *l)
 
 static int take_prefix(struct port_list *l)
 {
-	static const char letters[PORT_PROTO_N] = {[PORT_TCP] = 'T', [PORT_UDP] = 'U', [PORT_SCTP] = 'S'};
+	static const char letters[PORT_PROTO_N] = {
+		[PORT_TCP] = 'T', [PORT_UDP] = 'U', [PORT_SCTP] = 'S'};
 	const char *hit = memchr(letters, l->s[l->pos], sizeof(letters));
 
 	if (!hit)
@@ -169,7 +182,8 @@ static int open_bracket(struct port_list *l)
 	struct service_row row;
 
 	if (l->named)
-		return list_fail(l, -E_SYNTAX, l->pos, 1, "brackets do not nest: [1-1024] keeps the ports that have names");
+		return list_fail(l, -E_SYNTAX, l->pos, 1,
+				 "brackets do not nest: [1-1024] keeps the ports that have names");
 	if (!l->named_store) {
 		l->named_store = mem_alloc(1, sizeof(*l->named_store));
 		if (!l->named_store)
@@ -216,7 +230,8 @@ static int parse_list(struct port_list *l)
 	do {
 		rc = parse_element(l);
 		if (rc == 0 && l->pos < l->len && l->s[l->pos] != ',')
-			rc = list_fail(l, -E_SYNTAX, l->pos, l->len - l->pos, "a comma between ports: 22,80-90,http*");
+			rc = list_fail(l, -E_SYNTAX, l->pos, l->len - l->pos,
+				       "a comma between ports: 22,80-90,http*");
 		l->pos++;
 	} while (rc == 0 && l->pos < l->len);
 	if (rc == 0 && l->named)
@@ -225,18 +240,21 @@ static int parse_list(struct port_list *l)
 	return rc;
 }
 
-static int load_list(const char *spec, const bool *wants, const struct services *s, struct port_set *ret,
-		     uint32_t *ret_n_unused, struct err_where *reterr)
+/* @return prefixes of protocols not in @p wants, or -code. */
+static int load_list(const char *spec, const bool *wants, const struct services *s,
+		     struct port_set *ret, struct err_where *reterr)
 {
-	struct port_list l = {
-		.s = spec, .len = strlen(spec), .services = s, .set = ret, .wants = wants, .err = reterr};
+	struct port_list l = {.s = spec,
+			      .len = strlen(spec),
+			      .services = s,
+			      .set = ret,
+			      .wants = wants,
+			      .err = reterr};
 	int rc;
 
 	memcpy(l.applies, wants, sizeof(l.applies));
 	rc = parse_list(&l);
-	if (rc == 0 && ret_n_unused)
-		*ret_n_unused = l.n_unused;
-	return rc;
+	return rc < 0 ? rc : (int)MIN(l.n_unused, (uint32_t)INT32_MAX);
 }
 
 /* Move the n smallest of len distinct keys to the front, in any order (Hoare's selection). */
@@ -261,7 +279,8 @@ static void select_smallest(uint64_t *key, size_t len, size_t n)
 			key[i] = key[j];
 			key[j] = t;
 		}
-		/* Nothing before i is larger than anything from i on; the pivot itself is in place where they met. */
+		/* Nothing before i is larger than anything from i on; the pivot itself is in place
+		 * where they met. */
 		if (n <= i)
 			hi = i;
 		else
@@ -299,7 +318,8 @@ static int gather(const struct ports_conf *c, const struct services *s, struct p
 	int rc = 0;
 
 	for (size_t pos = 0; rc == 0 && services_next(s, &pos, &row);) {
-		if (!c->wants[row.proto] || row.frequency < least || port_bits_has(&seen->of[row.proto], row.port))
+		if (!c->wants[row.proto] || row.frequency < least ||
+		    port_bits_has(&seen->of[row.proto], row.port))
 			continue;
 		port_bits_add(&seen->of[row.proto], row.port);
 		rc = keys_add(&keys[row.proto], &row);
@@ -308,7 +328,8 @@ static int gather(const struct ports_conf *c, const struct services *s, struct p
 }
 
 /* Changes @p seen, which comes with the excluded ports. */
-static int load_top(const struct ports_conf *c, const struct services *s, struct port_set *seen, struct port_set *ret)
+static int load_top(const struct ports_conf *c, const struct services *s, struct port_set *seen,
+		    struct port_set *ret)
 {
 	uint32_t top_n = c->top_n ? c->top_n : c->min_ratio > 0 ? UINT16_MAX + 1u : TOP_DEFAULT;
 	struct keys keys[PORT_PROTO_N] = {0};
@@ -326,7 +347,8 @@ static int load_top(const struct ports_conf *c, const struct services *s, struct
 }
 
 /* Negated, so that not-a-number is refused too. */
-static int check_conf(const struct ports_conf *c, const struct services *s, struct err_where *reterr)
+static int check_conf(const struct ports_conf *c, const struct services *s,
+		      struct err_where *reterr)
 {
 	if (c->min_ratio != 0 && !(c->min_ratio > 0 && c->min_ratio < 1))
 		return err_at(reterr, -E_RANGE, "", 0, 0, "a port ratio lies between 0 and 1");
@@ -334,7 +356,8 @@ static int check_conf(const struct ports_conf *c, const struct services *s, stru
 		return err_at(reterr, -E_RANGE, "", 0, 0, "the number of popular ports is 1-65535");
 	if (c->min_ratio > 0 && !c->spec && !services_has_frequencies(s))
 		return err_at(reterr, -E_UNSUPPORTED, "", 0, 0,
-			      "port ratios need nmap-services (package nmap-common): the built-in table has none");
+			      "port ratios need nmap-services (package nmap-common): the built-in "
+			      "table has none");
 	return 0;
 }
 
@@ -350,7 +373,8 @@ static int seal_wanted(const struct ports_conf *c, struct port_set *ret, struct 
 	}
 	if (n)
 		return 0;
-	return err_at(reterr, -E_EMPTY, c->spec ? c->spec : "", c->spec ? strlen(c->spec) : 0, c->spec ? 1 : 0,
+	return err_at(reterr, -E_EMPTY, c->spec ? c->spec : "", c->spec ? strlen(c->spec) : 0,
+		      c->spec ? 1 : 0,
 		      "at least one port of a protocol that is scanned and not excluded");
 }
 
@@ -361,27 +385,28 @@ static void remove_ports(struct port_set *from, const struct port_set *what)
 			from->of[p].bits[i] &= ~what->of[p].bits[i];
 }
 
-static int load_sets(const struct ports_conf *c, const struct services *s, struct port_set *excluded,
-		     struct port_set *ret, uint32_t *ret_n_unused, struct err_where *reterr)
+/* @return as load_list. */
+static int load_sets(const struct ports_conf *c, const struct services *s,
+		     struct port_set *excluded, struct port_set *ret, struct err_where *reterr)
 {
 	static const bool all[PORT_PROTO_N] = {true, true, true};
-	int rc = 0;
+	int n_unused = 0, rc = 0;
 
 	if (c->exclude)
-		rc = load_list(c->exclude, all, s, excluded, NULL, reterr);
-	if (rc == 0 && !c->spec)
+		rc = load_list(c->exclude, all, s, excluded, reterr);
+	if (rc >= 0 && !c->spec)
 		rc = load_top(c, s, excluded, ret);
-	if (rc == 0 && c->spec) {
-		rc = load_list(c->spec, c->wants, s, ret, ret_n_unused, reterr);
+	if (rc >= 0 && c->spec) {
+		rc = n_unused = load_list(c->spec, c->wants, s, ret, reterr);
 		remove_ports(ret, excluded);
 	}
-	if (rc < 0)
-		return rc;
-	return seal_wanted(c, ret, reterr);
+	if (rc >= 0)
+		rc = seal_wanted(c, ret, reterr);
+	return rc < 0 ? rc : n_unused;
 }
 
-int ports_load(const struct ports_conf *c, struct services *s, struct port_set *ret, uint32_t *ret_n_unused,
-	       struct err_where *reterr)
+int ports_load(const struct ports_conf *c, struct services *s, struct port_set *ret,
+	       uint32_t *ret_n_unused, struct err_where *reterr)
 {
 	struct port_set *excluded;
 	int rc = check_conf(c, s, reterr);
@@ -392,9 +417,11 @@ int ports_load(const struct ports_conf *c, struct services *s, struct port_set *
 	if (!excluded)
 		return -ENOMEM;
 	memset(ret, 0, sizeof(*ret));
-	if (ret_n_unused)
-		*ret_n_unused = 0;
-	rc = load_sets(c, s, excluded, ret, ret_n_unused, reterr);
+	rc = load_sets(c, s, excluded, ret, reterr);
 	mem_free(excluded);
-	return rc;
+	if (rc < 0)
+		return rc;
+	if (ret_n_unused)
+		*ret_n_unused = (uint32_t)rc;
+	return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The number line of addresses. Ranges are kept in one array; sealing sorts by (family, zone, first
- * address), joins what touches and numbers the rest, so that the n-th address and its inverse are one
- * binary search each. Everything above (shuffling, sharding, resuming) works on those numbers.
+ * address), joins what touches and numbers the rest, so that the n-th address and its inverse are
+ * one binary search each. Everything above (shuffling, sharding, resuming) works on those numbers.
  */
 #include "target/range.h"
 
@@ -71,7 +71,10 @@ static int range_set_grow(struct range_set *s)
 
 int range_set_add(struct range_set *s, const struct addr *lo, const struct addr *hi)
 {
-	struct range x = {.lo = addr_to_u128(lo), .hi = addr_to_u128(hi), .family = lo->family, .zone = lo->zone};
+	struct range x = {.lo = addr_to_u128(lo),
+			  .hi = addr_to_u128(hi),
+			  .family = lo->family,
+			  .zone = lo->zone};
 	int rc;
 
 	if (lo->family != hi->family || lo->zone != hi->zone || lo->family == ADDR_NONE)
@@ -140,7 +143,8 @@ int range_set_seal(struct range_set *s)
 }
 
 /* Append what is left of @p x after removing b[j..]; @return new count in @p out. */
-static uint32_t range_cut(const struct range *x, const struct range_set *b, uint32_t j, struct range *out, uint32_t n)
+static uint32_t range_cut(const struct range *x, const struct range_set *b, uint32_t j,
+			  struct range *out, uint32_t n)
 {
 	struct range rest = *x;
 
@@ -199,7 +203,8 @@ void range_set_pick(const struct range_set *s, u128 idx, struct addr *ret)
 	while (n > 1) {
 		uint32_t half = n / 2;
 
-		/* Branches on purpose: without, 100,000 ranges took 220 ns instead of 150, no loads run ahead. */
+		/* Branches on purpose: without, 100,000 ranges took 220 ns instead of 150, no loads
+		 * run ahead. */
 		if (s->r[lo + half].before <= idx)
 			lo += half;
 		n -= half;

@@ -18,7 +18,7 @@
 #include "base/mem.h"
 #include "target/hostfile.h"
 
-#define N_TRIES 3
+#define N_TRIES  3
 #define N_EVENTS 32
 
 struct query {
@@ -124,7 +124,9 @@ int resolve_new(const struct resolve_conf *c, struct resolve **ret)
 	r->timeout_ms = c->timeout_ms ? c->timeout_ms : 5000;
 	r->max_inflight = c->max_inflight ? c->max_inflight : 64;
 	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	rc = r->epoll_fd < 0 ? -errno : hostfile_load(c->hosts_file ? c->hosts_file : "/etc/hosts", &r->hosts);
+	rc = r->epoll_fd < 0
+		     ? -errno
+		     : hostfile_load(c->hosts_file ? c->hosts_file : "/etc/hosts", &r->hosts);
 	if (rc == 0)
 		rc = open_channel(r, c->servers);
 	if (rc < 0)
@@ -161,7 +163,8 @@ int resolve_fd(const struct resolve *r)
 	return r->epoll_fd;
 }
 
-static void query_report(struct query *q, int code, const struct addr *addrs, uint32_t n, const char *name)
+static void query_report(struct query *q, int code, const struct addr *addrs, uint32_t n,
+			 const char *name)
 {
 	q->is_reported = true;
 	if (q->on_addrs)
@@ -170,7 +173,8 @@ static void query_report(struct query *q, int code, const struct addr *addrs, ui
 		q->on_name(q->ctx, q->id, name);
 }
 
-/* c-ares is done with @p q. @return false when nobody waits for the answer any more; q is gone then. */
+/* c-ares is done with @p q. @return false when nobody waits for the answer any more; q is gone
+ * then. */
 static bool query_ended(struct query *q)
 {
 	struct resolve *r = q->r;
@@ -211,7 +215,8 @@ static void on_forward(void *ctx, int status, int timeouts, struct ares_addrinfo
 
 	(void)timeouts;
 	if (query_ended(q)) {
-		for (struct ares_addrinfo_node *a = res ? res->nodes : NULL; a && n < ARRAY_LEN(addrs); a = a->ai_next)
+		for (struct ares_addrinfo_node *a = res ? res->nodes : NULL;
+		     a && n < ARRAY_LEN(addrs); a = a->ai_next)
 			n += addr_of_sockaddr(a->ai_addr, &addrs[n]);
 		query_report(q, status == ARES_ETIMEOUT ? -ETIMEDOUT : -E_NAME, addrs, n, NULL);
 		mem_free(q);
@@ -254,7 +259,8 @@ static bool is_localhost(const char *name)
 }
 
 /* Answer without a server. @return number of addresses. */
-static uint32_t lookup_here(struct resolve *r, const struct query *q, struct addr *ret, uint32_t cap)
+static uint32_t lookup_here(struct resolve *r, const struct query *q, struct addr *ret,
+			    uint32_t cap)
 {
 	uint32_t n = hostfile_addrs(&r->hosts, q->name, q->family, ret, cap);
 	uint8_t loop6[16] = {[15] = 1};
@@ -278,7 +284,9 @@ static void start_forward(struct resolve *r, struct query *q)
 {
 	struct ares_addrinfo_hints hints = {
 		.ai_flags = ARES_AI_NOSORT,
-		.ai_family = q->family == ADDR_V4 ? AF_INET : q->family == ADDR_V6 ? AF_INET6 : AF_UNSPEC,
+		.ai_family = q->family == ADDR_V4   ? AF_INET
+			     : q->family == ADDR_V6 ? AF_INET6
+						    : AF_UNSPEC,
 	};
 
 	ares_getaddrinfo(r->channel, q->name, NULL, &hints, on_forward, q);
@@ -338,7 +346,8 @@ static struct query *query_new(struct resolve *r, const char *name)
 	return q;
 }
 
-int resolve_forward(struct resolve *r, const char *name, uint8_t family, resolve_fwd_fn *fn, void *ctx)
+int resolve_forward(struct resolve *r, const char *name, uint8_t family, resolve_fwd_fn *fn,
+		    void *ctx)
 {
 	struct query *q;
 
@@ -354,7 +363,8 @@ int resolve_forward(struct resolve *r, const char *name, uint8_t family, resolve
 	return 0;
 }
 
-int resolve_reverse(struct resolve *r, const struct addr *a, uint64_t id, resolve_ptr_fn *fn, void *ctx)
+int resolve_reverse(struct resolve *r, const struct addr *a, uint64_t id, resolve_ptr_fn *fn,
+		    void *ctx)
 {
 	const char *name = hostfile_name(&r->hosts, a);
 	struct query *q;
@@ -376,14 +386,16 @@ int resolve_reverse(struct resolve *r, const struct addr *a, uint64_t id, resolv
 	return 0;
 }
 
-/* The shortest of the caller's patience, the next retransmission and the next deadline, rounded up. */
+/* The shortest of the caller's patience, the next retransmission and the next deadline, rounded up.
+ */
 static int wait_time_ms(struct resolve *r, uint32_t wait_ms)
 {
 	struct timeval tv, *next = ares_timeout(r->channel, NULL, &tv);
 	uint64_t now_ns = clock_now_ns(), ms = MIN(wait_ms, 60000u);
 
 	if (next) {
-		uint64_t retry_ms = (uint64_t)next->tv_sec * 1000 + ((uint64_t)next->tv_usec + 999) / 1000;
+		uint64_t retry_ms =
+			(uint64_t)next->tv_sec * 1000 + ((uint64_t)next->tv_usec + 999) / 1000;
 
 		ms = MIN(ms, retry_ms);
 	}
@@ -403,13 +415,16 @@ uint32_t resolve_poll(struct resolve *r, uint32_t wait_ms)
 
 	start_waiting(r);
 	if (r->n_with_ares)
-		n = epoll_wait(r->epoll_fd, events, N_EVENTS, wait_time_ms(r, r->running.n || r->waiting.n ? wait_ms : 0));
+		n = epoll_wait(r->epoll_fd, events, N_EVENTS,
+			       wait_time_ms(r, r->running.n || r->waiting.n ? wait_ms : 0));
 	for (int i = 0; i < n; i++) {
 		bool has_failed = events[i].events & (EPOLLERR | EPOLLHUP);
 
 		ares_process_fd(r->channel,
-				events[i].events & EPOLLIN || has_failed ? events[i].data.fd : ARES_SOCKET_BAD,
-				events[i].events & EPOLLOUT || has_failed ? events[i].data.fd : ARES_SOCKET_BAD);
+				events[i].events & EPOLLIN || has_failed ? events[i].data.fd
+									 : ARES_SOCKET_BAD,
+				events[i].events & EPOLLOUT || has_failed ? events[i].data.fd
+									  : ARES_SOCKET_BAD);
 	}
 	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
 	report_overdue(r);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Port names and frequencies. nmap-services is mapped and never parsed as a whole: a name is a binary search
- * over its lines, which are sorted by port. Whether they are is checked only when a name is not found, because
- * a hit proves itself. Choosing popular ports is a pass over the file (ports.c).
+ * Port names and frequencies. nmap-services is mapped and never parsed as a whole: a name is a
+ * binary search over its lines, which are sorted by port. Whether they are is checked only when a
+ * name is not found, because a hit proves itself. Choosing popular ports is a pass over the file
+ * (ports.c).
  */
 #include "target/services.h"
 
@@ -89,11 +90,13 @@ static int map_file(struct services *s, const char *path)
 
 static int map_usual(struct services *s)
 {
-	static const char *const places[] = {"/usr/share/nmap/nmap-services", "/usr/local/share/nmap/nmap-services"};
+	static const char *const places[] = {"/usr/share/nmap/nmap-services",
+					     "/usr/local/share/nmap/nmap-services"};
 	const char *dir = secure_getenv("NMAPDIR");
 	char path[4096];
 
-	if (dir && snprintf(path, sizeof(path), "%s/nmap-services", dir) < (int)sizeof(path) && map_file(s, path) == 0)
+	if (dir && snprintf(path, sizeof(path), "%s/nmap-services", dir) < (int)sizeof(path) &&
+	    map_file(s, path) == 0)
 		return 0;
 	for (size_t i = 0; i < ARRAY_LEN(places); i++)
 		if (map_file(s, places[i]) == 0)
@@ -195,7 +198,8 @@ static bool take_proto(struct line *l, uint8_t *ret)
 	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
 		size_t n = protos[i].len;
 
-		if (left < n || memcmp(l->p, protos[i].name, n) || (left > n && !is_blank(l->p[n]) && l->p[n] != '#'))
+		if (left < n || memcmp(l->p, protos[i].name, n) ||
+		    (left > n && !is_blank(l->p[n]) && l->p[n] != '#'))
 			continue;
 		l->p += n;
 		*ret = protos[i].proto;
@@ -212,7 +216,7 @@ static bool parse_line(struct line l, bool wants_frequency, struct service_row *
 
 	l = skip_blank(l);
 	row.name = l.p;
-	while (l.p < l.end && *l.p > ' ' && *l.p <= '~' && *l.p != '#')
+	while (l.p<l.end && * l.p> ' ' && *l.p <= '~' && *l.p != '#')
 		l.p++;
 	row.name_len = (uint32_t)(l.p - row.name);
 	if (!row.name_len || l.p == l.end || !is_blank(*l.p))
@@ -253,8 +257,12 @@ static bool builtin_next(size_t *pos, struct service_row *ret)
 		if (i < services_builtin_n[p]) {
 			const struct service_builtin *b = &services_builtin[p][i];
 
-			*ret = (struct service_row){.name = b->name, .name_len = (uint32_t)strlen(b->name), .port = b->port,
-						    .proto = p, .frequency = services_builtin_n[p] - (uint32_t)i};
+			*ret = (struct service_row){.name = b->name,
+						    .name_len = (uint32_t)strlen(b->name),
+						    .port = b->port,
+						    .proto = p,
+						    .frequency =
+							    services_builtin_n[p] - (uint32_t)i};
 			return true;
 		}
 		i -= services_builtin_n[p];
@@ -280,8 +288,10 @@ static size_t line_start(const struct services *s, size_t pos, size_t floor)
 	return nl ? (size_t)(nl - s->text) + 1 : floor;
 }
 
-/* Invariant: rows before lo have lower ports, rows from hi on have not. Lines of one port stand together. */
-static bool find_sorted(const struct services *s, uint8_t proto, uint16_t port, struct service_row *row)
+/* Invariant: rows before lo have lower ports, rows from hi on have not. Lines of one port stand
+ * together. */
+static bool find_sorted(const struct services *s, uint8_t proto, uint16_t port,
+			struct service_row *row)
 {
 	size_t lo = 0, hi = s->len;
 
@@ -299,7 +309,8 @@ static bool find_sorted(const struct services *s, uint8_t proto, uint16_t port, 
 	return false;
 }
 
-static bool find_linear(const struct services *s, uint8_t proto, uint16_t port, struct service_row *row)
+static bool find_linear(const struct services *s, uint8_t proto, uint16_t port,
+			struct service_row *row)
 {
 	for (size_t pos = 0; services_next(s, &pos, row);)
 		if (is_wanted(row, proto, port))

@@ -11,8 +11,9 @@
 /** Memory-mapped nmap-services, or our own table when the file is missing. */
 struct services;
 /**
- * @param path explicit file, or NULL: $NMAPDIR, then the places nmap-common installs to. Never fails for a missing
- * default. @return 0, -ENOMEM, -errno of an explicit file. Cost: one mmap, nothing is read.
+ * @param path explicit file, or NULL: $NMAPDIR, then the places nmap-common installs to. Never
+ * fails for a missing default. @return 0, -ENOMEM, -errno of an explicit file. Cost: one mmap,
+ * nothing is read.
  */
 int services_open(const char *path, struct services **ret) MUST_CHECK;
 /** The same over borrowed bytes, valid until services_close. */
@@ -22,9 +23,9 @@ int services_open_builtin(struct services **ret) MUST_CHECK;
 /** Accepts NULL. */
 void services_close(struct services *s);
 /**
- * Name of a port or NULL; @p out filled, cut at 31 characters. @param proto PROTO_TCP, PROTO_UDP, PROTO_SCTP.
- * Cost: a binary search (1 us); the first name not found costs one pass (1 ms) that proves the file sorted, and
- * in a file that is not, every search is a pass. Thread: owner.
+ * Name of a port or NULL; @p out filled, cut at 31 characters. @param proto PROTO_TCP, PROTO_UDP,
+ * PROTO_SCTP. Cost: a binary search (1 us); the first name not found costs one pass (1 ms) that
+ * proves the file sorted, and in a file that is not, every search is a pass. Thread: owner.
  */
 const char *services_name(struct services *s, uint8_t proto, uint16_t port, char out[32]);
 /** Where the names come from: a path, or "built-in". */
@@ -37,11 +38,13 @@ bool services_has_frequencies(const struct services *s);
 struct service_row {
 	const char *name; /* not terminated; borrowed */
 	uint32_t name_len;
-	uint32_t frequency; /* share of hosts where open, in units of 1e-9; of our own table: an order, higher first */
+	uint32_t frequency; /* share of hosts where open, in units of 1e-9; of our own table: an
+			       order, higher first */
 	uint16_t port;
 	uint8_t proto; /* enum port_proto */
 };
-/** Next row; *pos starts at 0. @return false at the end. Lines that do not fit the grammar are skipped. */
+/** Next row; *pos starts at 0. @return false at the end. Lines that do not fit the grammar are
+ * skipped. */
 bool services_next(const struct services *s, size_t *pos, struct service_row *ret);
 
 /** Our own table, most often open first within a protocol; names end at NUL. */

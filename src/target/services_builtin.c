@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Our own table of ports for machines without nmap-services: names after the IANA registry
- * or the software usually found there, in our own order, most often open first. The order is a judgement,
- * not a measurement, so there are no frequencies. Rows only; services.c reads them.
+ * or the software usually found there, in our own order, most often open first. The order is a
+ * judgement, not a measurement, so there are no frequencies. Rows only; services.c reads them.
  */
 #include "target/services.h"
 

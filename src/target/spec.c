@@ -13,12 +13,19 @@
 
 #define SPEC_RANGES_MAX 65536u
 
-#define WANT_V4 "IPv4 targets are 10.0.0.1, 10.0.0.0/8, 192.168.1.1-254, 10.0-3.1,5.* or 10.0.0.1-10.0.0.20"
-#define WANT_V6 "IPv6 targets are 2001:db8::1, 2001:db8::/64, 2001:db8::1-2001:db8::ff or fe80::1%eth0"
+#define WANT_V4                                                                                    \
+	"IPv4 targets are 10.0.0.1, 10.0.0.0/8, 192.168.1.1-254, 10.0-3.1,5.* or "                 \
+	"10.0.0.1-10.0.0.20"
+#define WANT_V6                                                                                    \
+	"IPv6 targets are 2001:db8::1, 2001:db8::/64, 2001:db8::1-2001:db8::ff or fe80::1%eth0"
 #define WANT_OCTET "an octet is 0-255, a range such as 1-20 or -20, a list such as 1,5, or *"
-#define WANT_BITS "a prefix length is a number from 0 to %u"
-#define WANT_NAME "host names have letters, digits, '-', '_' and '.', labels of 1-63 and at most 253 characters"
-#define WANT_ZONE "a zone is an interface of this machine, by name or number, and goes with link-local addresses"
+#define WANT_BITS  "a prefix length is a number from 0 to %u"
+#define WANT_NAME                                                                                  \
+	"host names have letters, digits, '-', '_' and '.', labels of 1-63 and at most 253 "       \
+	"characters"
+#define WANT_ZONE                                                                                  \
+	"a zone is an interface of this machine, by name or number, and goes with link-local "     \
+	"addresses"
 
 /** The word under work; positions are byte offsets into it. */
 struct word {
@@ -69,10 +76,11 @@ static int parse_bits(const struct word *w, size_t slash, uint32_t max, uint32_t
 	size_t n = scan_number(w, slash + 1, w->len, max, ret);
 
 	if (!n || slash + 1 + n != w->len)
-		return err_at(w->err, -E_SYNTAX, w->s + slash + 1, w->len - slash - 1, (uint32_t)slash + 2, WANT_BITS,
-			      max);
+		return err_at(w->err, -E_SYNTAX, w->s + slash + 1, w->len - slash - 1,
+			      (uint32_t)slash + 2, WANT_BITS, max);
 	if (*ret > max)
-		return err_at(w->err, -E_RANGE, w->s + slash + 1, n, (uint32_t)slash + 2, WANT_BITS, max);
+		return err_at(w->err, -E_RANGE, w->s + slash + 1, n, (uint32_t)slash + 2, WANT_BITS,
+			      max);
 	return 0;
 }
 
@@ -152,7 +160,8 @@ static int parse_octet_item(const struct word *w, size_t at, size_t end, struct 
 	if (pos == at || pos != end)
 		return word_fail(w, -E_SYNTAX, at, end - at, WANT_OCTET);
 	if (lo > hi)
-		return word_fail(w, -E_RANGE, at, end - at, "a range runs from the lower to the higher number");
+		return word_fail(w, -E_RANGE, at, end - at,
+				 "a range runs from the lower to the higher number");
 	octet_fill(o, lo, hi);
 	return 0;
 }
@@ -172,11 +181,13 @@ static int parse_octet(const struct word *w, size_t at, size_t end, struct octet
 	}
 }
 
-/* A prefix length widens every value to its aligned block, as nmap does: 10.1-3.0.5/24 is 10.1-3.0.*. */
+/* A prefix length widens every value to its aligned block, as nmap does: 10.1-3.0.5/24
+ * is 10.1-3.0.*. */
 static void octets_widen(struct octet oct[4], uint32_t bits)
 {
 	for (uint32_t i = 0; i < 4; i++) {
-		uint32_t host = 8 * (i + 1) > bits ? MIN(8 * (i + 1) - bits, 8) : 0, block = 1u << host;
+		uint32_t host = 8 * (i + 1) > bits ? MIN(8 * (i + 1) - bits, 8) : 0,
+			 block = 1u << host;
 
 		if (!host)
 			continue;
@@ -192,7 +203,8 @@ static void octets_widen(struct octet oct[4], uint32_t bits)
 }
 
 /* All octets after @p last are full. Depth: at most 4. */
-static int octets_emit(const struct octet oct[4], uint32_t level, uint32_t last, uint32_t above, struct range_set *set)
+static int octets_emit(const struct octet oct[4], uint32_t level, uint32_t last, uint32_t above,
+		       struct range_set *set)
 {
 	uint32_t shift = 24 - 8 * level, lo, hi;
 	int rc = 0;
@@ -237,7 +249,8 @@ static int parse_octets(const struct word *w, size_t host_len, uint32_t bits, st
 		n *= octet_n_values(&oct[i]);
 	if (n > SPEC_RANGES_MAX)
 		return word_fail(w, -E_RANGE, 0, w->len,
-				 "one target may stand for at most 65536 separate ranges; use a prefix or several targets");
+				 "one target may stand for at most 65536 separate ranges; use a "
+				 "prefix or several targets");
 	return octets_emit(oct, 0, last, 0, set);
 }
 
@@ -252,14 +265,17 @@ static int parse_v4_pair(const struct word *w, struct range_set *set)
 	if (addr_parse(dash + 1, w->len - at - 1, &hi) < 0 || hi.family != ADDR_V4)
 		return word_fail(w, -E_SYNTAX, at + 1, w->len - at - 1, WANT_V4);
 	if (addr_cmp(&lo, &hi) > 0)
-		return word_fail(w, -E_RANGE, 0, w->len, "a range runs from the lower to the higher address");
+		return word_fail(w, -E_RANGE, 0, w->len,
+				 "a range runs from the lower to the higher address");
 	return range_set_add(set, &lo, &hi);
 }
 
 static int add_block(struct addr a, uint32_t n_host, struct range_set *set)
 {
-	u128 host = n_host == 128 ? ~(u128)0 : ((u128)1 << n_host) - 1, base = addr_to_u128(&a) & ~host;
-	struct addr lo = addr_from_u128(a.family, base, a.zone), hi = addr_from_u128(a.family, base | host, a.zone);
+	u128 host = n_host == 128 ? ~(u128)0 : ((u128)1 << n_host) - 1,
+	     base = addr_to_u128(&a) & ~host;
+	struct addr lo = addr_from_u128(a.family, base, a.zone),
+		    hi = addr_from_u128(a.family, base | host, a.zone);
 
 	return range_set_add(set, &lo, &hi);
 }
@@ -280,7 +296,8 @@ static int parse_v4(const struct word *w, size_t host_len, struct range_set *set
 		if (rc < 0)
 			return rc;
 	}
-	if (addr_parse(w->s, host_len, &a) == 0) /* lists of plain addresses are long: 10 times faster */
+	if (addr_parse(w->s, host_len, &a) ==
+	    0) /* lists of plain addresses are long: 10 times faster */
 		return add_block(a, 32 - bits, set);
 	return parse_octets(w, host_len, bits, set);
 }
@@ -310,7 +327,8 @@ static int parse_v6_addr(const struct word *w, size_t at, size_t end, struct add
 	return percent ? parse_zone(w, stop + 1, end, ret) : 0;
 }
 
-/* Interface names may hold '-', so the range's dash is the one an address follows. w->len when there is none. */
+/* Interface names may hold '-', so the range's dash is the one an address follows. w->len when
+ * there is none. */
 static size_t find_v6_dash(const struct word *w)
 {
 	for (size_t i = 1; i < w->len; i++) {
@@ -321,7 +339,8 @@ static size_t find_v6_dash(const struct word *w)
 		if (w->s[i] != '-')
 			continue;
 		percent = memchr(right, '%', len);
-		if (addr_parse(right, percent ? (size_t)(percent - right) : len, &a) == 0 && a.family == ADDR_V6)
+		if (addr_parse(right, percent ? (size_t)(percent - right) : len, &a) == 0 &&
+		    a.family == ADDR_V6)
 			return i;
 	}
 	return w->len;
@@ -348,15 +367,18 @@ static int parse_v6(const struct word *w, struct range_set *set)
 	if (!hi.zone)
 		hi.zone = lo.zone;
 	if (hi.zone != lo.zone)
-		return word_fail(w, -E_SYNTAX, dash + 1, end - dash - 1, "both ends of a range lie in one zone");
+		return word_fail(w, -E_SYNTAX, dash + 1, end - dash - 1,
+				 "both ends of a range lie in one zone");
 	if (addr_cmp(&lo, &hi) > 0)
-		return word_fail(w, -E_RANGE, 0, w->len, "a range runs from the lower to the higher address");
+		return word_fail(w, -E_RANGE, 0, w->len,
+				 "a range runs from the lower to the higher address");
 	return range_set_add(set, &lo, &hi);
 }
 
 static bool is_name_char(char c)
 {
-	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' ||
+	       c == '_';
 }
 
 /* @return -E_NAME when the word can be a host name, with or without "/bits". */
@@ -370,7 +392,8 @@ static int check_name(const struct word *w, size_t host_len)
 		bool is_dot = w->s[i] == '.';
 
 		label = is_dot ? 0 : label + 1;
-		if ((is_dot && (i == 0 || w->s[i - 1] == '.')) || label > 63 || (!is_dot && !is_name_char(w->s[i])))
+		if ((is_dot && (i == 0 || w->s[i - 1] == '.')) || label > 63 ||
+		    (!is_dot && !is_name_char(w->s[i])))
 			return word_fail(w, -E_SYNTAX, 0, host_len, WANT_NAME);
 	}
 	if (!host_len || host_len > 253 || w->s[0] == '-')

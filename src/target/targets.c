@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * All sources of targets to one set: command line, -iL, excludes. Words go through target_spec_parse one at
- * a time; what it calls a name is remembered with its place and resolved at the end, all in parallel.
- * Memory is per range and per name. Sources for what a wide scan leaves out: RFC 1122 3.2.1.3,
- * RFC 6890, RFC 5771, RFC 4291 2.7.
+ * All sources of targets to one set: command line, -iL, excludes. Words go through
+ * target_spec_parse one at a time; what it calls a name is remembered with its place and resolved
+ * at the end, all in parallel. Memory is per range and per name. Sources for what a wide scan
+ * leaves out: RFC 1122 3.2.1.3, RFC 6890, RFC 5771, RFC 4291 2.7.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +19,8 @@
 
 #define WORD_BYTES_MAX 1023
 #define DNS_TIMEOUT_MS 10000
-#define DNS_INFLIGHT 128
-#define NO_BITS 255
+#define DNS_INFLIGHT   128
+#define NO_BITS        255
 
 /** Where a word was written. */
 struct place {
@@ -73,7 +73,8 @@ static int place_error(struct err_where *err, const struct place *at, int rc)
 
 static int add_numbers(struct range_set *set, const struct range *like, u128 lo, u128 hi)
 {
-	struct addr a = addr_from_u128(like->family, lo, like->zone), b = addr_from_u128(like->family, hi, like->zone);
+	struct addr a = addr_from_u128(like->family, lo, like->zone),
+		    b = addr_from_u128(like->family, hi, like->zone);
 
 	return range_set_add(set, &a, &b);
 }
@@ -87,7 +88,8 @@ static int add_unreserved(struct targets *t, const struct range *r, u128 n_addrs
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(reserved_blocks); i++) {
 		const struct reserved *b = &reserved_blocks[i];
 
-		if (b->family != r->family || n_addrs <= b->min_addrs || b->hi < from || b->lo > r->hi)
+		if (b->family != r->family || n_addrs <= b->min_addrs || b->hi < from ||
+		    b->lo > r->hi)
 			continue;
 		t->n_reserved += MIN(b->hi, r->hi) - MAX(b->lo, from) + 1;
 		if (b->lo > from)
@@ -113,7 +115,8 @@ static int take_scratch(struct loader *l, bool is_exclude)
 	for (uint32_t i = 0; rc == 0 && i < l->scratch.n; i++) {
 		const struct range *r = &l->scratch.r[i];
 
-		rc = is_exclude ? add_numbers(&l->t->excluded, r, r->lo, r->hi) : add_unreserved(l->t, r, n_addrs);
+		rc = is_exclude ? add_numbers(&l->t->excluded, r, r->lo, r->hi)
+				: add_unreserved(l->t, r, n_addrs);
 	}
 	return rc;
 }
@@ -137,11 +140,13 @@ static int add_pending(struct loader *l, const char *s, size_t len, const struct
 	if (!name)
 		return -ENOMEM;
 	p = &l->pending[l->n_pending++];
-	*p = (struct pending){.l = l, .place = *at, .name = name, .bits = NO_BITS, .code = -ETIMEDOUT};
+	*p = (struct pending){
+		.l = l, .place = *at, .name = name, .bits = NO_BITS, .code = -ETIMEDOUT};
 	if (slash) {
 		p->bits = 0;
 		for (const char *c = slash + 1; c < s + len; c++)
-			p->bits = (uint8_t)(p->bits * 10 + (*c - '0')); /* checked by the grammar: at most 128 */
+			p->bits = (uint8_t)(p->bits * 10 +
+					    (*c - '0')); /* checked by the grammar: at most 128 */
 	}
 	return 0;
 }
@@ -163,7 +168,9 @@ static int add_word(struct loader *l, const char *s, size_t len, const struct pl
 	if (rc < 0)
 		return place_error(l->err, at, rc);
 	if (!at->is_exclude && l->c->family != ADDR_NONE && l->scratch.r[0].family != l->c->family)
-		return place_error(l->err, at, err_at(l->err, -E_FAMILY, s, len, 1, "%s", family_text(l->c->family)));
+		return place_error(
+			l->err, at,
+			err_at(l->err, -E_FAMILY, s, len, 1, "%s", family_text(l->c->family)));
 	return take_scratch(l, at->is_exclude);
 }
 
@@ -211,13 +218,15 @@ static void reader_skip_blank(struct reader *r)
 {
 	bool is_comment = false;
 
-	for (int c = reader_peek(r); c == '#' || is_space(c) || (is_comment && c >= 0); c = reader_peek(r)) {
+	for (int c = reader_peek(r); c == '#' || is_space(c) || (is_comment && c >= 0);
+	     c = reader_peek(r)) {
 		is_comment = c != '\n' && (is_comment || c == '#');
 		reader_skip(r);
 	}
 }
 
-/* One word and its place. @return its length, 0 at the end; only WORD_BYTES_MAX bytes of it are kept. */
+/* One word and its place. @return its length, 0 at the end; only WORD_BYTES_MAX bytes of it are
+ * kept. */
 static size_t reader_word(struct reader *r, char word[WORD_BYTES_MAX], struct place *at)
 {
 	size_t len = 0;
@@ -242,8 +251,9 @@ static int add_words_of(struct loader *l, struct reader *r, struct place *at)
 
 	while (rc == 0 && (len = reader_word(r, word, at)) > 0) {
 		if (len > WORD_BYTES_MAX)
-			rc = place_error(l->err, at, err_at(l->err, -E_SYNTAX, word, WORD_BYTES_MAX, 1, "%s",
-							    "a target has at most 1023 characters"));
+			rc = place_error(l->err, at,
+					 err_at(l->err, -E_SYNTAX, word, WORD_BYTES_MAX, 1, "%s",
+						"a target has at most 1023 characters"));
 		else
 			rc = add_word(l, word, len, at);
 	}
@@ -263,7 +273,8 @@ static int add_file(struct loader *l, const char *path, bool is_exclude)
 	r->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
 	rc = r->fd < 0 ? -errno : add_words_of(l, r, &at);
 	if (r->fd < 0 || r->error)
-		(void)err_at(l->err, rc, path, strlen(path), 0, "a readable file of targets, or - for standard input");
+		(void)err_at(l->err, rc, path, strlen(path), 0,
+			     "a readable file of targets, or - for standard input");
 	if (r->fd >= 0 && !is_stdin)
 		close(r->fd);
 	mem_free(r);
@@ -323,7 +334,8 @@ static int add_name_of(struct loader *l, const struct addr *a, const char *name)
 static int add_resolved(struct loader *l, const struct pending *p, const struct addr *a)
 {
 	uint32_t width = a->family == ADDR_V4 ? 32 : 128, n_host = width - MIN(p->bits, width);
-	u128 host = n_host == 128 ? ~(u128)0 : ((u128)1 << n_host) - 1, base = addr_to_u128(a) & ~host;
+	u128 host = n_host == 128 ? ~(u128)0 : ((u128)1 << n_host) - 1,
+	     base = addr_to_u128(a) & ~host;
 	struct range like = {.family = a->family, .zone = a->zone};
 	int rc;
 
@@ -367,8 +379,10 @@ static void on_addrs(void *ctx, const char *name, int code, const struct addr *a
 static int resolve_pending(struct loader *l)
 {
 	uint32_t timeout_ms = l->c->dns_timeout_ms ? l->c->dns_timeout_ms : DNS_TIMEOUT_MS;
-	struct resolve_conf rc_conf = {.timeout_ms = timeout_ms, .max_inflight = DNS_INFLIGHT,
-				       .servers = l->c->dns_servers, .hosts_file = l->c->hosts_file};
+	struct resolve_conf rc_conf = {.timeout_ms = timeout_ms,
+				       .max_inflight = DNS_INFLIGHT,
+				       .servers = l->c->dns_servers,
+				       .hosts_file = l->c->hosts_file};
 	uint64_t now_ns = clock_now_ns(), end_ns = now_ns + timeout_ms * NS_PER_MS;
 	struct resolve *r = NULL;
 	int rc = resolve_new(&rc_conf, &r);
@@ -376,9 +390,11 @@ static int resolve_pending(struct loader *l)
 	for (uint32_t i = 0; rc == 0 && i < l->n_pending; i++) {
 		struct pending *p = &l->pending[i];
 
-		rc = resolve_forward(r, p->name, p->place.is_exclude ? ADDR_NONE : l->c->family, on_addrs, p);
+		rc = resolve_forward(r, p->name, p->place.is_exclude ? ADDR_NONE : l->c->family,
+				     on_addrs, p);
 	}
-	while (rc == 0 && now_ns < end_ns && resolve_poll(r, (uint32_t)((end_ns - now_ns) / NS_PER_MS) + 1)) {
+	while (rc == 0 && now_ns < end_ns &&
+	       resolve_poll(r, (uint32_t)((end_ns - now_ns) / NS_PER_MS) + 1)) {
 		now_ns = clock_now_ns();
 		rc = l->rc;
 	}
@@ -388,13 +404,15 @@ static int resolve_pending(struct loader *l)
 
 static int fail_name(struct err_where *err, const struct pending *p)
 {
-	const char *why = p->code == -E_RANGE     ? "its addresses have fewer bits than the prefix"
-			  : p->code == -ETIMEDOUT ? "no answer in time"
-						  : "no such name, or it has no address of the family asked for";
+	const char *why = p->code == -E_RANGE ? "its addresses have fewer bits than the prefix"
+			  : p->code == -ETIMEDOUT
+				  ? "no answer in time"
+				  : "no such name, or it has no address of the family asked for";
 
-	return place_error(err, &p->place,
-			   err_at(err, -E_NAME, p->name, strlen(p->name), 1, "%s%s", why,
-				  p->place.is_exclude ? "; what cannot be excluded would be scanned" : ""));
+	return place_error(
+		err, &p->place,
+		err_at(err, -E_NAME, p->name, strlen(p->name), 1, "%s%s", why,
+		       p->place.is_exclude ? "; what cannot be excluded would be scanned" : ""));
 }
 
 /* Judge what the resolver left open: fatal for excludes, and when no target is known at all. */

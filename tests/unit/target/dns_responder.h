@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A name server of a few rows on a loopback UDP port, in a thread of the test. It keeps every question it
- * was asked, so a test can prove what was never sent.
+ * A name server of a few rows on a loopback UDP port, in a thread of the test. It keeps every
+ * question it was asked, so a test can prove what was never sent.
  */
 #pragma once
 
@@ -68,7 +68,8 @@ static inline size_t dns_answer(struct dns_responder *d, uint8_t *m, size_t len)
 	int is_known = 0;
 
 	while (pos < len && m[pos] && pos + m[pos] < len) {
-		n += (size_t)snprintf(name + n, sizeof(name) - n, "%s%.*s", n ? "." : "", m[pos], (char *)m + pos + 1);
+		n += (size_t)snprintf(name + n, sizeof(name) - n, "%s%.*s", n ? "." : "", m[pos],
+				      (char *)m + pos + 1);
 		pos += m[pos] + 1u;
 	}
 	if (pos + 5 > len || n >= sizeof(name))
@@ -105,7 +106,8 @@ static inline size_t dns_answer(struct dns_responder *d, uint8_t *m, size_t len)
 static inline void *dns_serve(void *ctx)
 {
 	struct dns_responder *d = ctx;
-	struct pollfd p[2] = {{.fd = d->fd, .events = POLLIN}, {.fd = d->stop_fd, .events = POLLIN}};
+	struct pollfd p[2] = {{.fd = d->fd, .events = POLLIN},
+			      {.fd = d->stop_fd, .events = POLLIN}};
 
 	while (poll(p, 2, 30000) > 0 && !p[1].revents) {
 		struct sockaddr_in from;

@@ -48,7 +48,8 @@ static void lookups(void **state)
 	assert_int_equal(hostfile_addrs(&h, "", ADDR_NONE, a, 4), 0);
 
 	a[0] = addr_v4(0xc0000201);
-	assert_string_equal(hostfile_name(&h, &a[0]), "one.example"); /* first mention, lower case */
+	assert_string_equal(hostfile_name(&h, &a[0]),
+			    "one.example"); /* first mention, lower case */
 	zoned.zone = 3;
 	assert_string_equal(hostfile_name(&h, &zoned), "one.example");
 	a[0] = addr_v4(0xc0000203);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Bijection over every small size, inverse at every scale, and an order without visible structure. */
+/* Bijection over every small size, inverse at every scale, and an order without visible structure.
+ */
 #include "target/permute.h"
 
 #include <setjmp.h>
@@ -40,7 +41,8 @@ static void inverse_holds_up_to_2_62(void **state)
 	rng_init(&r, 5);
 	for (int bits = 1; bits <= 62; bits++)
 		for (int k = 0; k < 50; k++) {
-			uint64_t n = (1ull << (bits - 1)) + 1 + rng_below(&r, 1ull << (bits - 1)), i = rng_below(&r, n);
+			uint64_t n = (1ull << (bits - 1)) + 1 + rng_below(&r, 1ull << (bits - 1)),
+				 i = rng_below(&r, n);
 			struct permute p;
 
 			permute_init(&p, n, rng_u64(&r));
@@ -85,8 +87,9 @@ static void seeds_give_different_orders(void **state)
 }
 
 /*
- * For a random order of n values the mean step is n/3 with a standard deviation of about 0.65/sqrt(n) of that, the serial
- * correlation is 0 with 1/sqrt(n). Five deviations are allowed; four one-multiplication rounds miss by 15.
+ * For a random order of n values the mean step is n/3 with a standard deviation of about
+ * 0.65/sqrt(n) of that, the serial correlation is 0 with 1/sqrt(n). Five deviations are allowed;
+ * four one-multiplication rounds miss by 15.
  */
 static void check_order(uint64_t n, uint64_t seed)
 {

@@ -59,7 +59,8 @@ enum { T = 1, U = 2, S = 4 };
 
 static struct ports_conf conf(const char *spec, const char *exclude, int wants)
 {
-	return (struct ports_conf){.spec = spec, .exclude = exclude,
+	return (struct ports_conf){.spec = spec,
+				   .exclude = exclude,
 				   .wants = {(wants & T) != 0, (wants & U) != 0, (wants & S) != 0}};
 }
 
@@ -243,7 +244,8 @@ static void own_table_knows_what_is_common(void **state)
 	assert_int_equal(set.of[PORT_TCP].n, 100);
 	c.top_n = 0;
 	assert_int_equal(ports_load(&c, s, &set, NULL, NULL), 0);
-	assert_int_equal(set.of[PORT_TCP].n, services_builtin_n[PORT_TCP]); /* no port twice, fewer than 1000 */
+	assert_int_equal(set.of[PORT_TCP].n,
+			 services_builtin_n[PORT_TCP]); /* no port twice, fewer than 1000 */
 	assert_int_equal(set.of[PORT_UDP].n, services_builtin_n[PORT_UDP]);
 	assert_int_equal(set.of[PORT_SCTP].n, services_builtin_n[PORT_SCTP]);
 	services_close(s);

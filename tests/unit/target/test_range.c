@@ -20,7 +20,8 @@ struct model {
 
 static struct addr group_addr(int g, uint32_t n)
 {
-	return g == 0 ? addr_v4(0x0a000000 + n) : addr_from_u128(ADDR_V6, ((u128)0xfe80 << 112) + n, (uint32_t)g - 1);
+	return g == 0 ? addr_v4(0x0a000000 + n)
+		      : addr_from_u128(ADDR_V6, ((u128)0xfe80 << 112) + n, (uint32_t)g - 1);
 }
 
 static void fill(struct rng *r, struct range_set *s, struct model *m)
@@ -31,7 +32,8 @@ static void fill(struct rng *r, struct range_set *s, struct model *m)
 	range_set_init(s);
 	while (n--) {
 		int g = (int)rng_below(r, GROUPS);
-		uint32_t lo = (uint32_t)rng_below(r, UNIVERSE), hi = lo + (uint32_t)rng_below(r, MIN(UNIVERSE - lo, 40));
+		uint32_t lo = (uint32_t)rng_below(r, UNIVERSE),
+			 hi = lo + (uint32_t)rng_below(r, MIN(UNIVERSE - lo, 40));
 		struct addr a = group_addr(g, lo), b = group_addr(g, hi);
 
 		assert_int_equal(range_set_add(s, &a, &b), 0);
@@ -87,7 +89,8 @@ static void pick_find_subtract_equal_a_naive_set(void **state)
 
 static void refuses_what_is_no_range(void **state)
 {
-	struct addr one = addr_v4(1), two = addr_v4(2), six = addr_from_u128(ADDR_V6, 3, 0), none = {0};
+	struct addr one = addr_v4(1), two = addr_v4(2), six = addr_from_u128(ADDR_V6, 3, 0),
+		    none = {0};
 	struct addr zoned = addr_from_u128(ADDR_V6, 4, 7);
 	struct range_set s;
 
@@ -107,7 +110,8 @@ static void refuses_what_is_no_range(void **state)
 static void whole_families_are_one_range_each(void **state)
 {
 	struct addr v4_lo = addr_v4(0), v4_hi = addr_v4(UINT32_MAX), got;
-	struct addr v6_lo = addr_from_u128(ADDR_V6, 0, 0), v6_hi = addr_from_u128(ADDR_V6, ~(u128)0, 0);
+	struct addr v6_lo = addr_from_u128(ADDR_V6, 0, 0),
+		    v6_hi = addr_from_u128(ADDR_V6, ~(u128)0, 0);
 	struct range_set s, all6;
 	u128 idx;
 

@@ -22,7 +22,8 @@ static const struct dns_row rows[] = {
 	{"1.2.0.192.in-addr.arpa", DNS_PTR, "one.test"},
 	{"9.2.0.192.in-addr.arpa", DNS_PTR, "evil name.test"},
 	{"8.2.0.192.in-addr.arpa", DNS_PTR, NULL},
-	{"6.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", DNS_PTR, "six.test"},
+	{"6.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa", DNS_PTR,
+	 "six.test"},
 };
 
 /** What callbacks were told. */
@@ -72,8 +73,10 @@ static int setup(void **state)
 	assert_int_equal(write(fd, hosts, sizeof(hosts) - 1), sizeof(hosts) - 1);
 	close(fd);
 	dns_start(&bed.dns, rows, ARRAY_LEN(rows));
-	struct resolve_conf c = {
-		.timeout_ms = 400, .max_inflight = 4, .servers = bed.dns.servers, .hosts_file = bed.hosts_file};
+	struct resolve_conf c = {.timeout_ms = 400,
+				 .max_inflight = 4,
+				 .servers = bed.dns.servers,
+				 .hosts_file = bed.hosts_file};
 	assert_int_equal(resolve_new(&c, &bed.r), 0);
 	*state = &bed;
 	return 0;
@@ -134,7 +137,8 @@ static void reverse(void **state)
 	struct bed *b = *state;
 	struct answers one = {0}, six = {0}, none = {0}, evil = {0};
 	uint8_t six_bytes[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 6};
-	struct addr a1 = addr_v4(0xc0000201), a6 = addr_v6(six_bytes), a7 = addr_v4(0xc0000207), a9 = addr_v4(0xc0000209);
+	struct addr a1 = addr_v4(0xc0000201), a6 = addr_v6(six_bytes), a7 = addr_v4(0xc0000207),
+		    a9 = addr_v4(0xc0000209);
 
 	assert_int_equal(resolve_reverse(b->r, &a1, 11, on_name, &one), 0);
 	assert_int_equal(resolve_reverse(b->r, &a6, 66, on_name, &six), 0);
@@ -154,7 +158,8 @@ static void local_names_are_not_sent(void **state)
 	struct bed *b = *state;
 	struct answers a[8] = {0};
 	uint8_t loop6[16] = {[15] = 1}, link[16] = {0xfe, 0x80, [15] = 1};
-	struct addr l4 = addr_v4(0x7f000001), l4b = addr_v4(0x7f010203), l6 = addr_v6(loop6), ll = addr_v6(link);
+	struct addr l4 = addr_v4(0x7f000001), l4b = addr_v4(0x7f010203), l6 = addr_v6(loop6),
+		    ll = addr_v6(link);
 	struct addr hosts = addr_v4(0xc0000232);
 
 	assert_int_equal(resolve_reverse(b->r, &l4, 1, on_name, &a[0]), 0);
@@ -193,7 +198,8 @@ static void silence_ends_in_time(void **state)
 	assert_int_equal(resolve_forward(b->r, "one.test", ADDR_V4, on_addrs, &fast), 0);
 	drain(b->r);
 	took_ms = (clock_now_ns() - start_ns) / NS_PER_MS;
-	assert_in_range(took_ms, 200, 5000); /* the limit is 400 ms; the machine may be slow, never fast */
+	assert_in_range(took_ms, 200,
+			5000); /* the limit is 400 ms; the machine may be slow, never fast */
 	assert_int_equal(fwd.n_calls, 1);
 	assert_int_equal(fwd.code, -ETIMEDOUT);
 	assert_int_equal(ptr.n_calls, 1);
@@ -208,7 +214,9 @@ static void more_queries_than_slots(void **state)
 	struct answers a[40] = {0};
 
 	for (size_t i = 0; i < ARRAY_LEN(a); i++)
-		assert_int_equal(resolve_forward(b->r, i % 5 ? "one.test" : "silent.test", ADDR_V4, on_addrs, &a[i]), 0);
+		assert_int_equal(resolve_forward(b->r, i % 5 ? "one.test" : "silent.test", ADDR_V4,
+						 on_addrs, &a[i]),
+				 0);
 	assert_int_equal(resolve_poll(b->r, 0) > 0, 1);
 	drain(b->r);
 	for (size_t i = 0; i < ARRAY_LEN(a); i++) {
@@ -224,7 +232,8 @@ static void freeing_calls_nobody(void **state)
 
 	assert_int_equal(resolve_forward(b->r, "silent.test", ADDR_V4, on_addrs, &running), 0);
 	for (size_t i = 0; i < ARRAY_LEN(waiting); i++)
-		assert_int_equal(resolve_forward(b->r, "silent.test", ADDR_V4, on_addrs, &waiting[i]), 0);
+		assert_int_equal(
+			resolve_forward(b->r, "silent.test", ADDR_V4, on_addrs, &waiting[i]), 0);
 	assert_int_equal(resolve_poll(b->r, 0), 9);
 	resolve_free(b->r);
 	b->r = NULL;

@@ -37,11 +37,14 @@ static const struct {
 	uint16_t port;
 	const char *want;
 } names[] = {
-	{PROTO_TCP, 0, "zero"},    {PROTO_SCTP, 7, "echo"},  {PROTO_TCP, 7, "echo"},    {PROTO_UDP, 7, NULL},
-	{PROTO_UDP, 9, "spaced"},  {PROTO_TCP, 9, NULL},     {PROTO_TCP, 12, NULL},     {PROTO_TCP, 22, "ssh"},
-	{PROTO_TCP, 23, NULL},     {PROTO_TCP, 90, NULL},    {PROTO_TCP, 99, "fraction"}, {PROTO_TCP, 100, "alias"},
-	{PROTO_UDP, 65535, "last"}, {PROTO_TCP, 65535, NULL}, {PROTO_ICMP, 7, NULL},
-	{PROTO_TCP, 200, "a-name-that-is-longer-than-thir"},
+	{PROTO_TCP, 0, "zero"},      {PROTO_SCTP, 7, "echo"},
+	{PROTO_TCP, 7, "echo"},      {PROTO_UDP, 7, NULL},
+	{PROTO_UDP, 9, "spaced"},    {PROTO_TCP, 9, NULL},
+	{PROTO_TCP, 12, NULL},       {PROTO_TCP, 22, "ssh"},
+	{PROTO_TCP, 23, NULL},       {PROTO_TCP, 90, NULL},
+	{PROTO_TCP, 99, "fraction"}, {PROTO_TCP, 100, "alias"},
+	{PROTO_UDP, 65535, "last"},  {PROTO_TCP, 65535, NULL},
+	{PROTO_ICMP, 7, NULL},       {PROTO_TCP, 200, "a-name-that-is-longer-than-thir"},
 };
 
 static void names_of_ports(void **state)
@@ -69,8 +72,9 @@ static void frequencies(void **state)
 	static const struct {
 		uint16_t port;
 		uint32_t frequency;
-	} want[] = {{0, 100000000},  {7, 0},   {7, 4855000},    {9, 500000000}, {22, 182286000}, {99, 250000000},
-		    {100, 0}, {101, 1000000000}, {102, 0}, {200, 0},       {65535, 250000000}};
+	} want[] = {{0, 100000000},  {7, 0},          {7, 4855000},      {9, 500000000},
+		    {22, 182286000}, {99, 250000000}, {100, 0},          {101, 1000000000},
+		    {102, 0},        {200, 0},        {65535, 250000000}};
 	struct services *s = NULL;
 	struct service_row row;
 	size_t pos = 0, n = 0;
@@ -111,11 +115,13 @@ static void unsorted_files_are_searched_whole(void **state)
 			ports[k] = t;
 		}
 		for (int i = 0; i < N; i++)
-			len += (size_t)sprintf(text + len, "n%u\t%u/tcp\t0.1\n", ports[i], ports[i]);
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+						"n%u\t%u/tcp\t0.1\n", ports[i], ports[i]);
 		assert_int_equal(services_open_bytes(text, len, &s), 0);
 		for (int i = 0; i < N; i++) {
 			(void)snprintf(want, sizeof(want), "n%u", i * 200 + 1);
-			assert_string_equal(services_name(s, PROTO_TCP, (uint16_t)(i * 200 + 1), out), want);
+			assert_string_equal(
+				services_name(s, PROTO_TCP, (uint16_t)(i * 200 + 1), out), want);
 			assert_null(services_name(s, PROTO_TCP, (uint16_t)(i * 200 + 2), out));
 		}
 		services_close(s);

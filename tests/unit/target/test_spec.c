@@ -13,7 +13,8 @@
 #include "base/hash.h"
 #include "support/guard.h"
 
-/* "lo-hi lo-hi": zones as numbers, so that the text does not depend on this machine's interfaces. */
+/* "lo-hi lo-hi": zones as numbers, so that the text does not depend on this machine's interfaces.
+ */
 static void ranges_text(const struct range_set *s, char *out, size_t cap)
 {
 	size_t n = 0;
@@ -24,7 +25,8 @@ static void ranges_text(const struct range_set *s, char *out, size_t cap)
 		struct addr b = addr_from_u128(s->r[i].family, s->r[i].hi, 0);
 		char ta[ADDR_TEXT_CAP], tb[ADDR_TEXT_CAP];
 
-		n += (size_t)snprintf(out + n, cap - n, "%s%s", i ? " " : "", addr_format_bare(&a, ta));
+		n += (size_t)snprintf(out + n, cap - n, "%s%s", i ? " " : "",
+				      addr_format_bare(&a, ta));
 		if (n < cap && !addr_equal(&a, &b))
 			n += (size_t)snprintf(out + n, cap - n, "-%s", addr_format_bare(&b, tb));
 		if (n < cap && s->r[i].zone)
@@ -47,8 +49,9 @@ static const struct {
 	{"192.168.1.250-", "192.168.1.250-192.168.1.255"},
 	{"192.168.1.-", "192.168.1.0-192.168.1.255"},
 	{"192.168.1.*", "192.168.1.0-192.168.1.255"},
-	{"10.0-3.1,5.*", "10.0.1.0-10.0.1.255 10.0.5.0-10.0.5.255 10.1.1.0-10.1.1.255 10.1.5.0-10.1.5.255 "
-			 "10.2.1.0-10.2.1.255 10.2.5.0-10.2.5.255 10.3.1.0-10.3.1.255 10.3.5.0-10.3.5.255"},
+	{"10.0-3.1,5.*",
+	 "10.0.1.0-10.0.1.255 10.0.5.0-10.0.5.255 10.1.1.0-10.1.1.255 10.1.5.0-10.1.5.255 "
+	 "10.2.1.0-10.2.1.255 10.2.5.0-10.2.5.255 10.3.1.0-10.3.1.255 10.3.5.0-10.3.5.255"},
 	{"10.0-3.*.*", "10.0.0.0-10.3.255.255"},
 	{"10.0.0.3,1,2,9", "10.0.0.1-10.0.0.3 10.0.0.9"},
 	{"10.0.0.1,1,1-1", "10.0.0.1"},
@@ -169,7 +172,8 @@ static void reads_no_byte_too_far(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(good) + ARRAY_LEN(bad); i++) {
-		const char *spec = i < ARRAY_LEN(good) ? good[i].spec : bad[i - ARRAY_LEN(good)].spec;
+		const char *spec =
+			i < ARRAY_LEN(good) ? good[i].spec : bad[i - ARRAY_LEN(good)].spec;
 
 		for (size_t cut = 0; cut <= strlen(spec); cut++) {
 			uint8_t *p = guard_copy(spec, cut);
@@ -185,22 +189,24 @@ static void reads_no_byte_too_far(void **state)
 	}
 }
 
-static size_t random_octet(struct rng *r, bool has[256], char *out)
+static size_t random_octet(struct rng *r, bool has[256], char *out, size_t cap)
 {
 	size_t n = 0, items = 1 + rng_below(r, 3);
 
 	memset(has, 0, 256);
 	for (size_t k = 0; k < items; k++) {
-		unsigned lo = (unsigned)rng_below(r, 8) * 36, hi = lo + (unsigned)rng_below(r, 256 - lo) % 6;
+		unsigned lo = (unsigned)rng_below(r, 8) * 36,
+			 hi = lo + (unsigned)rng_below(r, 256 - lo) % 6;
 
-		n += (size_t)sprintf(out + n, hi > lo ? "%s%u-%u" : "%s%u", k ? "," : "", lo, hi);
+		n += (size_t)snprintf(out + n, cap - n, "%s%u-%u", k ? "," : "", lo, hi);
 		for (unsigned v = lo; v <= hi; v++)
 			has[v] = true;
 	}
 	return n;
 }
 
-/* Every address whose octets are members, and no other, against membership worked out by the letter. */
+/* Every address whose octets are members, and no other, against membership worked out by the
+ * letter. */
 static void octet_lists_equal_a_naive_product(void **state)
 {
 	struct rng r;
@@ -208,16 +214,17 @@ static void octet_lists_equal_a_naive_product(void **state)
 	(void)state;
 	rng_init(&r, 3);
 	for (int round = 0; round < 200; round++) {
-		uint32_t bits = rng_below(&r, 2) ? 32 : 24 + (uint32_t)rng_below(&r, 9), block = 1u << (32 - bits);
+		uint32_t bits = rng_below(&r, 2) ? 32 : 24 + (uint32_t)rng_below(&r, 9),
+			 block = 1u << (32 - bits);
 		bool has[2][256];
 		char spec[256];
-		size_t n = (size_t)sprintf(spec, "10.0.");
+		size_t n = (size_t)snprintf(spec, sizeof(spec), "10.0.");
 		struct range_set s;
 
-		n += random_octet(&r, has[0], spec + n);
+		n += random_octet(&r, has[0], spec + n, sizeof(spec) - n - 1);
 		spec[n++] = '.';
-		n += random_octet(&r, has[1], spec + n);
-		n += (size_t)sprintf(spec + n, "/%u", bits);
+		n += random_octet(&r, has[1], spec + n, sizeof(spec) - n - 1);
+		n += (size_t)snprintf(spec + n, sizeof(spec) - n, "/%u", bits);
 		range_set_init(&s);
 		assert_int_equal(target_spec_parse(spec, n, &s, NULL), 0);
 		for (uint32_t i = 1; i < s.n; i++) /* ascending and apart */
@@ -227,7 +234,8 @@ static void octet_lists_equal_a_naive_product(void **state)
 			struct addr a = addr_v4(0x0a000000 + v);
 			bool is_in = false;
 
-			for (uint32_t k = (v & 255) / block * block; k < (v & 255) / block * block + block; k++)
+			for (uint32_t k = (v & 255) / block * block;
+			     k < (v & 255) / block * block + block; k++)
 				is_in |= has[0][v >> 8] && has[1][k];
 			if (range_set_find(&s, &a, NULL) != is_in)
 				fail_msg("%s: 10.0.%u.%u", spec, v >> 8, v & 255);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Targets from every source: files, excludes, reserved blocks, names; and where an error is said to be. */
+/* Targets from every source: files, excludes, reserved blocks, names; and where an error is said to
+ * be. */
 #include "target/spec.h"
 
 #include <errno.h>
@@ -23,9 +24,11 @@ static void write_file(char path[32], const char *text, size_t len)
 	close(fd);
 }
 
-static u128 count(const char *spec, const char *exclude, u128 *ret_n_reserved, uint32_t *ret_n_ranges)
+static u128 count(const char *spec, const char *exclude, u128 *ret_n_reserved,
+		  uint32_t *ret_n_ranges)
 {
-	struct target_conf c = {.specs = &spec, .n_specs = 1, .excludes = &exclude, .n_excludes = exclude ? 1 : 0};
+	struct target_conf c = {
+		.specs = &spec, .n_specs = 1, .excludes = &exclude, .n_excludes = exclude ? 1 : 0};
 	struct err_where err;
 	struct targets t;
 	u128 n;
@@ -60,7 +63,8 @@ static void reserved_blocks_leave_wide_specs_only(void **state)
 		{"255.255.255.255", 1, 0, 1},
 		{"239.255.0.0-240.0.255.255", 0, 1u << 17, 0},
 		{"223.255.0.0-224.0.255.255", 1u << 16, 1u << 16, 1},
-		{"192.168.0.0/16", 1u << 16, 0, 1}, /* network and broadcast addresses are scanned */
+		{"192.168.0.0/16", 1u << 16, 0,
+		 1}, /* network and broadcast addresses are scanned */
 		{"ff02::1", 1, 0, 1},
 		{"ff02::/112", 1u << 16, 0, 1},
 		{"ff02::/111", 0, 1u << 17, 0},
@@ -73,8 +77,8 @@ static void reserved_blocks_leave_wide_specs_only(void **state)
 		u128 n_reserved;
 		uint32_t n_ranges;
 
-		if (count(rows[i].spec, NULL, &n_reserved, &n_ranges) != rows[i].n || n_reserved != rows[i].n_reserved ||
-		    n_ranges != rows[i].n_ranges)
+		if (count(rows[i].spec, NULL, &n_reserved, &n_ranges) != rows[i].n ||
+		    n_reserved != rows[i].n_reserved || n_ranges != rows[i].n_ranges)
 			fail_msg("%s", rows[i].spec);
 	}
 }
@@ -106,11 +110,16 @@ static void excludes_are_taken_out(void **state)
 
 static void sources_add_up_and_overlaps_count_once(void **state)
 {
-	static const char list[] = "# head\n10.0.0.1 10.0.0.2\t10.0.0.3#tail\n\n  10.0.0.3\r\n#10.0.0.9\n10.0.0.4 # 10.0.0.8\n10.0.0.7";
+	static const char list[] = "# head\n10.0.0.1 10.0.0.2\t10.0.0.3#tail\n\n  "
+				   "10.0.0.3\r\n#10.0.0.9\n10.0.0.4 # 10.0.0.8\n10.0.0.7";
 	static const char exclude[] = "10.0.0.2 # not this\n";
 	const char *specs[] = {"10.0.0.3-5", "2001:db8::1"}, *excludes[] = {"10.0.0.1"};
 	char in[32], ex[32];
-	struct target_conf c = {.specs = specs, .n_specs = 2, .input_file = in, .excludes = excludes, .n_excludes = 1,
+	struct target_conf c = {.specs = specs,
+				.n_specs = 2,
+				.input_file = in,
+				.excludes = excludes,
+				.n_excludes = 1,
 				.exclude_file = ex};
 	struct err_where err;
 	struct targets t;
@@ -210,7 +219,8 @@ static void long_lists_are_cheap(void **state)
 	for (uint32_t i = 0; i < N; i++) { /* every second address, backwards */
 		uint32_t v = (N - i) * 2;
 
-		len += (size_t)sprintf(text + len, "10.%u.%u.%u\n", v >> 16, v >> 8 & 255, v & 255);
+		len += (size_t)snprintf(text + len, N * 20 - len, "10.%u.%u.%u\n", v >> 16,
+					v >> 8 & 255, v & 255);
 	}
 	write_file(in, text, len);
 	mem_free(text);
@@ -225,18 +235,23 @@ static void long_lists_are_cheap(void **state)
 }
 
 static const struct dns_row rows[] = {
-	{"one.test", DNS_A, "192.0.2.1"},	{"same.test", DNS_A, "192.0.2.1"},
-	{"two.test", DNS_AAAA, "2001:db8::2"},	{"two.test", DNS_A, "192.0.2.2"},
-	{"two.test", DNS_A, "192.0.2.3"},	{"six.test", DNS_AAAA, "2001:db8::6"},
+	{"one.test", DNS_A, "192.0.2.1"},      {"same.test", DNS_A, "192.0.2.1"},
+	{"two.test", DNS_AAAA, "2001:db8::2"}, {"two.test", DNS_A, "192.0.2.2"},
+	{"two.test", DNS_A, "192.0.2.3"},      {"six.test", DNS_AAAA, "2001:db8::6"},
 	{"silent.test", DNS_A, NULL},
 };
 
-static int load_names(const char *const *specs, uint32_t n, const char *exclude, uint8_t family, bool resolve_all,
-		      struct targets *t, struct err_where *err)
+static int load_names(const char *const *specs, uint32_t n, const char *exclude, uint8_t family,
+		      bool resolve_all, struct targets *t, struct err_where *err)
 {
 	struct dns_responder dns;
-	struct target_conf c = {.specs = specs, .n_specs = n, .excludes = &exclude, .n_excludes = exclude ? 1 : 0,
-				.family = family, .resolve_all = resolve_all, .dns_timeout_ms = 500,
+	struct target_conf c = {.specs = specs,
+				.n_specs = n,
+				.excludes = &exclude,
+				.n_excludes = exclude ? 1 : 0,
+				.family = family,
+				.resolve_all = resolve_all,
+				.dns_timeout_ms = 500,
 				.hosts_file = "/dev/null"};
 	int rc;
 
@@ -269,12 +284,15 @@ static void names_become_addresses(void **state)
 	assert_true(t.set.n_addrs == 4 + ((u128)1 << 98));
 	targets_fini(&t);
 
-	assert_int_equal(load_names(&(const char *){"two.test"}, 1, NULL, ADDR_V6, true, &t, &err), 0);
+	assert_int_equal(load_names(&(const char *){"two.test"}, 1, NULL, ADDR_V6, true, &t, &err),
+			 0);
 	assert_true(t.set.n_addrs == 1);
 	assert_int_equal(t.names[0].addr.family, ADDR_V6);
 	targets_fini(&t);
 
-	assert_int_equal(load_names((const char *[]){"one.test", "same.test"}, 2, NULL, ADDR_V4, true, &t, &err), 0);
+	assert_int_equal(load_names((const char *[]){"one.test", "same.test"}, 2, NULL, ADDR_V4,
+				    true, &t, &err),
+			 0);
 	assert_int_equal(t.n_names, 1);
 	assert_string_equal(t.names[0].name, "one.test");
 	targets_fini(&t);
@@ -298,10 +316,13 @@ static void unknown_names(void **state)
 	assert_string_equal(err.token, "none.test");
 	assert_int_equal(load_names(specs + 2, 1, NULL, ADDR_NONE, false, &t, &err), -E_NAME);
 	assert_non_null(strstr(err.want, "no answer in time"));
-	assert_int_equal(load_names(specs, 1, "10.0.0.1,none.test", ADDR_NONE, false, &t, &err), -E_NAME);
+	assert_int_equal(load_names(specs, 1, "10.0.0.1,none.test", ADDR_NONE, false, &t, &err),
+			 -E_NAME);
 	assert_string_equal(err.token, "none.test");
 	assert_int_equal(err.column, 10);
-	assert_int_equal(load_names(&(const char *){"one.test/64"}, 1, NULL, ADDR_V4, false, &t, &err), -E_NAME);
+	assert_int_equal(
+		load_names(&(const char *){"one.test/64"}, 1, NULL, ADDR_V4, false, &t, &err),
+		-E_NAME);
 	assert_non_null(strstr(err.want, "fewer bits"));
 }
 
