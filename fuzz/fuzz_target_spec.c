@@ -11,7 +11,6 @@ static void check_end(struct range_set *set, const struct range *r, u128 n)
 	struct addr a = addr_from_u128(r->family, n, 0);
 	char text[ADDR_TEXT_CAP];
 
-	set->n = 0;
 	addr_format_bare(&a, text);
 	if (target_spec_parse(text, strlen(text), set, NULL) != 0 || set->n != 1 ||
 	    set->r[0].lo != n || set->r[0].hi != n)
@@ -20,12 +19,11 @@ static void check_end(struct range_set *set, const struct range *r, u128 n)
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
-	struct range_set set, one;
+	struct range_set set, one = {.n = 0};
 	struct err_where err;
 	int rc;
 
 	range_set_init(&set);
-	range_set_init(&one);
 	rc = target_spec_parse((const char *)p, n, &set, &err);
 	if (set.n > 65536 || (rc == 0) != (set.n > 0) ||
 	    (rc < 0 && rc != -E_NAME && (!err.want[0] || err.column > n + 1)))
