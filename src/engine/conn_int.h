@@ -9,7 +9,7 @@
 
 #define CONN_NO_SLOT UINT32_MAX
 #define CONN_SLOTS_MAX 16384u
-#define CONN_BATCH 32u
+#define CONN_BATCH 16u
 #define CONN_WHEEL_SLOTS 1024u
 #define CONN_TICK_NS (4 * NS_PER_MS)
 

@@ -295,17 +295,6 @@ void engine_progress(const struct engine *e, struct engine_progress *ret)
 	}
 }
 
-static void add_drops(struct ev_scan_completed *ret, struct pktio *io)
-{
-	struct pktio_stats ps = {0};
-
-	if (!io)
-		return;
-	io->ops->stats(io, &ps);
-	ret->n_local_drops += ps.n_rx_dropped + ps.n_tx_errors;
-	ret->n_tx_calls += ps.n_tx_calls;
-}
-
 void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
 {
 	for (uint32_t i = 0; i < e->n_workers; i++) {
@@ -315,8 +304,10 @@ void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
 		ret->n_dup += w->track.stats.n_dup;
 		ret->n_late += w->track.stats.n_late;
 		ret->n_forged += w->stats.n_forged + w->track.stats.n_unasked;
-		add_drops(ret, w->l3 ? w->l3->io : NULL);
-		add_drops(ret, w->l2 ? w->l2->io : NULL);
+		for (uint32_t k = 0; k < ARRAY_LEN(w->io_stats); k++) {
+			ret->n_local_drops += w->io_stats[k].n_rx_dropped + w->io_stats[k].n_tx_errors;
+			ret->n_tx_calls += w->io_stats[k].n_tx_calls;
+		}
 	}
 	ret->backend = e->is_connect ? conn_backend_name(e->workers[0]) : e->uses_l2 ? pktio_afpacket.name : pktio_rawip.name;
 	ret->interrupted = atomic_load(&e->is_stopped);

@@ -284,7 +284,7 @@ static int track_setup(struct worker *w)
 	memcpy(tc.types, c->types, sizeof(tc.types));
 	for (uint32_t i = 0; i < c->n_pings; i++)
 		tc.pings[tc.n_pings++] = (struct track_ping){c->pings[i].type, c->pings[i].port};
-	if (!e->is_connect && e->uses_l2 && e->survey.has_v4)
+	if (!e->is_connect && e->uses_l2 && e->survey.has_arp)
 		tc.pings[tc.n_pings++] = (struct track_ping){&ping_arp, 0};
 	if (!e->is_connect && e->survey.has_v6)
 		tc.pings[tc.n_pings++] = (struct track_ping){&ping_nd, 0};
@@ -330,7 +330,7 @@ static int raw_open(struct worker *w)
 		return err;
 	}
 	pc.is_tx_only = false;
-	pc.wants_arp = true;
+	pc.wants_arp = w->e->survey.has_arp;
 	err = lane_open(w, &pktio_afpacket, &pc, &w->l2);
 	if (!err)
 		w->rx = w->l2->io;
@@ -368,14 +368,27 @@ static void lane_free(struct lane *l)
 	mem_free(l);
 }
 
+/** Close on the worker's own thread: the kernel takes up to 16 ms for a packet socket, and workers wait side by side. */
+static void raw_close(struct worker *w)
+{
+	struct lane *lanes[] = {w->l3, w->l2};
+
+	for (uint32_t i = 0; i < ARRAY_LEN(lanes); i++)
+		if (lanes[i])
+			lanes[i]->io->ops->stats(lanes[i]->io, &w->io_stats[i]);
+	lane_free(w->l2);
+	lane_free(w->l3);
+	w->l2 = w->l3 = NULL;
+	w->rx = NULL;
+}
+
 void worker_free(struct worker *w)
 {
 	if (!w)
 		return;
 	if (w->e->is_connect)
 		conn_close(w);
-	lane_free(w->l2);
-	lane_free(w->l3);
+	raw_close(w);
 	port_release(w);
 	track_fini(&w->track);
 	ring_fini(&w->events);
@@ -450,5 +463,6 @@ void worker_run(struct worker *w)
 	int err = w->e->is_connect ? conn_run(w) : raw_run(w);
 	w->error = err;
 	track_abandon(&w->track);
+	raw_close(w);
 	atomic_store_explicit(&w->is_done, true, memory_order_release);
 }
