@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Longest-prefix match by flattened segments: the whole number line is cut where any prefix begins or
- * ends, each piece remembers its winner, a lookup is one binary search. Pure but for the arrays.
+ * Longest-prefix match by flattened segments: the whole number line is cut where any prefix begins
+ * or ends, each piece remembers its winner, a lookup is one binary search. Pure but for the arrays.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * rtnetlink: messages to structs (pure, bounded: every length is a claim), and the one request a table
- * load needs, a dump. Numbers are as the kernel gives them. Sources: netlink(7), rtnetlink(7).
+ * rtnetlink: messages to structs (pure, bounded: every length is a claim), and the one request a
+ * table load needs, a dump. Numbers are as the kernel gives them. Sources: netlink(7),
+ * rtnetlink(7).
  */
 #pragma once
 
@@ -58,7 +59,8 @@ struct nl_neigh {
 	struct mac mac;
 };
 
-/** Each: @return 0, -E_TRUNCATED, or -E_UNSUPPORTED (a family we do not scan). @p ret zeroed, then filled. */
+/** Each: @return 0, -E_TRUNCATED, or -E_UNSUPPORTED (a family we do not scan). @p ret zeroed, then
+ * filled. */
 int nl_link_parse(const struct nl_msg *m, struct nl_link *ret) MUST_CHECK;
 int nl_addr_parse(const struct nl_msg *m, struct nl_addr *ret) MUST_CHECK;
 int nl_route_parse(const struct nl_msg *m, struct nl_route *ret) MUST_CHECK;
@@ -78,8 +80,11 @@ void nl_close(struct nl_sock *s);
 typedef int (*nl_msg_fn)(void *ctx, const struct nl_msg *m);
 /**
  * Ask for everything of one kind (RTM_GETLINK, ...) in all families and call @p fn per message.
- * @return 0; what @p fn returned when not 0; -EAGAIN when the kernel's table changed meanwhile; -errno.
+ * @return 0; what @p fn returned when not 0; -EAGAIN when the kernel's table changed meanwhile;
+ * -errno.
  */
 int nl_dump(struct nl_sock *s, uint16_t type, nl_msg_fn fn, void *ctx) MUST_CHECK;
-/** The kernel's own route to @p dst. @return 0, -errno as the kernel answers (-ENETUNREACH, ...). */
-int nl_route_get(struct nl_sock *s, const struct addr *dst, uint32_t oif, struct nl_route *ret) MUST_CHECK;
+/** The kernel's own route to @p dst. @return 0, -errno as the kernel answers (-ENETUNREACH, ...).
+ */
+int nl_route_get(struct nl_sock *s, const struct addr *dst, uint32_t oif,
+		 struct nl_route *ret) MUST_CHECK;

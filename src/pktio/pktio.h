@@ -7,34 +7,37 @@
 #pragma once
 
 #include "base/err.h"
-#include "wire/frame.h"
 #include "wire/addr.h"
+#include "wire/frame.h"
 
-enum { PKTIO_L2 = 1,      /* frames carry an Ethernet header */
-       PKTIO_ARP = 2,     /* ARP replies are received */
-       PKTIO_V4 = 4, PKTIO_V6 = 8 };
+enum {
+	PKTIO_L2 = 1,  /* frames carry an Ethernet header */
+	PKTIO_ARP = 2, /* ARP replies are received */
+	PKTIO_V4 = 4,
+	PKTIO_V6 = 8
+};
 
 #define PKTIO_BATCH_MAX 1024
 
 struct pktio_conf {
-	uint32_t batch;            /* frames per tx_kick, 1..PKTIO_BATCH_MAX */
-	bool v4, v6;               /* families in use: sockets are opened for these only */
+	uint32_t batch; /* frames per tx_kick, 1..PKTIO_BATCH_MAX */
+	bool v4, v6;    /* families in use: sockets are opened for these only */
 	bool wants_tcp, wants_udp, wants_sctp; /* reply protocols; ICMP always */
-	bool wants_arp;            /* ARP replies as Ethernet frames: only back ends with PKTIO_ARP */
-	bool is_tx_only;           /* rawip beside a back end that receives: open nothing for receiving */
+	bool wants_arp;  /* ARP replies as Ethernet frames: only back ends with PKTIO_ARP */
+	bool is_tx_only; /* rawip beside a back end that receives: open nothing for receiving */
 	uint16_t frame_cap_bytes;  /* largest frame to be sent; 0 or below 128: 128 */
-	uint16_t port_lo, port_hi; /* our source ports: replies to other ports are filtered in the kernel */
+	uint16_t port_lo, port_hi; /* our source ports: the kernel filters replies to others */
 	uint32_t if_idx;           /* bind to one interface (-e), 0 any */
 	uint32_t rx_buf_bytes;     /* socket receive buffer wanted */
 };
 
 struct pktio_stats {
-	uint64_t n_tx_frames, n_tx_bytes;   /* accepted by the kernel */
-	uint64_t n_tx_calls;                /* transmit system calls */
-	uint64_t n_tx_errors;               /* frames the kernel refused for good */
-	uint64_t n_tx_retries;              /* EAGAIN, ENOBUFS: tried again */
+	uint64_t n_tx_frames, n_tx_bytes; /* accepted by the kernel */
+	uint64_t n_tx_calls;              /* transmit system calls */
+	uint64_t n_tx_errors;             /* frames the kernel refused for good */
+	uint64_t n_tx_retries;            /* EAGAIN, ENOBUFS: tried again */
 	uint64_t n_rx_frames, n_rx_calls;
-	uint64_t n_rx_dropped;              /* by our full socket buffers */
+	uint64_t n_rx_dropped; /* by full socket buffers; some kernels count before the filter */
 };
 
 struct pktio;
@@ -44,23 +47,27 @@ struct pktio_ops {
 	uint32_t caps;
 	int (*open)(struct pktio *io, const struct pktio_conf *conf);
 	/**
-	 * Borrow up to @p n frames with cap >= 128 bytes and >= frame_cap_bytes; @return how many (0: none until a
-	 * kick). Sets bytes, cap, link, len = 0 and if_idx = conf's; leave cookie alone. At most conf.batch are out
-	 * or committed at a time.
+	 * Borrow up to @p n frames with cap >= 128 bytes and >= frame_cap_bytes; @return how many
+	 * (0: none until a kick). Sets bytes, cap, link, len = 0 and if_idx = conf's; leave cookie
+	 * alone. At most conf.batch are out or committed at a time.
 	 */
 	uint32_t (*tx_reserve)(struct pktio *io, struct frame *f, uint32_t n);
-	/** Give back @p n reserved frames, the first of them filled (len > 0; if_idx for L2). len == 0: not to be sent. */
+	/**
+	 * Give back @p n reserved frames, the first of them filled (len > 0; if_idx for L2).
+	 * len == 0: not to be sent.
+	 */
 	void (*tx_commit)(struct pktio *io, const struct frame *f, uint32_t n);
 	/**
-	 * Send everything committed, in order within a family: one system call unless the kernel refuses a frame. A
-	 * frame refused for itself (no route, forbidden by a filter) is counted and skipped; a full queue is waited
-	 * for at most 100 ms, then the rest is given up and counted as errors.
+	 * Send everything committed, in order within a family: one system call unless the kernel
+	 * refuses a frame. A frame refused for itself (no route, forbidden by a filter) is counted
+	 * and skipped; a full queue is waited for at most 100 ms, then the rest is given up and
+	 * counted as errors.
 	 * @return frames sent, or -errno when none can be (network down, interface gone).
 	 */
 	int (*tx_kick)(struct pktio *io);
 	/**
-	 * Borrow up to @p n received frames, waiting at most @p wait_us (0: poll only). Frames longer than the back
-	 * end's slots are cut: len counts the bytes present.
+	 * Borrow up to @p n received frames, waiting at most @p wait_us (0: poll only). Frames
+	 * longer than the back end's slots are cut: len counts the bytes present.
 	 * @return count, 0 on time-out or signal, -errno when the device is gone.
 	 */
 	int (*rx_acquire)(struct pktio *io, struct frame *f, uint32_t n, uint32_t wait_us);
@@ -74,17 +81,21 @@ struct pktio {
 	void *state; /* the back end's */
 };
 
-/** Registry, fastest sender first; NULL-terminated. A small scan opens rawip: packet sockets are slow to close. */
+/**
+ * Registry, fastest sender first; NULL-terminated. A small scan opens rawip: packet sockets are
+ * slow to close.
+ */
 extern const struct pktio_ops *const pktio_backends[];
 extern const struct pktio_ops pktio_rawip, pktio_afpacket;
 
 /** @return the table of that name or NULL. */
 const struct pktio_ops *pktio_find(const char *name);
 /**
- * Open; on failure nothing stays open. Needs CAP_NET_RAW; CAP_NET_ADMIN only lifts the ceiling of socket buffers.
- * Errors: -EPERM (no CAP_NET_RAW), -E_RANGE (batch, ports, family out of range), -E_UNSUPPORTED (wants_arp without
- * PKTIO_ARP), -ENOMEM, other -errno.
+ * Open; on failure nothing stays open. Needs CAP_NET_RAW; CAP_NET_ADMIN only lifts the ceiling of
+ * socket buffers. Errors: -EPERM (no CAP_NET_RAW), -E_RANGE (batch, ports, family out of range),
+ * -E_UNSUPPORTED (wants_arp without PKTIO_ARP), -ENOMEM, other -errno.
  */
-int pktio_open(const struct pktio_ops *ops, const struct pktio_conf *conf, struct pktio **ret) MUST_CHECK;
+int pktio_open(const struct pktio_ops *ops, const struct pktio_conf *conf,
+	       struct pktio **ret) MUST_CHECK;
 /** Accepts NULL. */
 void pktio_close(struct pktio *io);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Receive side shared by the back ends: raw IP sockets, one per family and protocol, each with a kernel
- * filter for our source ports, and if wanted one packet socket for ARP replies. Thread: owner.
+ * Receive side shared by the back ends: raw IP sockets, one per family and protocol, each with a
+ * kernel filter for our source ports, and if wanted one packet socket for ARP replies. Thread:
+ * owner.
  */
 #pragma once
 
@@ -10,7 +11,7 @@
 /** TCP, UDP, SCTP, ICMP in two families, and ARP. */
 #define RAWRX_SOCK_MAX 9
 /** Frames that can be out at a time. */
-#define RAWRX_SLOTS    64
+#define RAWRX_SLOTS 64
 
 enum rawrx_kind { RAWRX_V4, RAWRX_V6, RAWRX_ARP, RAWRX_KIND_N };
 
@@ -24,9 +25,10 @@ struct rawrx_sock {
 struct rawrx {
 	struct rawrx_sock socks[RAWRX_SOCK_MAX];
 	uint32_t n_socks;
-	uint32_t next;      /* socket to read first: turns, so that a flood on one does not starve the rest */
-	uint32_t slot_cap;  /* bytes of one slot, head-room included */
-	uint32_t n_used;    /* slots handed out since all were free */
+	uint32_t next; /* socket to read first: turns, so that a flood on one does not starve the
+			  rest */
+	uint32_t slot_cap; /* bytes of one slot, head-room included */
+	uint32_t n_used;   /* slots handed out since all were free */
 	uint32_t n_lent;
 	uint64_t n_frames, n_calls;
 	uint8_t *slots;

@@ -12,7 +12,9 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "pktio/lpm.h"
+#include "pktio/neigh.h"
 #include "pktio/netlink.h"
+#include "pktio/rows.h"
 #include "pktio/srcaddr.h"
 
 #include <errno.h>
@@ -22,15 +24,12 @@
 #include <stdlib.h>
 
 #include <linux/fib_rules.h>
-#include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 
-#define ROUTES_MAX   65536 /* beyond it flattening costs more than it saves: the kernel is asked */
-#define NEIGHS_MAX   1048576
-#define FLATS_MAX    4   /* tables restricted to one interface, kept at a time */
-#define ASKED_MAX    256 /* the kernel's answers, direct-mapped */
-#define LOAD_TRIES   3
-#define NEIGH_USABLE (NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY)
+#define ROUTES_MAX 65536 /* beyond it flattening costs more than it saves: the kernel is asked */
+#define FLATS_MAX  4     /* tables restricted to one interface, kept at a time */
+#define ASKED_MAX  256   /* the kernel's answers, direct-mapped */
+#define LOAD_TRIES 3
 
 enum { FAM_V4, FAM_V6, FAM_N };
 
@@ -48,21 +47,13 @@ struct asked {
 	struct route route;
 };
 
-/* A growing array of netlink objects. */
-struct rows {
-	void *p;
-	uint32_t n, cap, max;
-	size_t size;
-};
-
 struct route_table {
 	struct rows links;  /* struct iface */
 	struct rows addrs;  /* struct src_addr */
 	struct rows routes; /* struct nl_route */
-	struct rows neighs; /* struct nl_neigh, sorted once read */
+	struct neigh_table neighs;
 	struct prefix_addr *prefixes;
 	bool asks_kernel[FAM_N];
-	bool has_neighs;
 	uint32_t n_rules[FAM_N], n_standard[FAM_N];
 	uint8_t standard_seen[FAM_N]; /* bits: local, main, default */
 	uint32_t lo_idx;
@@ -75,20 +66,6 @@ struct route_table {
 static int fam_of(const struct addr *a)
 {
 	return a->family == ADDR_V4 ? FAM_V4 : FAM_V6;
-}
-
-static void *rows_add(struct rows *r)
-{
-	if (r->n == r->cap) {
-		uint32_t cap = r->cap ? r->cap * 2 : 8;
-		void *p = r->n < r->max ? mem_resize(r->p, cap, r->size) : NULL;
-
-		if (!p)
-			return NULL;
-		r->p = p;
-		r->cap = cap;
-	}
-	return (uint8_t *)r->p + r->size * r->n++;
 }
 
 static struct iface *iface_of(const struct route_table *t, uint32_t i)
@@ -328,7 +305,6 @@ int route_table_load(struct route_table **ret)
 	t->links = (struct rows){.size = sizeof(struct iface), .max = 65536};
 	t->addrs = (struct rows){.size = sizeof(struct src_addr), .max = 1048576};
 	t->routes = (struct rows){.size = sizeof(struct nl_route), .max = ROUTES_MAX};
-	t->neighs = (struct rows){.size = sizeof(struct nl_neigh), .max = NEIGHS_MAX};
 	int err = nl_open(&t->nl);
 	if (!err)
 		err = read_all(t);
@@ -357,7 +333,7 @@ void route_table_free(struct route_table *t)
 	mem_free(t->links.p);
 	mem_free(t->addrs.p);
 	mem_free(t->routes.p);
-	mem_free(t->neighs.p);
+	neigh_fini(&t->neighs);
 	mem_free(t->prefixes);
 	mem_free(t->asked);
 	nl_close(&t->nl);
@@ -503,62 +479,16 @@ int route_lookup(struct route_table *t, const struct addr *dst, uint32_t if_idx,
 	return fill(t, (const struct nl_route *)t->routes.p + value, dst, ret);
 }
 
-static int on_neigh(void *ctx, const struct nl_msg *m)
-{
-	struct route_table *t = ctx;
-	struct nl_neigh n;
-
-	if (m->type != RTM_NEWNEIGH || nl_neigh_parse(m, &n))
-		return 0;
-	if (!n.has_mac || !(n.state & NEIGH_USABLE) || n.addr.family == ADDR_NONE)
-		return 0;
-	struct nl_neigh *to = rows_add(&t->neighs);
-	if (!to)
-		return -ENOMEM;
-	*to = n;
-	return 0;
-}
-
-static int by_neigh(const void *a, const void *b)
-{
-	const struct nl_neigh *x = a, *y = b;
-
-	if (x->if_idx != y->if_idx)
-		return x->if_idx < y->if_idx ? -1 : 1;
-	return addr_cmp(&x->addr, &y->addr);
-}
-
-static int load_neighs(struct route_table *t)
-{
-	t->neighs.n = 0;
-	int err = nl_dump(&t->nl, RTM_GETNEIGH, on_neigh, t);
-	if (err && err != -EAGAIN)
-		return err;
-	if (t->neighs.n)
-		qsort(t->neighs.p, t->neighs.n, sizeof(struct nl_neigh), by_neigh);
-	t->has_neighs = true;
-	return 0;
-}
-
 void route_neigh_forget(struct route_table *t)
 {
-	t->has_neighs = false;
+	t->neighs.is_read = false;
 }
 
 int route_neigh(struct route_table *t, uint32_t if_idx, const struct addr *a, struct mac *ret)
 {
-	struct nl_neigh key = {.if_idx = if_idx, .addr = *a};
-	const struct nl_neigh *n = NULL;
-
-	key.addr.zone = 0;
-	if (!t->has_neighs && load_neighs(t))
+	if (!t->neighs.is_read && neigh_load(&t->neighs, &t->nl))
 		return -E_EMPTY;
-	if (t->neighs.n)
-		n = bsearch(&key, t->neighs.p, t->neighs.n, sizeof(key), by_neigh);
-	if (!n)
-		return -E_EMPTY;
-	*ret = n->mac;
-	return 0;
+	return neigh_find(&t->neighs, if_idx, a, ret);
 }
 
 static const char *kind_text(const struct iface *f)

@@ -42,12 +42,14 @@ struct txqueue {
 int txbatch_init(struct txbatch *b, const struct pktio_conf *conf, enum link_type link) MUST_CHECK;
 void txbatch_fini(struct txbatch *b);
 uint32_t txbatch_reserve(struct txbatch *b, struct frame *f, uint32_t n);
-/** Take @p f back; @return where to write its destination, or NULL when it is not to be sent (len 0). */
+/** Take @p f back; @return where to write its destination, or NULL when it is not to be sent (len
+ * 0). */
 union tx_name *txbatch_take(struct txbatch *b, const struct frame *f);
 /** After a kick: slots that nobody holds are free again. */
 void txbatch_reset(struct txbatch *b);
 
-/** Takes @p fd (closed by fini, also on failure). Asks for a send buffer that holds a whole batch. */
+/** Takes @p fd (closed by fini, also on failure). Asks for a send buffer that holds a whole batch.
+ */
 int txqueue_init(struct txqueue *q, int fd, const struct txbatch *b) MUST_CHECK;
 void txqueue_fini(struct txqueue *q);
 void txqueue_add(struct txqueue *q, struct txbatch *b, const struct frame *f, uint32_t name_len);
