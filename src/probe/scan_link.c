@@ -92,6 +92,8 @@ static bool nd_match(const struct scan_type *t, const struct probe_match *m, con
 {
 	if (!p->l4_valid || p->proto != PROTO_ICMPV6 || p->icmp_type != ICMP6_NA || p->ttl != 255)
 		return false;
+	if (p->nd_target.family == ADDR_NONE) /* cut short, or an option lies */
+		return false;
 	static const struct mac none;
 	*ret = (struct probe_reply){
 		.to = {.addr = p->nd_target, .proto = t->proto},
