@@ -166,6 +166,9 @@ static int load_targets(const struct config *c, struct plan *p)
 		say_where("target", &w, err);
 		return err <= -1000 ? EXIT_USAGE : EXIT_FATAL;
 	}
+	if (p->targets.n_unresolved)
+		say_note("no address for \"%s\"%s: left out", p->targets.unresolved.token,
+			 p->targets.n_unresolved > 1 ? " and other names" : "");
 	if (!p->targets.set.n_addrs) {
 		say_error("no targets are left after exclusions");
 		return EXIT_USAGE;
@@ -194,6 +197,7 @@ static void fill_scan(const struct config *c, const char *args, struct plan *p)
 	s->wants_reason = c->wants_reason;
 	s->wants_open_only = c->wants_open_only;
 	s->wants_trace = c->wants_trace;
+	s->silent_attempt = (uint8_t)MIN(c->max_retries, 1u);
 	s->verbosity = (int)c->verbosity;
 	s->debugging = (int)c->debugging;
 	s->wants_names = c->names != NAMES_NEVER;

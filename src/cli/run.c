@@ -108,6 +108,18 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	}
 }
 
+/** Warnings and errors of the scan reach the person at the terminal. */
+static void on_message(void *ctx, const struct event *ev)
+{
+	struct run *r = ctx;
+
+	outs_clear_status(r->outs);
+	if (ev->kind == EVENT_SCAN_ERROR)
+		say_error("%s", ev->text.text);
+	else
+		say_note("%s", ev->text.text);
+}
+
 static void stage(struct run *r, enum stage from, enum stage to)
 {
 	struct event ev = {.kind = EVENT_STAGE_CHANGED, .stage = {(uint8_t)from, (uint8_t)to}};
@@ -164,7 +176,9 @@ static int open_subscribers(struct run *r, uint32_t n_parts)
 	name_targets(r);
 	if (s->wants_names && !(r->names = names_new(&r->bus, r->c->names == NAMES_ALL)))
 		return EXIT_FATAL;
-	int err = open_outputs(r, &w);
+	int err = bus_subscribe(&r->bus, EVENT_BIT(EVENT_WARNING) | EVENT_BIT(EVENT_SCAN_ERROR), on_message, r);
+	if (!err)
+		err = open_outputs(r, &w);
 	if (err) {
 		say_error("output \"%s\": %s", w.token, w.want[0] ? w.want : err_text(err));
 		return EXIT_FATAL;
@@ -214,7 +228,6 @@ static void scan_targets(struct run *r)
 		struct event ev = {.kind = EVENT_SCAN_ERROR, .text = {.severity = 0}};
 		snprintf(ev.text.text, sizeof(ev.text.text), "scan broke off: %s", err_text(err));
 		bus_publish(&r->bus, &ev);
-		say_error("%s", ev.text.text);
 		r->is_failed = true;
 	}
 }
@@ -238,6 +251,12 @@ static void finish(struct run *r)
 		engine_totals(r->engine, &ev.completed);
 	else
 		ev.completed.backend = "none";
+	if (ev.completed.n_tx_errors)
+		bus_warn(&r->bus, "%llu packets could not be sent: a local firewall, or an interface that went down",
+			 (unsigned long long)ev.completed.n_tx_errors);
+	if (ev.completed.n_rx_drops)
+		bus_warn(&r->bus, "%llu replies were lost in this machine's socket buffers: lower --max-rate",
+			 (unsigned long long)ev.completed.n_rx_drops);
 	ev.completed.interrupted = n_stop_signals > 0;
 	ev.completed.elapsed_ns = clock_now_ns() - r->start_ns;
 	ev.completed.n_up = t.n_up;

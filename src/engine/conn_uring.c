@@ -93,12 +93,8 @@ static int submit(struct conn *c, uint32_t wait_us)
 	struct io_uring_cqe *cqe;
 	int err;
 
-	if (wait_us) {
-		struct __kernel_timespec ts = {.tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000};
-		err = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &ts, NULL);
-	} else {
-		err = io_uring_submit_and_get_events(&u->ring);
-	}
+	struct __kernel_timespec ts = {.tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000};
+	err = io_uring_submit_and_wait_timeout(&u->ring, &cqe, wait_us ? 1 : io_uring_sq_ready(&u->ring), &ts, NULL);
 	/* busy: completions must be taken first; again: no memory now, the entries stay queued */
 	return err >= 0 || err == -ETIME || err == -EINTR || err == -EBUSY || err == -EAGAIN ? 0 : err;
 }

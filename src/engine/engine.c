@@ -306,6 +306,8 @@ void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
 		ret->n_forged += w->stats.n_forged + w->track.stats.n_unasked;
 		for (uint32_t k = 0; k < ARRAY_LEN(w->io_stats); k++) {
 			ret->n_local_drops += w->io_stats[k].n_rx_dropped + w->io_stats[k].n_tx_errors;
+			ret->n_rx_drops += w->io_stats[k].n_rx_dropped;
+			ret->n_tx_errors += w->io_stats[k].n_tx_errors;
 			ret->n_tx_calls += w->io_stats[k].n_tx_calls;
 		}
 	}
