@@ -27,7 +27,7 @@ static const uint8_t icmp4_unreach_reason[16] = {
 
 static const uint8_t icmp6_unreach_reason[8] = {
 	[0] = REASON_NO_ROUTE,	    [1] = REASON_ADMIN_PROHIBITED, [2] = REASON_BEYOND_SCOPE,
-	[3] = REASON_ADDR_UNREACH,  [4] = REASON_PORT_UNREACH,	   [5] = REASON_ADMIN_PROHIBITED,
+	[3] = REASON_HOST_UNREACH,  [4] = REASON_PORT_UNREACH,	   [5] = REASON_ADMIN_PROHIBITED,
 	[6] = REASON_REJECT_ROUTE,
 };
 

@@ -140,7 +140,7 @@ static enum reason expected_v4(uint8_t type, uint8_t code)
 static enum reason expected_v6(uint8_t type, uint8_t code)
 {
 	static const uint8_t unreach[] = {REASON_NO_ROUTE,     REASON_ADMIN_PROHIBITED, REASON_BEYOND_SCOPE,
-					  REASON_ADDR_UNREACH, REASON_PORT_UNREACH,	REASON_ADMIN_PROHIBITED,
+					  REASON_HOST_UNREACH, REASON_PORT_UNREACH,	REASON_ADMIN_PROHIBITED,
 					  REASON_REJECT_ROUTE};
 
 	switch (type) {
