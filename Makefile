@@ -13,7 +13,7 @@ ASAN := -Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Dc_ar
 TSAN := -Dbuildtype=debug -Doptimization=1 -Db_sanitize=thread -Dbench=false
 PROFILE := -Dbuildtype=release -Dc_args='-g -fno-omit-frame-pointer' -Dtests=false -Dfuzz=false
 
-.PHONY: all build gcc clang asan-build tsan-build profile deps test check integ asan tsan fuzz bench lint fmt demo \
+.PHONY: all build gcc clang asan-build tsan-build profile deps test check integ asan tsan fuzz bench lint fmt docs demo \
 	install clean help
 
 all: build ## build/prtip
@@ -73,11 +73,14 @@ fuzz: ## every fuzz target for FUZZ_SECONDS
 bench: build ## bench/run
 	@if [ -x bench/run ]; then bench/run; else echo 'there is no bench/run'; exit 1; fi
 
-lint: clang ## layers, sizes, banned calls, globals, format
+lint: clang ## layers, sizes, banned calls, globals, documents, format
 	@tools/lint build-clang
 
 fmt: ## apply .clang-format
 	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+docs: build ## docs/options.md from the option table
+	cp build/options.md docs/options.md
 
 demo: ## build it, scan a network of namespaces, check the result
 	@tools/demo

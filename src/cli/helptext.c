@@ -224,6 +224,26 @@ static void put_man_row(const struct opt_spec *o, struct buf *b)
 	buf_fini(&text);
 }
 
+/** What the option table does not know. */
+static void put_man_end(struct buf *b)
+{
+	buf_puts(b, ".SH EXIT STATUS\n"
+		    ".TP\n.B 0\nThe scan was done.\n"
+		    ".TP\n.B 1\nIt could not be started, or broke off.\n"
+		    ".TP\n.B 2\nThe command line, a target or a port list is wrong, or a very wide "
+		    "scan was not confirmed.\n"
+		    ".TP\n.B 3\nThe scan was done, but an output could not be written completely.\n"
+		    ".TP\n.B 130\nInterrupted; outputs are valid and hold what was known.\n");
+	buf_puts(b, ".SH FILES\n"
+		    ".TP\n.I /usr/share/nmap/nmap\\-services\n"
+		    "Names and frequencies of ports, from the package nmap\\-common; a built\\-in "
+		    "table without it.\n"
+		    ".TP\n.I /usr/share/nmap/nmap\\-mac\\-prefixes\n"
+		    "Vendors of network cards, from the same package.\n"
+		    ".TP\n.I /etc/hosts\nNames, before the name servers are asked.\n");
+	buf_puts(b, ".SH SEE ALSO\n.BR nmap (1),\n.BR capabilities (7)\n");
+}
+
 void options_man(struct buf *b)
 {
 	buf_puts(b, ".TH PRTIP 1 \"\" \"prtip " PRTIP_VERSION "\" \"User Commands\"\n");
@@ -240,7 +260,7 @@ void options_man(struct buf *b)
 			buf_printf(b, ".SS %s\n", opt_group_title(opt_table[i].group));
 		put_man_row(&opt_table[i], b);
 	}
-	buf_puts(b, ".SH SEE ALSO\n.BR nmap (1)\n");
+	put_man_end(b);
 }
 
 /* ---- lists and completions ---- */
