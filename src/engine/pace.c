@@ -7,6 +7,7 @@
 #include "engine/pace.h"
 
 enum { BURST_PER_S = 100, /* 10 ms worth */
+       LATE_MAX_NS = 2000000,
        WINDOW_SENT_MIN = 16, RECOVERED_MIN = 4,
        LOSSY_PERCENT = 70,  /* answered less: losing */
        CLEAN_PERCENT = 90,  /* answered more: room to grow */
@@ -29,7 +30,9 @@ uint32_t pace_budget(struct pace *p, uint64_t now_ns, uint32_t want)
 	if (!p->gap_ns_q8)
 		return want;
 	uint64_t now = (now_ns - p->base_ns) << 8;
-	uint64_t credit_max = (p->burst - 1) * p->gap_ns_q8;
+	/* below 200 a second there is no burst to make up for a late wake-up with: forgive what a timer is late */
+	uint64_t late_max = MIN(p->gap_ns_q8 / 2, (uint64_t)LATE_MAX_NS << 8);
+	uint64_t credit_max = MAX((p->burst - 1) * p->gap_ns_q8, late_max);
 	if (p->next_ns_q8 + credit_max < now)
 		p->next_ns_q8 = now - credit_max;
 	if (p->next_ns_q8 > now)
@@ -48,7 +51,7 @@ uint64_t pace_wait_ns(const struct pace *p, uint64_t now_ns)
 {
 	uint64_t now = (now_ns - p->base_ns) << 8;
 
-	return !p->gap_ns_q8 || p->next_ns_q8 <= now ? 0 : (p->next_ns_q8 - now) >> 8;
+	return !p->gap_ns_q8 || p->next_ns_q8 <= now ? 0 : (p->next_ns_q8 - now + 255) >> 8;
 }
 
 bool host_pace_gate(struct host_pace *p, uint64_t now_ns, uint32_t salt, uint64_t *ret_due_ns)

@@ -10,9 +10,12 @@ struct rtt {
 	uint32_t min_us; /* lowest sample: time in our own queues left out, what reports call latency */
 };
 
+/** Longest sample believed: what is later answers no time-out, and sums stay within 32 bits. */
+#define RTT_SAMPLE_MAX_US 60000000u
+
 static inline void rtt_sample(struct rtt *r, uint32_t us)
 {
-	us = MAX(us, 1u);
+	us = CLAMP(us, 1u, RTT_SAMPLE_MAX_US);
 	r->min_us = r->min_us ? MIN(r->min_us, us) : us;
 	if (!r->srtt_us) {
 		r->srtt_us = us;
