@@ -62,7 +62,7 @@ def need_tools(*tools):
 
 
 def run(tests, *arguments):
-    """Call every test with (cases, *arguments); an exception fails that test only. Never returns."""
+    """Call every test with (cases, *arguments); an exception fails that test only. Returns the exit code."""
     cases = Cases()
     wanted = sys.argv[1:]
     for test in tests:
@@ -78,6 +78,11 @@ def run(tests, *arguments):
             cases.line("not ok", name, "exception above")
     print(f"cases: {cases.counts['ok']} ok, {cases.counts['not ok']} not ok, {cases.counts['skipped']} skipped")
     return 1 if cases.counts["not ok"] else SKIPPED if not cases.counts["ok"] else 0
+
+
+def worst(*codes):
+    """One exit code for several runs: failed before passed before skipped."""
+    return min(codes, key=(1, 0, SKIPPED).index)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Host discovery: ARP and ND on the link, four probes behind a router, the same hosts as nmap finds."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import netns
+import packet
+import suite
+
+LINK_UP = ["10.99.0.2", "10.99.0.3", "10.99.0.9", "10.99.0.14"]
+LINK6_UP = ["fd99::2", "fd99::3", "fd99::9", "fd99::e"]
+
+
+def scan(bed, namespace, device, *options):
+    """Returns (JSON text, packets seen at the device)."""
+    with namespace.capture(device) as capture:
+        done = bed.scanner.run([suite.PRTIP, *options, "-oJ", "-"], 120)
+        packets = packet.parse(capture.stop())
+    if done.returncode != 0:
+        raise RuntimeError(f"{' '.join(options)}: exit {done.returncode}: {done.stderr}")
+    return done.stdout, packets
+
+
+def hosts(text):
+    return {r["address"]: r for r in suite.json_records(text, "host")}
+
+
+def up(text):
+    return {address: r["reason"] for address, r in hosts(text).items() if r["state"] == "up"}
+
+
+def test_arp(cases, bed):
+    mac = bed.target.sh("cat /sys/class/net/vb/address").strip()
+    text, packets = scan(bed, bed.target, "vb", "-sn", "-n", "10.99.0.0/28", "--exclude", "10.99.0.1")
+    cases.equal("-sn on link: up by ARP", up(text), {a: "arp-response" for a in LINK_UP})
+    cases.equal("-sn on link: with the MAC address", {hosts(text)[a]["mac"].lower() for a in LINK_UP}, {mac})
+    summary = suite.json_summary(text)
+    cases.equal("-sn on link: counts", summary["hosts"], {"up": 4, "down": 11})
+    requests = [p for p in packets if p.is_incoming and p.kind == "arp" and p.op == 1]
+    others = [p for p in packets if p.is_incoming and p.kind in ("tcp", "udp", "icmp")]
+    cases.equal("-sn on link: only ARP is sent", others, [])
+    counts = {a: sum(p.dst == a for p in requests) for a in {p.dst for p in requests}}
+    cases.equal("-sn on link: every address asked", set(counts),
+                {f"10.99.0.{i}" for i in range(16)} - {"10.99.0.1"})
+    cases.check("-sn on link: absent hosts asked at most 3 times, present ones once",
+                all(n <= (1 if a in LINK_UP else 3) for a, n in counts.items()), counts)
+    text, packets = scan(bed, bed.target, "vb", "-sS", "-n", "-p80", "10.99.0.0/28", "--exclude", "10.99.0.1")
+    cases.equal("-sS on link: ports of the present hosts only", {p.dst for p in packet.syns(packets)}, set(LINK_UP))
+    text, packets = scan(bed, bed.target, "vb", "-sS", "-n", "-Pn", "-p80", "10.99.0.4,2")
+    cases.equal("-Pn on link: an absent host gets no SYN, for the link does not answer",
+                {p.dst for p in packet.syns(packets)}, {"10.99.0.2"})
+
+
+def test_nd(cases, bed):
+    mac = bed.target.sh("cat /sys/class/net/vb/address").strip()
+    text, packets = scan(bed, bed.target, "vb", "-sn", "-n", "fd99::/124", "--exclude", "fd99::1,fd99::")
+    cases.equal("-sn on link: up by ND", up(text), {a: "nd-response" for a in LINK6_UP})
+    cases.equal("-sn on link: with the MAC address", {hosts(text)[a]["mac"].lower() for a in LINK6_UP}, {mac})
+    asked = {p.nd_target for p in packets if p.is_incoming and p.kind == "icmp6" and p.type == 135}
+    cases.check("-sn on link: every address asked", {f"fd99::{i:x}" for i in range(2, 16)} <= asked, asked)
+    bad = [p for p in packets if p.is_incoming and p.kind == "icmp6" and p.type == 135 and
+           (not p.sum_ok or p.ttl != 255)]
+    cases.equal("-sn on link: solicitations are well formed", bad, [])
+
+
+def against_nmap(cases, bed, *options):
+    ours, theirs = (bed.scanner.run([program, "-sn", "-n", *options, "-oX", "-"], 120).stdout
+                    for program in (suite.PRTIP, "nmap"))
+    ours, theirs = ({a: value for a, value in suite.xml_hosts(text).items() if value[0] == "up"}
+                    for text in (ours, theirs))
+    cases.equal(f"-sn {' '.join(options)}: the same hosts up as nmap", set(ours), set(theirs))
+    cases.check(f"-sn {' '.join(options)}: nmap finds some", bool(theirs), theirs)
+    return ours, theirs
+
+
+def test_nmap_link(cases, bed):
+    ours, theirs = against_nmap(cases, bed, "10.99.0.0/28")
+    cases.equal("on link: reasons as nmap's", ours, theirs)
+    ours, theirs = against_nmap(cases, bed, "-6", "fd99::2", "fd99::3", "fd99::4")
+    cases.equal("on link, IPv6: reasons as nmap's", ours, theirs)
+
+
+def probe_kinds(packets, host):
+    kinds = set()
+    for p in packets:
+        if not p.is_incoming or p.dst != host:
+            continue
+        if p.kind == "tcp":
+            kinds.add(("tcp", p.dport, p.flags))
+        elif p.kind in ("icmp", "icmp6") and p.type not in (135, 136):
+            kinds.add((p.kind, p.type))
+    return kinds
+
+
+FOUR = {("tcp", 443, packet.SYN), ("tcp", 80, packet.ACK), ("icmp", 8), ("icmp", 13)}
+THREE6 = {("tcp", 443, packet.SYN), ("tcp", 80, packet.ACK), ("icmp6", 128)}
+
+
+def test_routed(cases, bed):
+    """Silent hosts are asked in all ways; a host that answers only one of them is up."""
+    bed.target.filter_input("ip daddr 198.18.2.0/24 drop", "ip6 daddr fd98::200/120 drop")
+    text, packets = scan(bed, bed.target, "vc", "-sn", "-n", "198.18.2.1", "fd98::201")
+    cases.equal("silent host: four kinds of probe", probe_kinds(packets, "198.18.2.1"), FOUR)
+    cases.equal("silent IPv6 host: three kinds of probe", probe_kinds(packets, "fd98::201"), THREE6)
+    cases.equal("silent hosts are down", {a: r["state"] for a, r in hosts(text).items()},
+                {a: "down" for a in hosts(text)})
+    cases.equal("silent hosts: counts", suite.json_summary(text)["hosts"], {"up": 0, "down": 2})
+    bad = [p for p in packets if p.is_incoming and p.kind != "arp" and p.src in ("10.99.0.1", "fd99::1")
+           and not (p.sum_ok and p.ip_sum_ok)]
+    cases.equal("discovery probes have correct checksums", bad, [])
+    to_host = [p for p in packets if p.is_incoming and p.dst == "198.18.2.1"]
+    cases.check("silent host: each probe at most 3 times", len(to_host) <= 12, to_host)
+    only = {"echo": ("icmp type echo-request", "echo-reply"), "timestamp": ("icmp type timestamp-request",
+            "timestamp-reply"), "SYN 443": ("tcp dport 443 tcp flags & (syn|ack) == syn", "reset"),
+            "ACK 80": ("tcp dport 80 tcp flags & (syn|ack) == ack", "reset")}
+    for name, (match, reason) in only.items():
+        bed.target.filter_input(f"{match} accept", "ip daddr 198.18.0.0/16 drop")
+        text, _ = scan(bed, bed.target, "vc", "-sn", "-n", "198.18.3.1")
+        cases.equal(f"only {name} answered: up", up(text), {"198.18.3.1": reason})
+    bed.target.filter_input("icmpv6 type echo-request accept", "ip6 daddr fd98::/64 drop")
+    text, _ = scan(bed, bed.target, "vc", "-sn", "-n", "fd98::301")
+    cases.equal("only IPv6 echo answered: up", up(text), {"fd98::301": "echo-reply"})
+    bed.target.filter_input()
+
+
+def test_no_ping(cases, bed):
+    bed.target.filter_input("ip daddr 198.18.2.0/24 drop")
+    text, packets = scan(bed, bed.target, "vc", "-sS", "-Pn", "-n", "-p7,9", "198.18.2.1", "198.18.4.1")
+    ours = {(p.kind, p.dst, getattr(p, "dport", 0)) for p in packets if p.is_incoming and p.kind in ("tcp", "icmp")
+            and not (p.kind == "tcp" and p.flags == packet.RST)}
+    cases.equal("-Pn behind a router: port probes and nothing else", ours,
+                {("tcp", a, p) for a in ("198.18.2.1", "198.18.4.1") for p in (7, 9)})
+    cases.equal("-Pn: silent hosts are scanned", suite.json_summary(text)["ports"],
+                {"open": 0, "closed": 2, "filtered": 2})
+    text, packets = scan(bed, bed.target, "vc", "-sS", "-n", "-p7,9", "198.18.2.1", "198.18.4.1")
+    cases.equal("without -Pn the silent host gets no port probe",
+                {p.dst for p in packet.syns(packets) if p.dport in (7, 9)}, {"198.18.4.1"})
+    bed.target.filter_input()
+
+
+def test_nmap_routed(cases, bed):
+    bed.target.filter_input("ip daddr 198.18.2.0/24 drop", "ip6 daddr fd98::200/120 drop",
+                            "ip daddr 198.18.3.7 icmp type echo-request drop")
+    ours, theirs = against_nmap(cases, bed, "198.18.3.0/28", "198.18.2.0/30", "10.98.0.2", "10.99.0.9")
+    cases.equal("behind a router: how many", len(ours), 18)
+    against_nmap(cases, bed, "-6", "fd98::1", "fd98::201", "fd97::2", "fd97::77")
+    bed.target.filter_input()
+
+
+def test_unroutable(cases, bed):
+    """No route: nothing to send to; the run itself is fine, as nmap's."""
+    done = bed.scanner.run([suite.PRTIP, "-sS", "-n", "-Pn", "-p80", "203.0.113.9", "198.18.4.1", "-oJ", "-"])
+    cases.equal("no route to one target: exit 0", done.returncode, 0)
+    cases.equal("no route to one target: the other is scanned", suite.json_ports(done.stdout),
+                {("198.18.4.1", 80): ("closed", "reset")})
+    cases.equal("no route to one target: counted as down", suite.json_summary(done.stdout)["hosts"],
+                {"up": 1, "down": 1})
+
+
+if __name__ == "__main__":
+    suite.need_root()
+    suite.need_tools("ip", "nft", "nmap")
+    with netns.Bed() as bed:
+        for address in LINK_UP[1:]:
+            bed.target.sh(f"ip addr add {address}/24 dev vb")
+        for address in LINK6_UP[1:]:
+            bed.target.sh(f"ip addr add {address}/64 dev vb nodad")
+        code = suite.run([test_arp, test_nd, test_nmap_link], bed)
+    with netns.Bed(router=True) as bed:
+        code = suite.worst(code, suite.run([test_routed, test_no_ping, test_nmap_routed, test_unroutable], bed))
+    sys.exit(code)
