@@ -110,7 +110,7 @@ class Capture:
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.settimeout(0.05)
         self.frames = []
-        self.is_stopping = False
+        self.stop_ns = 0
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
 
@@ -119,18 +119,20 @@ class Capture:
             try:
                 frame, control, _, sender = self.socket.recvmsg(2048, 64)
             except TimeoutError:
-                if self.is_stopping:
+                if self.stop_ns:
                     return
                 continue
             stamp = control[0][2]
             seconds, ns = int.from_bytes(stamp[:8], sys.byteorder), int.from_bytes(stamp[8:], sys.byteorder)
+            if 0 < self.stop_ns < seconds * 10**9 + ns:
+                return
             self.frames.append((seconds * 10**9 + ns, sender[2] != socket.PACKET_OUTGOING, frame))
 
     def stop(self):
-        """Ends once the interface is quiet; refuses to return an incomplete list."""
-        if self.is_stopping:
+        """All frames stamped before now; refuses to return an incomplete list."""
+        if self.stop_ns:
             return self.frames
-        self.is_stopping = True
+        self.stop_ns = time.time_ns()
         self.thread.join(60)
         lost = int.from_bytes(self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)[4:], sys.byteorder)
         self.socket.close()
