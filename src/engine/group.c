@@ -135,7 +135,7 @@ static void stage_start(struct track *t, struct track_group *g, enum group_stage
 	g->n_open = g->n_ranks;
 	g->ready_head = g->ready_tail = NO_PROBE;
 	g->n_wheel = 0;
-	g->wheel_tick = (uint32_t)(now_ns / NS_PER_US) / TRACK_TICK_US;
+	g->wheel_tick = (uint32_t)(now_ns / (TRACK_TICK_US * NS_PER_US));
 	memset(g->wheel, 0xff, sizeof(g->wheel));
 	memset(g->state, 0, g->n_probes);
 	if (g->n_probes)
@@ -205,8 +205,10 @@ void host_ping_answered(struct track *t, struct track_group *g, struct host_slot
 	emit_up(t, h, &r->from);
 	uint32_t running = 0, q0 = h->rank * g->width;
 	for (uint32_t q = q0; q < q0 + g->width; q++) {
-		if ((g->state[q] & 3) == PROBE_DONE)
+		if ((g->state[q] & PROBE_STATE) == PROBE_DONE)
 			continue;
+		if ((g->state[q] & PROBE_STATE) == PROBE_NEW)
+			g->state[q] |= PROBE_MARK;
 		probe_conclude(t, g, q);
 		running++;
 		t->stats.n_concluded++;
@@ -260,7 +262,7 @@ static void discovery_start(struct track *t, struct track_group *g, uint64_t now
 		for (uint32_t i = 0; i < g->width; i++) {
 			if (h->pings >> i & 1)
 				continue;
-			g->state[r * g->width + i] = PROBE_DONE;
+			g->state[r * g->width + i] = PROBE_DONE | PROBE_MARK;
 			h->n_pending--;
 		}
 	}

@@ -3,21 +3,30 @@
  * Outstanding probes: groups, answers, time-outs, completion. A probe is in at most one list at a
  * time: a slot of its group's timer wheel (in flight, or waiting for its host's pace) or the group's
  * ready list (due to be sent again). Answered probes stay in their list until it fires: cheaper than
- * unlinking. Retransmission follows RFC 6298 with nmap's rule for how often: one attempt more than the
- * highest that ever brought an answer.
+ * unlinking. Retransmission follows RFC 6298; how often is learned, as nmap does: two attempts more than the
+ * highest that brought an answer of the host, and what the loss over all hosts asks for where the host
+ * has told little or has lost something itself.
  */
 #include "engine/track.h"
 
 #include "engine/track_int.h"
 
 enum { RETRIES_MIN = 1, /* a silent port is asked twice */
-       SAMPLES_FOR_LOSS = 64, OWN_REPLIES_MIN = 8,
+       SAMPLES_FOR_LOSS = 64, OWN_ANSWERS_MIN = 64,
        BACKOFF_SHIFT_MAX = 3, GLOBAL_RTO_MIN_US = 100000, RTO_CEILING_SPURIOUS_US = 1000000,
        RTT_UNKNOWN_CHECK_US = 25000, WAITING_MAX = 1 << 16 };
+
+#define UNHEARD_MAX 0.00001
 
 static uint32_t us_of(uint64_t ns)
 {
 	return (uint32_t)(ns / NS_PER_US);
+}
+
+/** Ticks wrap with 32 bits, a multiple of the wheel's slots: no slot is skipped then. */
+static uint32_t tick_of(uint64_t ns)
+{
+	return (uint32_t)(ns / (TRACK_TICK_US * NS_PER_US));
 }
 
 struct host_slot *group_host(const struct track_group *g, uint32_t q)
@@ -45,7 +54,7 @@ static uint32_t retries_allowed(const struct track *t, const struct host_slot *h
 
 	if (h->max_attempt)
 		n = MAX(n, h->max_attempt + 2u);
-	if (h->pace.n_replies < OWN_REPLIES_MIN)
+	if (h->n_answers < OWN_ANSWERS_MIN || h->max_attempt)
 		n = MAX(n, t->global_retries);
 	return MIN(n, t->conf.max_retries);
 }
@@ -54,9 +63,9 @@ static uint32_t retries_allowed(const struct track *t, const struct host_slot *h
 
 static void wheel_add(struct track_group *g, uint32_t q, uint64_t now_ns, uint64_t due_ns)
 {
-	uint32_t now_tick = us_of(now_ns) / TRACK_TICK_US;
+	uint32_t now_tick = tick_of(now_ns);
 	uint64_t ticks = due_ns > now_ns ? (due_ns - now_ns) / (TRACK_TICK_US * NS_PER_US) + 1 : 1;
-	uint32_t base = MAX(now_tick, g->wheel_tick);
+	uint32_t base = (int32_t)(now_tick - g->wheel_tick) > 0 ? now_tick : g->wheel_tick;
 	uint32_t slot = (base + (uint32_t)MIN(ticks, (uint64_t)TRACK_WHEEL_SLOTS - 1)) % TRACK_WHEEL_SLOTS;
 
 	g->link[q] = g->wheel[slot];
@@ -121,7 +130,7 @@ static void probe_silent(struct track *t, struct track_group *g, uint32_t q)
 	host_probe_done(t, g, group_host(g, q));
 }
 
-/** Attempts needed so that loss at the rate seen so far leaves at most one port in a thousand unheard. */
+/** Attempts needed so that loss at the rate seen so far leaves at most one port in 100,000 unheard. */
 static void update_global_retries(struct track *t)
 {
 	uint64_t n = 0, recovered = 0;
@@ -132,20 +141,46 @@ static void update_global_retries(struct track *t)
 	}
 	double loss = (double)recovered / (double)MAX(n, 1ull), left = loss;
 	uint32_t k = 0;
-	while (left > 0.001 && k < t->conf.max_retries) {
+	while (left > UNHEARD_MAX && k < t->conf.max_retries) {
 		left *= loss;
 		k++;
 	}
 	t->global_retries = k;
 }
 
-/** RTT, pace and loss facts from one reply. @return true when the reply is to the last attempt. */
-static void learn(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h, uint32_t attempt,
+/** Attempts of a probe that went out. */
+static uint32_t attempts_made(uint8_t state)
+{
+	uint32_t last = state >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
+
+	switch (state & PROBE_STATE) {
+	case PROBE_NEW:
+		return 0;
+	case PROBE_WAIT:
+		return last;
+	case PROBE_FLIGHT:
+		return last + !(state & PROBE_MARK);
+	default:
+		return state & PROBE_MARK ? 0 : last + 1;
+	}
+}
+
+/** Link replies carry no cookie: they do not tell which attempt they answer. */
+static bool tells_attempt(const struct probe_reply *r)
+{
+	return r->kind != REPLY_ARP && r->kind != REPLY_ND;
+}
+
+/** RTT, pace and loss facts from one reply. */
+static void learn(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h, const struct probe_reply *r,
 		  uint64_t now_ns)
 {
 	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
+	uint32_t attempt = tells_attempt(r) ? r->attempt : attempts_made(g->state[q]) - 1;
 
-	if (attempt == last) {
+	if (!tells_attempt(r) && last) {
+		/* an answer to any of several attempts: no sample (Karn's rule, RFC 6298 3) */
+	} else if (attempt == last) {
 		uint32_t us = us_of(now_ns) - g->sent_us[q];
 		rtt_sample(&h->rtt, us);
 		rtt_sample(&t->rtt, us);
@@ -154,6 +189,8 @@ static void learn(struct track *t, struct track_group *g, uint32_t q, struct hos
 		t->min_rto_us = MIN(t->min_rto_us + t->min_rto_us / 4, (uint32_t)RTO_CEILING_SPURIOUS_US);
 	}
 	h->max_attempt = (uint8_t)MAX(h->max_attempt, attempt);
+	if (h->n_answers < OWN_ANSWERS_MIN)
+		h->n_answers++;
 	t->stats.n_answered[attempt]++;
 	if (!(++t->n_samples % SAMPLES_FOR_LOSS))
 		update_global_retries(t);
@@ -188,17 +225,21 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 	struct host_slot *h = group_host(g, q);
 	uint8_t was = g->state[q], state = type->state_of[r->kind];
 
-	if (!state || (was & PROBE_STATE) == PROBE_NEW) {
-		t->stats.n_unasked++;
-		return;
-	}
-	if (was & PROBE_ANSWERED || (h->flags & HOST_IS_DONE)) {
+	if (state && (was & PROBE_ANSWERED || h->flags & HOST_IS_DONE)) {
 		t->stats.n_dup += (was & PROBE_ANSWERED) != 0;
 		t->stats.n_late += !(was & PROBE_ANSWERED);
 		return;
 	}
-	learn(t, g, q, h, r->attempt, now_ns);
+	if (!state || (tells_attempt(r) ? r->attempt : 0u) >= attempts_made(was)) {
+		t->stats.n_unasked++;
+		return;
+	}
+	learn(t, g, q, h, r, now_ns);
 	h->flags |= HOST_IS_HEARD;
+	if (r->has_mac) {
+		h->mac = r->mac;
+		h->flags |= HOST_HAS_MAC;
+	}
 	g->state[q] |= PROBE_ANSWERED;
 	probe_conclude(t, g, q);
 	if (g->stage == GROUP_PORTS)
@@ -254,10 +295,6 @@ void track_reply(struct track *t, const struct scan_type *type, const struct pro
 		uint32_t q = probe_of(t, g, h, type, r);
 		if (q == NO_PROBE)
 			break;
-		if (r->has_mac) {
-			h->mac = r->mac;
-			h->flags |= HOST_HAS_MAC;
-		}
 		track_answer(t, g, q, type, r, now_ns);
 		return;
 	}
@@ -366,10 +403,18 @@ int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, uint32_t delay_us)
 {
 	struct track_group *g = p->group;
+	uint8_t state = g->state[p->q];
 
+	if ((state & (PROBE_STATE | PROBE_MARK)) != PROBE_FLIGHT ||
+	    (state >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK) != p->attempt)
+		return; /* answered meanwhile, or its time-out came first */
 	/* still linked in the wheel by probe_send: there it will be looked at again */
 	g->sent_us[p->q] = us_of(now_ns) + delay_us - track_rto_us(t, p->host, p->attempt);
 	g->state[p->q] |= PROBE_MARK;
+	if (p->attempt)
+		t->stats.n_retried--;
+	else
+		t->stats.n_picked--;
 }
 
 /* --- timers ---------------------------------------------------------------- */
@@ -422,7 +467,7 @@ static void fire_slot(struct track *t, struct track_group *g, uint32_t slot, uin
 
 void track_expire(struct track *t, uint64_t now_ns)
 {
-	uint32_t now_tick = us_of(now_ns) / TRACK_TICK_US;
+	uint32_t now_tick = tick_of(now_ns);
 
 	for (uint32_t i = 0; i < t->n_live; i++) {
 		struct track_group *g = &t->groups[t->live[i]];
@@ -437,7 +482,7 @@ void track_expire(struct track *t, uint64_t now_ns)
 
 uint32_t track_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us)
 {
-	uint32_t now_tick = us_of(now_ns) / TRACK_TICK_US, best = most_us;
+	uint32_t now_tick = tick_of(now_ns), best = most_us;
 
 	for (uint32_t i = 0; i < t->n_live; i++) {
 		const struct track_group *g = &t->groups[t->live[i]];
@@ -445,7 +490,7 @@ uint32_t track_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us)
 			return 0;
 		for (uint32_t k = 0; g->n_wheel && k < TRACK_WHEEL_SLOTS && k * TRACK_TICK_US < best; k++)
 			if (g->wheel[(now_tick + 1 + k) % TRACK_WHEEL_SLOTS] != NO_PROBE) {
-				best = (k + 1) * TRACK_TICK_US - us_of(now_ns) % TRACK_TICK_US;
+				best = (k + 1) * TRACK_TICK_US - (uint32_t)(now_ns / NS_PER_US % TRACK_TICK_US);
 				break;
 			}
 	}

@@ -68,6 +68,7 @@ struct host_slot {
 	uint16_t pings;      /* mask over track_conf.pings */
 	uint8_t flags, reason, ttl;
 	uint8_t max_attempt; /* highest attempt that was answered */
+	uint8_t n_answers;   /* so far; counted until they say enough about loss */
 	uint32_t initial_rto_us; /* 0: the scan's */
 	struct mac mac;
 	struct rtt rtt;
@@ -143,7 +144,10 @@ void track_fini(struct track *t);
  * Cost: 20-40 ns.
  */
 int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret) MUST_CHECK;
-/** Put a probe back that could not be sent for a local reason: tried again after @p delay_us, same attempt. */
+/**
+ * Put a probe back that could not be sent for a local reason: tried again after @p delay_us, same attempt.
+ * Does nothing when the attempt is no longer under way.
+ */
 void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, uint32_t delay_us);
 /** The outcome of one probe, known by place (connect scan). */
 void track_answer(struct track *t, struct track_group *g, uint32_t q, const struct scan_type *type,
@@ -160,7 +164,7 @@ static inline bool track_is_done(const struct track *t)
 {
 	return t->is_exhausted && !t->n_live;
 }
-/** Stop: every open host is reported partial. */
+/** Stop: every host known to be up and not complete is reported partial. */
 void track_abandon(struct track *t);
 /** Probes this worker will send at least once, if every host is up; saturates. */
 uint64_t track_n_total(const struct track *t);

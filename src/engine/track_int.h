@@ -9,7 +9,8 @@
 /** Per-probe byte: two bits of state, four of attempt, two marks. */
 enum { PROBE_NEW = 0, PROBE_FLIGHT = 1, PROBE_WAIT = 2, PROBE_DONE = 3, PROBE_STATE = 3,
        PROBE_ATTEMPT_SHIFT = 2, PROBE_ATTEMPT_MASK = 15,
-       PROBE_MARK = 64,     /* in flight: by name only, the transport could not send it; waiting: counted in n_wait */
+       PROBE_MARK = 64,     /* in flight: by name only, the transport could not send it; waiting: counted in n_wait;
+			       done: never asked */
        PROBE_ANSWERED = 128 };
 
 struct host_slot *group_host(const struct track_group *g, uint32_t q);
