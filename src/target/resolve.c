@@ -246,16 +246,27 @@ static void on_reverse(void *ctx, int status, int timeouts, struct hostent *h)
 	mem_free(q);
 }
 
-static bool is_localhost(const char *name)
+/* Is the name @p word or below it? */
+static bool is_under(const char *name, const char *word)
 {
-	static const char word[] = "localhost";
-	size_t len = strlen(name), n = sizeof(word) - 1;
+	size_t len = strlen(name), n = strlen(word);
 
 	if (len && name[len - 1] == '.')
 		len--;
 	if (len < n || strncasecmp(name + len - n, word, n))
 		return false;
 	return len == n || name[len - n - 1] == '.';
+}
+
+static bool is_localhost(const char *name)
+{
+	return is_under(name, "localhost");
+}
+
+/* Names that no server is asked about (RFC 6761 6.3, 6.4). */
+static bool is_special(const char *name)
+{
+	return is_localhost(name) || is_under(name, "invalid");
 }
 
 /* Answer without a server. @return number of addresses. */
@@ -301,7 +312,7 @@ static void query_start(struct resolve *r, struct query *q)
 	list_drop(&r->waiting, q);
 	if (q->on_addrs)
 		n = lookup_here(r, q, addrs, ARRAY_LEN(addrs));
-	if (n || (q->on_addrs && is_localhost(q->name))) {
+	if (n || (q->on_addrs && is_special(q->name))) {
 		query_report(q, -E_NAME, addrs, n, NULL);
 		mem_free(q);
 		return;

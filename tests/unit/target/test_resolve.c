@@ -156,7 +156,7 @@ static void reverse(void **state)
 static void local_names_are_not_sent(void **state)
 {
 	struct bed *b = *state;
-	struct answers a[8] = {0};
+	struct answers a[9] = {0};
 	uint8_t loop6[16] = {[15] = 1}, link[16] = {0xfe, 0x80, [15] = 1};
 	struct addr l4 = addr_v4(0x7f000001), l4b = addr_v4(0x7f010203), l6 = addr_v6(loop6),
 		    ll = addr_v6(link);
@@ -175,7 +175,10 @@ static void local_names_are_not_sent(void **state)
 	assert_int_equal(resolve_forward(b->r, "hosts.test", ADDR_NONE, on_addrs, &a[5]), 0);
 	assert_int_equal(resolve_forward(b->r, "www.LOCALHOST.", ADDR_NONE, on_addrs, &a[6]), 0);
 	assert_int_equal(resolve_forward(b->r, "192.0.2.77", ADDR_NONE, on_addrs, &a[7]), 0);
+	assert_int_equal(resolve_forward(b->r, "nosuch.invalid", ADDR_NONE, on_addrs, &a[8]), 0);
 	drain(b->r);
+	assert_int_equal(a[8].n_calls, 1);
+	assert_int_equal(a[8].n_addrs, 0);
 	assert_int_equal(a[5].n_addrs, 1);
 	assert_true(addr_equal(&a[5].addrs[0], &hosts));
 	assert_int_equal(a[6].n_addrs, 2);
