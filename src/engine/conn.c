@@ -22,7 +22,7 @@ enum { KERNEL_RESENDS_US = 950000, /* a SYN unanswered for 1 s is sent again by 
        BOUND_SLOTS_MAX = 512,       /* sockets bound to a privileged port, all made at once */
        FULL_WAIT_US = 4000, FINISH_ROUNDS = 100, FINISH_WAIT_US = 10000,
        PRIVILEGED_PORTS = 1024,
-       URING_PROBES_MIN = 128 };
+       URING_PROBES_MIN = 512 }; /* a worker's; see backend_open */
 
 enum { OUTCOME_REFUSED, OUTCOME_CONNECTED };
 
@@ -91,6 +91,12 @@ static int slot_open(struct conn *c, struct conn_slot *s, uint8_t family)
 	s->fd = fd;
 	s->family = family;
 	return 0;
+}
+
+int conn_slot_reopen(struct conn *c, struct conn_slot *s)
+{
+	slot_close(s);
+	return slot_open(c, s, s->family);
 }
 
 /** A slot with a socket of the family; a socket of the other one is given up when there is no other way. */
@@ -276,10 +282,13 @@ void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 	 * Connected to itself: the kernel chose the target's port as source. It passes over bound ports, and
 	 * bind() refuses those listened on, so nobody listens there. Asking again need not end: with -g it is the same.
 	 */
-	if (!err && conn_socket_is_self(s->fd, &s->probe.to))
+	bool is_connected = !err;
+	if (is_connected && conn_socket_is_self(s->fd, &s->probe.to))
 		o = &outcomes[OUTCOME_REFUSED];
-	if (!err || c->resets_always)
+	if (s->fd >= 0 && (is_connected || c->resets_always))
 		conn_socket_reset(s->fd);
+	if (o && o->kind == REPLY_UNREACH)
+		slot_close(s); /* its queue of ICMP errors with it */
 	if (!o) {
 		local_error(c, err);
 		defer(c, s);
@@ -302,6 +311,7 @@ static void begin(struct conn *c, struct conn_slot *s, const struct track_probe 
 	s->group_first = p->group->first;
 	s->grace_us = grace_us(c, rto_us);
 	s->is_in_flight = true;
+	s->is_restarted = false;
 	s->turn = c->turn;
 	c->n_in_flight++;
 	c->w->stats.n_sent++;
@@ -452,6 +462,11 @@ static uint32_t slots_wanted(const struct worker *w)
 	return (uint32_t)MIN((uint64_t)n, MAX(track_n_total(&w->track), 1ull));
 }
 
+/**
+ * CONN_AUTO: io_uring for a worker of 512 probes or more, where the kernel lets us. Whole process on loopback, refused
+ * ports, interleaved, 2 cores (AMD EPYC), Linux 6.18, 2026-11-22, epoll against io_uring: 500 ports 7.3 / 7.1 ms, 3,000
+ * ports 30.6 / 28.3 ms, 128,000 on two workers 676 / 581 ms. Below 512 the ring's 0.3 ms are not earned back.
+ */
 static int backend_open(struct conn *c)
 {
 	uint8_t wanted = c->w->conf->conn_backend;

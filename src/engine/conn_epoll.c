@@ -98,6 +98,17 @@ static int wait_events(struct conn_epoll *e, uint32_t wait_us)
 	return n < 0 && errno != EINTR ? -errno : MAX(n, 0);
 }
 
+/** An ICMP error that met the socket locked is queued but does not end the connect. */
+static int icmp_outcome(struct conn_slot *s)
+{
+	int err = conn_socket_icmp(s->fd, &s->probe.to);
+
+	if (!err)
+		return -EINPROGRESS;
+	conn_socket_reset(s->fd);
+	return err;
+}
+
 static int epoll_poll(struct conn *c, uint32_t wait_us)
 {
 	struct conn_epoll *e = c->backend;
@@ -111,6 +122,8 @@ static int epoll_poll(struct conn *c, uint32_t wait_us)
 		if (!s->is_in_flight)
 			continue;
 		int err = connect_slot(s);
+		if (err == -EINPROGRESS && e->events[i].events & EPOLLERR)
+			err = icmp_outcome(s);
 		if (err != -EINPROGRESS)
 			conn_outcome(c, s, err);
 	}

@@ -9,7 +9,7 @@
 
 #define CONN_NO_SLOT UINT32_MAX
 #define CONN_SLOTS_MAX 16384u
-#define CONN_BATCH 16u
+#define CONN_BATCH 16u /* below what one io_uring call completes: conn_uring.c */
 #define CONN_WHEEL_SLOTS 1024u
 #define CONN_TICK_NS (4 * NS_PER_MS)
 
@@ -29,6 +29,7 @@ struct conn_slot {
 	uint8_t stage, family;
 	bool is_in_flight, is_timed;
 	bool is_watched;      /* epoll: registered */
+	bool is_restarted;    /* io_uring: on a second socket, the first one's outcome was a phantom */
 };
 
 struct conn;
@@ -80,6 +81,8 @@ union conn_sockaddr {
 
 /** @return length. */
 socklen_t conn_sockaddr_of(const struct endpoint *to, union conn_sockaddr *ret);
+/** A fresh socket for a slot. @return 0 or -errno: none now. */
+int conn_slot_reopen(struct conn *c, struct conn_slot *s) MUST_CHECK;
 /** The attempt of @p s ended: 0 connected, else -errno. Frees the slot. */
 void conn_outcome(struct conn *c, struct conn_slot *s, int err);
 
@@ -90,6 +93,13 @@ int conn_socket_open(const struct engine_conf *conf, uint8_t family, int socket_
 void conn_socket_reset(int fd);
 /** Is an established socket connected to itself? */
 bool conn_socket_is_self(int fd, const struct endpoint *to);
+/**
+ * ICMP errors that the kernel queued on a connecting socket; the queue is emptied, since it outlives the connect.
+ * @return -errno of one about @p to, 0 when there is none.
+ */
+int conn_socket_icmp(int fd, const struct endpoint *to);
+/** Is or was the socket connected? Known until it is reset. */
+bool conn_socket_was_connected(int fd);
 /** Raise the descriptor limit and make the table for @p n of them, while there is one thread. @return sockets possible. */
 uint32_t conn_socket_max(void);
 void conn_socket_table(uint32_t n);

@@ -8,12 +8,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/errqueue.h>
 #include <net/if.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { FD_RESERVE = 64,        /* for outputs, rings, name resolution */
+enum { ERRORS_MAX = 8, /* queued on one socket */
+       FD_RESERVE = 64,        /* for outputs, rings, name resolution */
        FD_TABLE_SMALL = 256 }; /* the kernel grows the table to this at no cost worth naming */
 
 socklen_t conn_sockaddr_of(const struct endpoint *to, union conn_sockaddr *ret)
@@ -94,16 +97,66 @@ void conn_socket_reset(int fd)
 	(void)!connect(fd, &none, sizeof(none));
 }
 
+static bool is_about(const union conn_sockaddr *sa, const struct endpoint *to)
+{
+	if (to->addr.family == ADDR_V4)
+		return sa->v4.sin_port == htons(to->port) && !memcmp(&sa->v4.sin_addr, to->addr.b, 4);
+	return sa->v6.sin6_port == htons(to->port) && !memcmp(&sa->v6.sin6_addr, to->addr.b, 16);
+}
+
 bool conn_socket_is_self(int fd, const struct endpoint *to)
 {
 	union conn_sockaddr local;
 	socklen_t len = sizeof(local);
 
-	if (getsockname(fd, &local.any, &len) < 0)
-		return false;
-	if (to->addr.family == ADDR_V4)
-		return local.v4.sin_port == htons(to->port) && !memcmp(&local.v4.sin_addr, to->addr.b, 4);
-	return local.v6.sin6_port == htons(to->port) && !memcmp(&local.v6.sin6_addr, to->addr.b, 16);
+	return !getsockname(fd, &local.any, &len) && is_about(&local, to);
+}
+
+/** The error in a message from the error queue, or 0. */
+static int queued_errno(struct msghdr *m)
+{
+	struct sock_extended_err ee;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		bool is_v4 = c->cmsg_level == SOL_IP && c->cmsg_type == IP_RECVERR;
+		bool is_v6 = c->cmsg_level == SOL_IPV6 && c->cmsg_type == IPV6_RECVERR;
+		if ((!is_v4 && !is_v6) || c->cmsg_len < CMSG_LEN(sizeof(ee)))
+			continue;
+		memcpy(&ee, CMSG_DATA(c), sizeof(ee));
+		return (int)ee.ee_errno;
+	}
+	return 0;
+}
+
+int conn_socket_icmp(int fd, const struct endpoint *to)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < ERRORS_MAX; i++) {
+		union conn_sockaddr about = {.any.sa_family = AF_UNSPEC};
+		ALIGNED(16) uint8_t control[256];
+		uint8_t quoted[128];
+		struct iovec iov = {.iov_base = quoted, .iov_len = sizeof(quoted)};
+		struct msghdr m = {.msg_name = &about, .msg_namelen = sizeof(about), .msg_iov = &iov,
+				   .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+		if (recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+			break;
+		if (m.msg_namelen && is_about(&about, to))
+			err = -queued_errno(&m);
+	}
+	return err;
+}
+
+bool conn_socket_was_connected(int fd)
+{
+	union conn_sockaddr peer;
+	struct tcp_info info = {.tcpi_state = 0};
+	socklen_t len = sizeof(peer), info_len = sizeof(info);
+
+	if (!getpeername(fd, &peer.any, &len))
+		return true;
+	/* reset since: the time of the handshake has been measured */
+	return !getsockopt(fd, SOL_TCP, TCP_INFO, &info, &info_len) && info.tcpi_rtt;
 }
 
 uint32_t conn_socket_max(void)

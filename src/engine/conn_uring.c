@@ -4,6 +4,9 @@
  * blocking mode, the kernel polls them itself. A slot has at most one request in the ring, and
  * its socket is touched only when that request has completed: a reset under a pending request
  * would make the kernel connect once more.
+ *
+ * A result of 0 is checked: the kernel (seen on 6.18) takes a queued ICMP error for the end of the connect and then finds
+ * no error to return. The queue even outlives the connect and spoils the next one on the same socket.
  */
 #include "engine/conn_int.h"
 
@@ -20,6 +23,7 @@ enum { SQ_ENTRIES = 64, CQ_ENTRIES_MAX = 4096 };
 
 struct conn_uring {
 	struct io_uring ring;
+	bool drains; /* ICMP errors occur: refused sockets may have one queued */
 	union conn_sockaddr to[SQ_ENTRIES]; /* by place in the submission queue; the kernel copies at submission */
 };
 
@@ -87,16 +91,54 @@ static int uring_begin(struct conn *c, struct conn_slot *s)
 	return -EINPROGRESS;
 }
 
+/**
+ * Linux 6.12 and later run at most 20 completions a call unless more are waited for: a batch (CONN_BATCH) is smaller,
+ * else outcomes that are already there would pile up while new sockets are made.
+ */
 static int submit(struct conn *c, uint32_t wait_us)
 {
 	struct conn_uring *u = c->backend;
 	struct io_uring_cqe *cqe;
 	int err;
 
-	struct __kernel_timespec ts = {.tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000};
-	err = io_uring_submit_and_wait_timeout(&u->ring, &cqe, wait_us ? 1 : io_uring_sq_ready(&u->ring), &ts, NULL);
+	if (wait_us) {
+		struct __kernel_timespec ts = {.tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000};
+		err = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &ts, NULL);
+	} else {
+		err = io_uring_submit_and_get_events(&u->ring);
+	}
 	/* busy: completions must be taken first; again: no memory now, the entries stay queued */
 	return err >= 0 || err == -ETIME || err == -EINTR || err == -EBUSY || err == -EAGAIN ? 0 : err;
+}
+
+/** Is a connect that "succeeded" connected? @return 0, -errno of the true outcome, -EINPROGRESS: begun anew. */
+static int confirm(struct conn *c, struct conn_slot *s)
+{
+	struct conn_uring *u = c->backend;
+
+	if (conn_socket_was_connected(s->fd))
+		return 0;
+	u->drains = true;
+	int err = conn_socket_icmp(s->fd, &s->probe.to);
+	conn_socket_reset(s->fd);
+	if (err || s->is_restarted)
+		return err ? err : -ECANCELED;
+	s->is_restarted = true;
+	err = conn_slot_reopen(c, s);
+	return err ? err : uring_begin(c, s);
+}
+
+static int outcome(struct conn *c, struct conn_slot *s, int res)
+{
+	const struct conn_uring *u = c->backend;
+
+	if (!res)
+		return confirm(c, s);
+	if (res == -ECANCELED)
+		conn_socket_reset(s->fd);
+	if (res == -ECONNREFUSED && u->drains)
+		(void)conn_socket_icmp(s->fd, &s->probe.to);
+	return res;
 }
 
 static int uring_poll(struct conn *c, uint32_t wait_us)
@@ -114,9 +156,9 @@ static int uring_poll(struct conn *c, uint32_t wait_us)
 		if (cqe->user_data == UD_CANCEL)
 			continue;
 		struct conn_slot *s = &c->slots[cqe->user_data];
-		if (cqe->res == -ECANCELED)
-			conn_socket_reset(s->fd);
-		conn_outcome(c, s, cqe->res);
+		int res = outcome(c, s, cqe->res);
+		if (res != -EINPROGRESS)
+			conn_outcome(c, s, res);
 	}
 	io_uring_cq_advance(&u->ring, n);
 	return err;
