@@ -105,6 +105,8 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	if (now_ns - r->flush_ns >= FLUSH_MS * NS_PER_MS) {
 		outs_flush(r->outs);
 		r->flush_ns = now_ns;
+		if (outs_are_broken(r->outs)) /* nobody would ever see the results */
+			bus_control_post(&r->bus, CONTROL_STOP, 0);
 	}
 }
 
@@ -208,7 +210,7 @@ static void list_targets(struct run *r)
 {
 	const struct range_set *set = &r->plan.targets.set;
 
-	for (u128 i = 0; i < set->n_addrs && !n_stop_signals; i++) {
+	for (u128 i = 0; i < set->n_addrs && !n_stop_signals && !outs_are_broken(r->outs); i++) {
 		struct event ev = {.kind = EVENT_HOST_SCANNED, .host_idx = (uint64_t)i, .done = {.state = HOST_UNKNOWN}};
 		range_set_pick(set, i, &ev.done.addr);
 		bus_publish(&r->bus, &ev);

@@ -100,6 +100,14 @@ void out_spill(struct out *o)
 		out_write(o);
 }
 
+bool outs_are_broken(const struct outs *outs)
+{
+	for (uint32_t i = 0; i < outs->n_sinks; i++)
+		if (outs->sinks[i] != outs->status && !outs->sinks[i]->error)
+			return false;
+	return true;
+}
+
 void outs_flush(struct outs *outs)
 {
 	for (uint32_t i = 0; i < outs->n_sinks; i++) {

@@ -96,6 +96,8 @@ int outs_add_console(struct outs *outs) MUST_CHECK;
 int outs_start(struct outs *outs, struct bus *bus) MUST_CHECK;
 /** Hand what has come together to the kernel. Cheap when there is nothing. */
 void outs_flush(struct outs *outs);
+/** True when no report can be written any more: every sink but the status line has met a write error. */
+bool outs_are_broken(const struct outs *outs);
 /** Wipe the status line before others write to the terminal; the next progress event draws it again. */
 void outs_clear_status(struct outs *outs);
 /**
