@@ -60,6 +60,9 @@ static int set_options(int fd, const struct engine_conf *conf, uint8_t family)
 {
 	char name[IF_NAMESIZE];
 
+	/* IPv6 queues ICMP errors only when asked to; IPv4 does it for every connecting socket */
+	if (family == ADDR_V6)
+		(void)set_int(fd, SOL_IPV6, IPV6_RECVERR, 1);
 	if (conf->if_idx) {
 		if (!if_indextoname(conf->if_idx, name))
 			return -errno;

@@ -535,11 +535,10 @@ static bool write_text(const char *path, const char *text)
 	return is_written;
 }
 
-/** A network of its own where the only local port is @p port. */
-static bool one_port_network(const char *port)
+/** A network of its own with nothing but loopback. */
+static bool own_network(void)
 {
 	struct ifreq ifr = {.ifr_name = "lo"};
-	char range[32];
 
 	if (unshare(CLONE_NEWNET) < 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
 		return false;
@@ -547,13 +546,12 @@ static bool one_port_network(const char *port)
 	ifr.ifr_flags = IFF_UP;
 	bool is_up = fd >= 0 && !ioctl(fd, SIOCSIFFLAGS, &ifr);
 	close(fd);
-	snprintf(range, sizeof(range), "%s %s", port, port);
-	return is_up && write_text("/proc/sys/net/ipv4/ip_local_port_range", range);
+	return is_up;
 }
 
 static int self_connect_child(enum conn_backend backend)
 {
-	if (!one_port_network("40000"))
+	if (!own_network() || !write_text("/proc/sys/net/ipv4/ip_local_port_range", "40000 40000"))
 		return SKIPPED;
 	if (truth(INADDR_LOOPBACK, 40000) != PORT_OPEN)
 		return SKIPPED; /* this kernel does not connect sockets to themselves */
@@ -576,6 +574,60 @@ static void self_connect_is_closed(void **state)
 	if (code == SKIPPED)
 		skip();
 	assert_int_equal(code, 0);
+}
+
+/** A packet filter that answers ports 50-59 and 60-69 with ICMP errors, in both families. */
+static bool reject_ports(void)
+{
+	FILE *nft = popen("nft -f - 2>/dev/null", "w");
+
+	if (!nft)
+		return false;
+	fputs("table inet t {\nchain c {\ntype filter hook input priority 0;\n"
+	      "tcp dport 50-59 reject with icmpx type admin-prohibited\n"
+	      "tcp dport 60-69 reject with icmpx type port-unreachable\n}\n}\n",
+	      nft);
+	return !pclose(nft) && write_text("/proc/sys/net/ipv4/icmp_ratelimit", "0") &&
+	       write_text("/proc/sys/net/ipv6/icmp/ratelimit", "0");
+}
+
+static int rejected_child(enum conn_backend backend, const char *ip)
+{
+	uint16_t open_port;
+
+	if (!own_network() || !reject_ports())
+		return SKIPPED;
+	int fd = listener(ip, 8, &open_port);
+	struct bed *b = bed_new(backend, ip, ip);
+	for (uint16_t p = 40; p < 80; p++)
+		add_port(b, p);
+	add_port(b, open_port);
+	int err = bed_open(b);
+	if (err)
+		return err == -E_UNSUPPORTED ? SKIPPED : 1;
+	if (bed_run(b) || b->n_found != 41 || b->state[0][open_port] != PORT_OPEN)
+		return 2;
+	for (uint16_t p = 40; p < 80; p++)
+		if (b->state[0][p] != (p >= 50 && p < 60 ? PORT_FILTERED : PORT_CLOSED))
+			return 3;
+	close(fd);
+	return 0;
+}
+
+/** ICMP errors reach the socket while connect() holds it: the port is filtered, its neighbours are not touched. */
+static void rejected_ports_are_filtered(void **state)
+{
+	static const char *const ips[] = {"127.0.0.1", "::1"};
+
+	for (uint32_t i = 0; i < ARRAY_LEN(ips); i++) {
+		pid_t pid = fork();
+		if (!pid)
+			_exit(rejected_child(backend_of(state), ips[i]));
+		int code = wait_child(pid);
+		if (code == SKIPPED)
+			skip();
+		assert_int_equal(code, 0);
+	}
 }
 
 static bool forbid_io_uring(void)
@@ -639,6 +691,7 @@ int main(void)
 		BOTH(foreign_source_is_refused),
 		BOTH(rate_is_kept),
 		BOTH(self_connect_is_closed),
+		BOTH(rejected_ports_are_filtered),
 		cmocka_unit_test(forbidden_io_uring_is_noticed),
 	};
 
