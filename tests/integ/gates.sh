@@ -105,6 +105,19 @@ if command -v cc >/dev/null && command -v objdump >/dev/null; then
 fi
 
 fresh
+mkdir -p "$scratch/t/docs" "$scratch/t/b"
+echo options | tee "$scratch/t/docs/options.md" >"$scratch/t/b/options.md"
+echo '[options](docs/options.md) come from `tools/lint`, `src/base/` and [elsewhere](https://192.0.2.1/)' >"$scratch/t/README.md"
+expect 0 "documents" tools/check-docs b
+echo '[options](docs/nowhere.md)' >"$scratch/t/README.md"
+expect 1 "link to nowhere" tools/check-docs b
+echo 'see `src/base/nowhere.c`' >"$scratch/t/README.md"
+expect 1 "file that is not there" tools/check-docs b
+echo none >"$scratch/t/README.md"
+echo other >"$scratch/t/b/options.md"
+expect 1 "old option reference" tools/check-docs b
+
+fresh
 mkdir "$scratch/t/it"
 printf '#!/bin/sh\nexit 0\n' >"$scratch/t/it/a.sh"
 printf '#!/bin/sh\nexit 77\n' >"$scratch/t/it/b.sh"
