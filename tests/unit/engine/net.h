@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A network in memory for the scheduler: every probe that track_next hands out is sent into it, answers come
- * back after a simulated round trip, some lost, some twice, some held by a host's limit. Time is a number.
- * The loop is that of a raw worker: a batch out, what has arrived in, timers.
+ * A network in memory for the scheduler: every probe that track_next hands out is sent into it,
+ * answers come back after a simulated round trip, some lost, some twice, some held by a host's
+ * limit. Time is a number. The loop is that of a raw worker: a batch out, what has arrived in,
+ * timers.
  */
 #pragma once
 
@@ -33,7 +34,7 @@ struct net_conf {
 	uint32_t max_retries, initial_rto_us, min_groups;
 	uint32_t defer_percent;
 	uint64_t start_ns, seed;
-	uint64_t most_ns;              /* simulated time allowed */
+	uint64_t most_ns; /* simulated time allowed */
 };
 
 /** An answer under way. */
@@ -164,7 +165,9 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 		kind = net_kind(n, idx, p->to.port);
 	} else {
 		h->n_pings++;
-		kind = p->type == &ping_echo ? REPLY_ECHO : p->type == &ping_arp ? REPLY_ARP : REPLY_RST;
+		kind = p->type == &ping_echo  ? REPLY_ECHO
+		       : p->type == &ping_arp ? REPLY_ARP
+					      : REPLY_RST;
 	}
 	if (kind == REPLY_NONE || !net_is_up(n, idx) || rng_below(&n->rng, 100) < n->c.loss_percent)
 		return;
@@ -173,8 +176,13 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 	struct net_flying f = {.due_ns = n->now_ns + n->c.rtt_us * NS_PER_US, .type = p->type};
 	if (n->c.jitter_us)
 		f.due_ns += rng_below(&n->rng, n->c.jitter_us * NS_PER_US);
-	f.reply = (struct probe_reply){.to = p->to, .from = p->to.addr, .kind = kind, .reason = REASON_RESET, .ttl = 64,
-				       .attempt = kind == REPLY_ARP ? 0 : p->attempt, .has_mac = kind == REPLY_ARP};
+	f.reply = (struct probe_reply){.to = p->to,
+				       .from = p->to.addr,
+				       .kind = kind,
+				       .reason = REASON_RESET,
+				       .ttl = 64,
+				       .attempt = kind == REPLY_ARP ? 0 : p->attempt,
+				       .has_mac = kind == REPLY_ARP};
 	net_push(n, f);
 	if (rng_below(&n->rng, 100) >= n->c.dup_percent)
 		return;
@@ -251,12 +259,23 @@ static inline void net_init(struct net *n, const struct net_conf *c)
 
 static inline void net_shard_open(struct net *n, uint32_t shard)
 {
-	struct track_conf tc = {.space = &n->space, .ports = &n->ports, .types = {&scan_syn}, .n_types = !n->c.is_ping_only,
-				.n_pings = n->c.n_pings, .shard = shard, .n_shards = n->c.n_shards,
-				.is_sharded_by_port = n->c.is_sharded_by_port, .max_retries = n->c.max_retries,
-				.initial_rto_us = n->c.initial_rto_us, .min_rto_us = 25000, .max_rto_us = 10000000,
-				.seed = n->c.seed, .events = &n->events, .events_full = net_drain,
-				.classify = net_classify, .ctx = n};
+	struct track_conf tc = {.space = &n->space,
+				.ports = &n->ports,
+				.types = {&scan_syn},
+				.n_types = !n->c.is_ping_only,
+				.n_pings = n->c.n_pings,
+				.shard = shard,
+				.n_shards = n->c.n_shards,
+				.is_sharded_by_port = n->c.is_sharded_by_port,
+				.max_retries = n->c.max_retries,
+				.initial_rto_us = n->c.initial_rto_us,
+				.min_rto_us = 25000,
+				.max_rto_us = 10000000,
+				.seed = n->c.seed,
+				.events = &n->events,
+				.events_full = net_drain,
+				.classify = net_classify,
+				.ctx = n};
 
 	for (uint32_t i = 0; i < n->c.n_pings; i++)
 		tc.pings[i] = (struct track_ping){net_pings[i], net_pings[i]->has_ports ? 80 : 0};
@@ -293,7 +312,8 @@ static inline void net_turn(struct net *n)
 	assert_int_not_equal(more, -12);
 	net_deliver(n);
 	if (!sent) {
-		uint64_t next = n->now_ns + MAX(track_wait_us(&n->t, n->now_ns, 20000), 1u) * NS_PER_US;
+		uint64_t next =
+			n->now_ns + MAX(track_wait_us(&n->t, n->now_ns, 20000), 1u) * NS_PER_US;
 		if (n->n_flying)
 			next = MIN(next, MAX(n->flying[0].due_ns, n->now_ns + 1));
 		n->now_ns = next;
@@ -348,7 +368,8 @@ static inline void net_fini(struct net *n)
 	free(n->hosts);
 }
 
-/** Every host that is up reported once for each part; each responsive port found once with its state, no other. @return misses. */
+/** Every host that is up reported once for each part; each responsive port found once with its
+ * state, no other. @return misses. */
 static inline uint64_t net_check(const struct net *n)
 {
 	uint32_t n_parts = n->c.is_sharded_by_port ? n->c.n_shards : 1;

@@ -18,7 +18,8 @@ struct log {
 };
 
 /** Polls at most @p most_us apart, each sending all it may, @p batch at a time. */
-static void run(struct log *l, uint32_t rate, uint32_t most_us, uint32_t batch, uint64_t start_ns, struct rng *r)
+static void run(struct log *l, uint32_t rate, uint32_t most_us, uint32_t batch, uint64_t start_ns,
+		struct rng *r)
 {
 	uint64_t now = start_ns;
 	struct pace p;
@@ -41,7 +42,8 @@ static void run(struct log *l, uint32_t rate, uint32_t most_us, uint32_t batch, 
 /** Packets in every window of one second; the ends of the run are left out below. */
 static void check_seconds(const struct log *l, uint32_t rate, uint64_t start_ns)
 {
-	uint64_t most = MAX((uint64_t)rate * 102 / 100, rate + 1ull), least = (uint64_t)rate * 98 / 100;
+	uint64_t most = MAX((uint64_t)rate * 102 / 100, rate + 1ull),
+		 least = (uint64_t)rate * 98 / 100;
 	uint32_t head = 0;
 
 	least = MIN(least, rate - 1ull);
@@ -50,7 +52,8 @@ static void check_seconds(const struct log *l, uint32_t rate, uint64_t start_ns)
 			head++;
 		assert_in_range(tail - head + 1, 1, most);
 	}
-	for (uint64_t at = start_ns; at + NS_PER_S <= start_ns + SECONDS * NS_PER_S - NS_PER_MS; at += 97 * NS_PER_MS) {
+	for (uint64_t at = start_ns; at + NS_PER_S <= start_ns + SECONDS * NS_PER_S - NS_PER_MS;
+	     at += 97 * NS_PER_MS) {
 		uint64_t n = 0;
 		for (uint32_t i = 0; i < l->n; i++)
 			n += l->at_ns[i] - at < NS_PER_S;
@@ -71,8 +74,9 @@ static void check_bursts(const struct log *l, uint32_t rate)
 
 static void exactness(void **state)
 {
-	static const uint32_t rates[] = {10,   33,   50,   99,	  100,	  150,	  199,	  200,	  333,	  1000,
-					 3333, 9999, 10000, 50000, 123457, 200000, 500000, 999999, 1000000};
+	static const uint32_t rates[] = {10,     33,     50,     99,     100,    150,   199,
+					 200,    333,    1000,   3333,   9999,   10000, 50000,
+					 123457, 200000, 500000, 999999, 1000000};
 	static const uint32_t jitter_us[] = {10, 200, 999};
 	struct log l = {.at_ns = malloc(LOG_CAP * sizeof(uint64_t))};
 	struct rng r;
@@ -80,7 +84,8 @@ static void exactness(void **state)
 	rng_init(&r, 71);
 	for (size_t i = 0; i < ARRAY_LEN(rates); i++)
 		for (size_t k = 0; k < ARRAY_LEN(jitter_us); k++) {
-			uint64_t start = k ? 4294967ull * NS_PER_MS + rng_below(&r, NS_PER_S) : 1ull << 62;
+			uint64_t start =
+				k ? 4294967ull * NS_PER_MS + rng_below(&r, NS_PER_S) : 1ull << 62;
 			run(&l, rates[i], jitter_us[k], 1 << 20, start, &r);
 			check_seconds(&l, rates[i], start);
 			check_bursts(&l, rates[i]);
@@ -204,8 +209,10 @@ static void gate_keeps_the_gap(void **state)
 	assert_in_range(n, 495, 502);
 }
 
-/** One window: @p sent probes, @p replied answered evenly over it, of those @p recovered to retransmissions. */
-static uint32_t window(struct host_pace *p, uint32_t now_us, uint32_t sent, uint32_t replied, uint32_t recovered)
+/** One window: @p sent probes, @p replied answered evenly over it, of those @p recovered to
+ * retransmissions. */
+static uint32_t window(struct host_pace *p, uint32_t now_us, uint32_t sent, uint32_t replied,
+		       uint32_t recovered)
 {
 	p->n_sent += sent;
 	for (uint32_t i = 0; i < replied; i++)

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* track.c on a network in memory: each probe once, each answer once, each host once, whatever the clock says. */
+/* track.c on a network in memory: each probe once, each answer once, each host once, whatever the
+ * clock says. */
 #include "net.h"
 
 enum { SEEDS = 20 };
 
 /** Starts that bring a wrap of 32-bit microseconds, or of the wheel's ticks, into the run. */
 static const uint64_t starts[] = {
-	NS_PER_S,
-	4294967295000ull - 3000000,
-	4294967295000ull - 300000000,
-	4294967296000ull,
-	(1ull << 62) + 12345,
-	18446744073ull * NS_PER_S / 2,
+	NS_PER_S,         4294967295000ull - 3000000, 4294967295000ull - 300000000,
+	4294967296000ull, (1ull << 62) + 12345,       18446744073ull * NS_PER_S / 2,
 };
 
 static void each_probe_once(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++)
 		for (uint32_t k = 0; k < 8; k++) {
-			struct net_conf c = {.n_hosts = 150, .n_ports = k & 1 ? 37 : 3, .rtt_us = 300, .jitter_us = 200,
-					     .n_shards = k / 2 + 1, .is_sharded_by_port = seed & 1, .max_retries = 10,
-					     .min_groups = seed & 1 ? 1 : 4, .seed = seed, .start_ns = NS_PER_S};
+			struct net_conf c = {.n_hosts = 150,
+					     .n_ports = k & 1 ? 37 : 3,
+					     .rtt_us = 300,
+					     .jitter_us = 200,
+					     .n_shards = k / 2 + 1,
+					     .is_sharded_by_port = seed & 1,
+					     .max_retries = 10,
+					     .min_groups = seed & 1 ? 1 : 4,
+					     .seed = seed,
+					     .start_ns = NS_PER_S};
 			struct net n;
 
 			net_run(&n, &c);
@@ -30,7 +34,9 @@ static void each_probe_once(void **state)
 			assert_int_equal(n.stats.n_retried, 0);
 			assert_int_equal(n.stats.n_picked, c.n_hosts * c.n_ports);
 			assert_int_equal(n.stats.n_concluded, c.n_hosts * c.n_ports);
-			assert_int_equal(n.stats.n_dup + n.stats.n_late + n.stats.n_unasked + n.stats.n_spurious, 0);
+			assert_int_equal(n.stats.n_dup + n.stats.n_late + n.stats.n_unasked +
+						 n.stats.n_spurious,
+					 0);
 			net_fini(&n);
 		}
 }
@@ -39,8 +45,13 @@ static void each_probe_once(void **state)
 static void many_groups(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 61, .n_ports = 12000, .rtt_us = 300, .max_retries = 10, .seed = seed,
-				     .start_ns = NS_PER_S, .n_shards = seed % 3 + 1};
+		struct net_conf c = {.n_hosts = 61,
+				     .n_ports = 12000,
+				     .rtt_us = 300,
+				     .max_retries = 10,
+				     .seed = seed,
+				     .start_ns = NS_PER_S,
+				     .n_shards = seed % 3 + 1};
 		struct net n;
 
 		net_run(&n, &c);
@@ -51,7 +62,8 @@ static void many_groups(void **state)
 		if (seed == 4)
 			break;
 	}
-	struct net_conf c = {.n_hosts = 40, .n_ports = 65535, .rtt_us = 100, .max_retries = 1, .seed = 1};
+	struct net_conf c = {
+		.n_hosts = 40, .n_ports = 65535, .rtt_us = 100, .max_retries = 1, .seed = 1};
 	struct net n;
 	net_run(&n, &c);
 	assert_int_equal(n.space.n_groups, 20);
@@ -66,8 +78,13 @@ static void silence(void **state)
 
 	for (uint64_t seed = 0; seed < SEEDS; seed++)
 		for (size_t k = 0; k < ARRAY_LEN(retries); k++) {
-			struct net_conf c = {.n_hosts = 40, .n_ports = 30, .silent_ports_percent = 100, .seed = seed,
-					     .start_ns = NS_PER_S, .max_retries = retries[k], .most_ns = 4 * NS_PER_S};
+			struct net_conf c = {.n_hosts = 40,
+					     .n_ports = 30,
+					     .silent_ports_percent = 100,
+					     .seed = seed,
+					     .start_ns = NS_PER_S,
+					     .max_retries = retries[k],
+					     .most_ns = 4 * NS_PER_S};
 			struct net n;
 
 			net_run(&n, &c);
@@ -83,8 +100,14 @@ static void silence(void **state)
 static void duplicates(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 50, .n_ports = 40, .rtt_us = 300, .dup_percent = 40, .seed = seed,
-				     .start_ns = NS_PER_S, .max_retries = 10, .silent_ports_percent = 5};
+		struct net_conf c = {.n_hosts = 50,
+				     .n_ports = 40,
+				     .rtt_us = 300,
+				     .dup_percent = 40,
+				     .seed = seed,
+				     .start_ns = NS_PER_S,
+				     .max_retries = 10,
+				     .silent_ports_percent = 5};
 		struct net n;
 
 		net_run(&n, &c);
@@ -102,14 +125,22 @@ static struct probe_reply reply_from(uint32_t host, uint16_t port, uint32_t atte
 {
 	struct addr a = addr_v4(0x0a000000 + host);
 
-	return (struct probe_reply){.to = {.addr = a, .port = port, .proto = PROTO_TCP}, .from = a, .kind = REPLY_RST,
-				    .reason = REASON_RESET, .attempt = (uint8_t)attempt};
+	return (struct probe_reply){.to = {.addr = a, .port = port, .proto = PROTO_TCP},
+				    .from = a,
+				    .kind = REPLY_RST,
+				    .reason = REASON_RESET,
+				    .attempt = (uint8_t)attempt};
 }
 
-/** Answers to what was never asked: other hosts, other ports, probes not sent yet, attempts not made. */
+/** Answers to what was never asked: other hosts, other ports, probes not sent yet, attempts not
+ * made. */
 static void unasked(void **state)
 {
-	struct net_conf c = {.n_hosts = 4, .n_ports = 10, .silent_ports_percent = 100, .max_retries = 3, .start_ns = NS_PER_S};
+	struct net_conf c = {.n_hosts = 4,
+			     .n_ports = 10,
+			     .silent_ports_percent = 100,
+			     .max_retries = 3,
+			     .start_ns = NS_PER_S};
 	struct net n;
 	struct track_probe p;
 	struct probe_reply r;
@@ -149,8 +180,13 @@ static void late_answers(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
 		/* every answer comes after the last time-out */
-		struct net_conf c = {.n_hosts = 30, .n_ports = 20, .rtt_us = 9000000, .max_retries = 1, .seed = seed,
-				     .initial_rto_us = 300000, .start_ns = NS_PER_S};
+		struct net_conf c = {.n_hosts = 30,
+				     .n_ports = 20,
+				     .rtt_us = 9000000,
+				     .max_retries = 1,
+				     .seed = seed,
+				     .initial_rto_us = 300000,
+				     .start_ns = NS_PER_S};
 		struct net n;
 
 		net_run(&n, &c);
@@ -167,8 +203,14 @@ static void late_answers(void **state)
 static void late_but_host_open(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 10, .n_ports = 200, .rtt_us = 700, .jitter_us = 90000, .max_retries = 10,
-				     .seed = seed, .start_ns = NS_PER_S, .silent_ports_percent = 30};
+		struct net_conf c = {.n_hosts = 10,
+				     .n_ports = 200,
+				     .rtt_us = 700,
+				     .jitter_us = 90000,
+				     .max_retries = 10,
+				     .seed = seed,
+				     .start_ns = NS_PER_S,
+				     .silent_ports_percent = 30};
 		struct net n;
 
 		net_run(&n, &c);
@@ -180,8 +222,14 @@ static void late_but_host_open(void **state)
 static void deferred(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 30, .n_ports = 40, .rtt_us = 300, .max_retries = 10, .defer_percent = 30,
-				     .seed = seed, .start_ns = starts[seed % ARRAY_LEN(starts)], .n_shards = 2};
+		struct net_conf c = {.n_hosts = 30,
+				     .n_ports = 40,
+				     .rtt_us = 300,
+				     .max_retries = 10,
+				     .defer_percent = 30,
+				     .seed = seed,
+				     .start_ns = starts[seed % ARRAY_LEN(starts)],
+				     .n_shards = 2};
 		struct net n;
 
 		net_run(&n, &c);
@@ -199,8 +247,15 @@ static void deferred(void **state)
 static void abandoned(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 40, .n_ports = 50, .rtt_us = 300, .silent_ports_percent = 50, .seed = seed,
-				     .max_retries = 10, .start_ns = NS_PER_S, .n_pings = seed & 1 ? 2 : 0, .ping_mask = 3};
+		struct net_conf c = {.n_hosts = 40,
+				     .n_ports = 50,
+				     .rtt_us = 300,
+				     .silent_ports_percent = 50,
+				     .seed = seed,
+				     .max_retries = 10,
+				     .start_ns = NS_PER_S,
+				     .n_pings = seed & 1 ? 2 : 0,
+				     .ping_mask = 3};
 		struct net n;
 		uint32_t n_partial = 0;
 
@@ -225,9 +280,16 @@ static void any_clock(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(starts); i++)
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
-			struct net_conf c = {.n_hosts = 20, .n_ports = 50, .rtt_us = 30000, .jitter_us = 10000, .max_retries = 10,
-					     .seed = seed, .start_ns = starts[i], .silent_ports_percent = 40,
-					     .down_percent = 20, .most_ns = 4 * NS_PER_S};
+			struct net_conf c = {.n_hosts = 20,
+					     .n_ports = 50,
+					     .rtt_us = 30000,
+					     .jitter_us = 10000,
+					     .max_retries = 10,
+					     .seed = seed,
+					     .start_ns = starts[i],
+					     .silent_ports_percent = 40,
+					     .down_percent = 20,
+					     .most_ns = 4 * NS_PER_S};
 			struct net n;
 
 			net_run(&n, &c);
@@ -241,9 +303,15 @@ static void any_clock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_probe_once), cmocka_unit_test(many_groups),  cmocka_unit_test(silence),
-		cmocka_unit_test(duplicates),	   cmocka_unit_test(unasked),	   cmocka_unit_test(late_answers),
-		cmocka_unit_test(late_but_host_open), cmocka_unit_test(deferred), cmocka_unit_test(abandoned),
+		cmocka_unit_test(each_probe_once),
+		cmocka_unit_test(many_groups),
+		cmocka_unit_test(silence),
+		cmocka_unit_test(duplicates),
+		cmocka_unit_test(unasked),
+		cmocka_unit_test(late_answers),
+		cmocka_unit_test(late_but_host_open),
+		cmocka_unit_test(deferred),
+		cmocka_unit_test(abandoned),
 		cmocka_unit_test(any_clock),
 	};
 

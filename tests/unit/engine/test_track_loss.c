@@ -4,7 +4,8 @@
 
 enum { SEEDS = 20, MAX_RETRIES = 10 };
 
-/** At most one responsive port of 10,000 is missed, however few of them a host has; attempts stay bounded. */
+/** At most one responsive port of 10,000 is missed, however few of them a host has; attempts stay
+ * bounded. */
 static void random_loss(void **state)
 {
 	static const struct {
@@ -12,18 +13,24 @@ static void random_loss(void **state)
 		double most_per_port;
 		uint64_t most_ns;
 	} rows[] = {
-		{10, 1, 1000, 200, 1.4, 3 * NS_PER_S},	  {10, 64, 20, 200, 1.4, 3 * NS_PER_S},
-		{10, 8, 250, 40000, 1.4, 8 * NS_PER_S},	  {30, 1, 1000, 200, 2.2, 5 * NS_PER_S},
-		{30, 64, 20, 200, 2.2, 6 * NS_PER_S},	  {30, 8, 250, 40000, 2.2, 15 * NS_PER_S},
+		{10, 1, 1000, 200, 1.4, 3 * NS_PER_S},  {10, 64, 20, 200, 1.4, 3 * NS_PER_S},
+		{10, 8, 250, 40000, 1.4, 8 * NS_PER_S}, {30, 1, 1000, 200, 2.2, 5 * NS_PER_S},
+		{30, 64, 20, 200, 2.2, 6 * NS_PER_S},   {30, 8, 250, 40000, 2.2, 15 * NS_PER_S},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		uint64_t n_missed = 0, n_sent = 0, longest_ns = 0, n_all = (uint64_t)SEEDS * rows[i].n_hosts * rows[i].n_ports;
+		uint64_t n_missed = 0, n_sent = 0, longest_ns = 0,
+			 n_all = (uint64_t)SEEDS * rows[i].n_hosts * rows[i].n_ports;
 
 		for (uint64_t seed = 0; seed < SEEDS; seed++) {
-			struct net_conf c = {.n_hosts = rows[i].n_hosts, .n_ports = rows[i].n_ports, .rtt_us = rows[i].rtt_us,
-					     .jitter_us = rows[i].rtt_us / 10, .loss_percent = rows[i].loss_percent,
-					     .max_retries = MAX_RETRIES, .seed = seed, .start_ns = NS_PER_S};
+			struct net_conf c = {.n_hosts = rows[i].n_hosts,
+					     .n_ports = rows[i].n_ports,
+					     .rtt_us = rows[i].rtt_us,
+					     .jitter_us = rows[i].rtt_us / 10,
+					     .loss_percent = rows[i].loss_percent,
+					     .max_retries = MAX_RETRIES,
+					     .seed = seed,
+					     .start_ns = NS_PER_S};
 			struct net n;
 
 			net_run(&n, &c);
@@ -33,9 +40,11 @@ static void random_loss(void **state)
 			assert_in_range(n.max_attempt, 1, MAX_RETRIES);
 			net_fini(&n);
 		}
-		print_message("loss %u %%, %u x %u, rtt %u us: missed %llu of %llu, %.2f sent a port, longest %.2f s\n",
-			      rows[i].loss_percent, rows[i].n_hosts, rows[i].n_ports, rows[i].rtt_us,
-			      (unsigned long long)n_missed, (unsigned long long)n_all, (double)n_sent / (double)n_all,
+		print_message("loss %u %%, %u x %u, rtt %u us: missed %llu of %llu, %.2f sent a "
+			      "port, longest %.2f s\n",
+			      rows[i].loss_percent, rows[i].n_hosts, rows[i].n_ports,
+			      rows[i].rtt_us, (unsigned long long)n_missed,
+			      (unsigned long long)n_all, (double)n_sent / (double)n_all,
 			      (double)longest_ns / 1e9);
 		assert_true(n_missed * 10000 <= n_all);
 		assert_true((double)n_sent / (double)n_all < rows[i].most_per_port);
@@ -49,8 +58,15 @@ static void loss_among_filtered(void **state)
 	uint64_t n_missed = 0, longest_ns = 0;
 
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 1, .n_ports = 1000, .rtt_us = 20000, .jitter_us = 2000, .loss_percent = 10,
-				     .silent_ports_percent = 90, .max_retries = MAX_RETRIES, .seed = seed, .start_ns = NS_PER_S};
+		struct net_conf c = {.n_hosts = 1,
+				     .n_ports = 1000,
+				     .rtt_us = 20000,
+				     .jitter_us = 2000,
+				     .loss_percent = 10,
+				     .silent_ports_percent = 90,
+				     .max_retries = MAX_RETRIES,
+				     .seed = seed,
+				     .start_ns = NS_PER_S};
 		struct net n;
 
 		net_run(&n, &c);
@@ -59,19 +75,28 @@ static void loss_among_filtered(void **state)
 		assert_true(n.n_sent < 6000);
 		net_fini(&n);
 	}
-	print_message("missed %llu, longest %.2f s\n", (unsigned long long)n_missed, (double)longest_ns / 1e9);
+	print_message("missed %llu, longest %.2f s\n", (unsigned long long)n_missed,
+		      (double)longest_ns / 1e9);
 	assert_int_equal(n_missed, 0);
 	assert_true(longest_ns < 4 * NS_PER_S);
 }
 
-/** A host that resets at most 1,000 a second after 100: the pace finds that, wasting a bounded number of probes. */
+/** A host that resets at most 1,000 a second after 100: the pace finds that, wasting a bounded
+ * number of probes. */
 static void limited_resets(void **state)
 {
 	uint64_t most_sent = 0, longest_ns = 0;
 
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 1, .n_ports = 1000, .rtt_us = 50, .jitter_us = 10, .rst_rate = 1000,
-				     .rst_burst = 100, .max_retries = MAX_RETRIES, .seed = seed, .start_ns = NS_PER_S,
+		struct net_conf c = {.n_hosts = 1,
+				     .n_ports = 1000,
+				     .rtt_us = 50,
+				     .jitter_us = 10,
+				     .rst_rate = 1000,
+				     .rst_burst = 100,
+				     .max_retries = MAX_RETRIES,
+				     .seed = seed,
+				     .start_ns = NS_PER_S,
 				     .initial_rto_us = 200000};
 		struct net n;
 
@@ -81,7 +106,8 @@ static void limited_resets(void **state)
 		longest_ns = MAX(longest_ns, n.took_ns);
 		net_fini(&n);
 	}
-	print_message("limited resets: %llu sent, %.2f s\n", (unsigned long long)most_sent, (double)longest_ns / 1e9);
+	print_message("limited resets: %llu sent, %.2f s\n", (unsigned long long)most_sent,
+		      (double)longest_ns / 1e9);
 	assert_true(most_sent < 4000);
 	assert_true(longest_ns < 3 * NS_PER_S);
 }
@@ -92,8 +118,14 @@ static void path_loss_is_no_brake(void **state)
 	uint64_t longest_ns = 0, n_missed = 0;
 
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 1, .n_ports = 10000, .rtt_us = 1000, .jitter_us = 100, .loss_percent = 20,
-				     .max_retries = MAX_RETRIES, .seed = seed, .start_ns = NS_PER_S};
+		struct net_conf c = {.n_hosts = 1,
+				     .n_ports = 10000,
+				     .rtt_us = 1000,
+				     .jitter_us = 100,
+				     .loss_percent = 20,
+				     .max_retries = MAX_RETRIES,
+				     .seed = seed,
+				     .start_ns = NS_PER_S};
 		struct net n;
 
 		net_run(&n, &c);
@@ -101,15 +133,16 @@ static void path_loss_is_no_brake(void **state)
 		longest_ns = MAX(longest_ns, n.took_ns);
 		net_fini(&n);
 	}
-	print_message("path loss 20 %%: missed %llu of 200,000, %.2f s\n", (unsigned long long)n_missed,
-		      (double)longest_ns / 1e9);
+	print_message("path loss 20 %%: missed %llu of 200,000, %.2f s\n",
+		      (unsigned long long)n_missed, (double)longest_ns / 1e9);
 	assert_true(n_missed <= 2);
 	assert_true(longest_ns < 4 * NS_PER_S);
 }
 
 /* --- time-outs ----------------------------------------------------------------- */
 
-/** RFC 6298: before a sample the initial value, then srtt + 4 rttvar, doubled per attempt, within its bounds. */
+/** RFC 6298: before a sample the initial value, then srtt + 4 rttvar, doubled per attempt, within
+ * its bounds. */
 static void rto_values(void **state)
 {
 	struct net_conf c = {.n_hosts = 1, .n_ports = 1, .max_retries = 10};
@@ -142,13 +175,19 @@ static void rto_values(void **state)
 /** Times at which a silent probe leaves, beyond what the wheel spans in one turn too. */
 static void horizon(void **state)
 {
-	static const uint32_t rto_us[] = {5000, 25000, 300000, 1000000, 1024000, 1500000, 3000000, 5000000};
-	static const uint64_t starts[] = {0, 4294967295000ull - 2000000000, 4294967295000000ull - 2000000000, 1ull << 62};
+	static const uint32_t rto_us[] = {5000,    25000,   300000,  1000000,
+					  1024000, 1500000, 3000000, 5000000};
+	static const uint64_t starts[] = {0, 4294967295000ull - 2000000000,
+					  4294967295000000ull - 2000000000, 1ull << 62};
 
 	for (size_t s = 0; s < ARRAY_LEN(starts); s++)
 		for (size_t i = 0; i < ARRAY_LEN(rto_us); i++) {
-			struct net_conf c = {.n_hosts = 1, .n_ports = 1, .silent_ports_percent = 100, .max_retries = 1,
-					     .initial_rto_us = rto_us[i], .start_ns = starts[s]};
+			struct net_conf c = {.n_hosts = 1,
+					     .n_ports = 1,
+					     .silent_ports_percent = 100,
+					     .max_retries = 1,
+					     .initial_rto_us = rto_us[i],
+					     .start_ns = starts[s]};
 			uint64_t at_ns[2] = {0}, n_sent = 0;
 			struct net n;
 
@@ -163,8 +202,10 @@ static void horizon(void **state)
 				}
 			}
 			assert_int_equal(n_sent, 2);
-			assert_in_range(at_ns[1] - at_ns[0], rto_us[i] * NS_PER_US, (rto_us[i] + 3000) * NS_PER_US);
-			assert_in_range(n.now_ns - at_ns[1], 2 * rto_us[i] * NS_PER_US, (2 * rto_us[i] + 3000) * NS_PER_US);
+			assert_in_range(at_ns[1] - at_ns[0], rto_us[i] * NS_PER_US,
+					(rto_us[i] + 3000) * NS_PER_US);
+			assert_in_range(n.now_ns - at_ns[1], 2 * rto_us[i] * NS_PER_US,
+					(2 * rto_us[i] + 3000) * NS_PER_US);
 			net_shard_close(&n);
 			net_fini(&n);
 		}
@@ -174,8 +215,13 @@ static void horizon(void **state)
 static void slow_path_is_not_asked_twice(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 10, .n_ports = 100, .rtt_us = 700000, .jitter_us = 50000, .seed = seed,
-				     .max_retries = MAX_RETRIES, .start_ns = NS_PER_S};
+		struct net_conf c = {.n_hosts = 10,
+				     .n_ports = 100,
+				     .rtt_us = 700000,
+				     .jitter_us = 50000,
+				     .seed = seed,
+				     .max_retries = MAX_RETRIES,
+				     .start_ns = NS_PER_S};
 		struct net n;
 
 		net_run(&n, &c);
@@ -189,8 +235,13 @@ static void slow_path_is_not_asked_twice(void **state)
 static void very_slow_path(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 10, .n_ports = 100, .rtt_us = 1600000, .jitter_us = 50000, .seed = seed,
-				     .max_retries = MAX_RETRIES, .start_ns = NS_PER_S};
+		struct net_conf c = {.n_hosts = 10,
+				     .n_ports = 100,
+				     .rtt_us = 1600000,
+				     .jitter_us = 50000,
+				     .seed = seed,
+				     .max_retries = MAX_RETRIES,
+				     .start_ns = NS_PER_S};
 		struct net n;
 
 		net_run(&n, &c);
@@ -203,10 +254,14 @@ static void very_slow_path(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_loss),	   cmocka_unit_test(loss_among_filtered),
-		cmocka_unit_test(limited_resets),  cmocka_unit_test(path_loss_is_no_brake),
-		cmocka_unit_test(rto_values),	   cmocka_unit_test(horizon),
-		cmocka_unit_test(slow_path_is_not_asked_twice), cmocka_unit_test(very_slow_path),
+		cmocka_unit_test(random_loss),
+		cmocka_unit_test(loss_among_filtered),
+		cmocka_unit_test(limited_resets),
+		cmocka_unit_test(path_loss_is_no_brake),
+		cmocka_unit_test(rto_values),
+		cmocka_unit_test(horizon),
+		cmocka_unit_test(slow_path_is_not_asked_twice),
+		cmocka_unit_test(very_slow_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

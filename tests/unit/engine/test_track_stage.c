@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* group.c: discovery before ports. One answer is enough, hosts that are down are left alone, links cannot lie. */
+/* group.c: discovery before ports. One answer is enough, hosts that are down are left alone, links
+ * cannot lie. */
 #include "net.h"
 
 enum { SEEDS = 20 };
@@ -8,10 +9,20 @@ static void up_hosts_only(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++)
 		for (uint32_t k = 0; k < 4; k++) {
-			struct net_conf c = {.n_hosts = 200, .n_ports = 11, .rtt_us = 400, .jitter_us = 500, .max_retries = 10,
-					     .n_pings = 3, .ping_mask = 7, .down_percent = 40, .seed = seed,
-					     .start_ns = k & 1 ? 4294967295000ull - 200000000 : NS_PER_S,
-					     .n_shards = 1 + (k >> 1) * 2, .min_groups = 3, .most_ns = 8 * NS_PER_S};
+			struct net_conf c = {.n_hosts = 200,
+					     .n_ports = 11,
+					     .rtt_us = 400,
+					     .jitter_us = 500,
+					     .max_retries = 10,
+					     .n_pings = 3,
+					     .ping_mask = 7,
+					     .down_percent = 40,
+					     .seed = seed,
+					     .start_ns = k & 1 ? 4294967295000ull - 200000000
+							       : NS_PER_S,
+					     .n_shards = 1 + (k >> 1) * 2,
+					     .min_groups = 3,
+					     .most_ns = 8 * NS_PER_S};
 			struct net n;
 
 			net_run(&n, &c);
@@ -32,16 +43,25 @@ static void up_hosts_only(void **state)
 static void ping_scan(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 300, .rtt_us = 400, .max_retries = 10, .n_pings = 3, .ping_mask = 7,
-				     .down_percent = 50, .is_ping_only = true, .seed = seed, .start_ns = NS_PER_S,
-				     .n_shards = seed % 3 + 1, .min_groups = seed % 3 + 1};
+		struct net_conf c = {.n_hosts = 300,
+				     .rtt_us = 400,
+				     .max_retries = 10,
+				     .n_pings = 3,
+				     .ping_mask = 7,
+				     .down_percent = 50,
+				     .is_ping_only = true,
+				     .seed = seed,
+				     .start_ns = NS_PER_S,
+				     .n_shards = seed % 3 + 1,
+				     .min_groups = seed % 3 + 1};
 		struct net n;
 
 		net_run(&n, &c);
 		assert_int_equal(net_check(&n), 0);
 		for (uint32_t h = 0; h < c.n_hosts; h++) {
 			assert_int_equal(n.hosts[h].n_up, net_is_up(&n, h));
-			assert_int_equal(n.hosts[h].last_state, net_is_up(&n, h) ? HOST_UP : HOST_DOWN);
+			assert_int_equal(n.hosts[h].last_state,
+					 net_is_up(&n, h) ? HOST_UP : HOST_DOWN);
 			assert_int_equal(n.hosts[h].n_ports_sent, 0);
 		}
 		assert_int_equal(n.stats.n_hosts_done, c.n_hosts);
@@ -66,8 +86,13 @@ static void nothing_to_ask(void **state)
 static void others_are_cancelled(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 50, .n_ports = 2, .max_retries = 10, .n_pings = 3, .ping_mask = 7,
-				     .seed = seed, .start_ns = NS_PER_S};
+		struct net_conf c = {.n_hosts = 50,
+				     .n_ports = 2,
+				     .max_retries = 10,
+				     .n_pings = 3,
+				     .ping_mask = 7,
+				     .seed = seed,
+				     .start_ns = NS_PER_S};
 		struct net n;
 		struct track_probe p;
 
@@ -76,8 +101,12 @@ static void others_are_cancelled(void **state)
 		for (uint32_t i = 0; i < 50; i++) {
 			assert_int_equal(track_next(&n.t, n.now_ns, &p), 1);
 			assert_int_equal(p.type->flag, 0);
-			assert_int_equal(n.hosts[p.host->idx].n_pings++, 0); /* hosts already up are asked no more */
-			struct probe_reply r = {.to = p.to, .from = p.to.addr, .kind = REPLY_RST, .reason = REASON_RESET};
+			assert_int_equal(n.hosts[p.host->idx].n_pings++,
+					 0); /* hosts already up are asked no more */
+			struct probe_reply r = {.to = p.to,
+						.from = p.to.addr,
+						.kind = REPLY_RST,
+						.reason = REASON_RESET};
 			r.kind = p.type == &ping_echo ? REPLY_ECHO : REPLY_RST;
 			n.now_ns += 1000;
 			track_reply(&n.t, p.type, &r, n.now_ns);
@@ -95,8 +124,14 @@ static void others_are_cancelled(void **state)
 static void mask(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 20, .n_ports = 2, .max_retries = 1, .n_pings = 4, .ping_mask = 5,
-				     .seed = seed, .start_ns = NS_PER_S, .down_percent = 100};
+		struct net_conf c = {.n_hosts = 20,
+				     .n_ports = 2,
+				     .max_retries = 1,
+				     .n_pings = 4,
+				     .ping_mask = 5,
+				     .seed = seed,
+				     .start_ns = NS_PER_S,
+				     .down_percent = 100};
 		struct net n;
 		struct track_probe p;
 
@@ -109,7 +144,10 @@ static void mask(void **state)
 		net_shard_open(&n, 0);
 		assert_int_equal(track_next(&n.t, n.now_ns, &p), 1);
 		/* an ARP reply can be forged by anyone on the link */
-		struct probe_reply r = {.to = {.addr = p.to.addr}, .from = p.to.addr, .kind = REPLY_ARP, .has_mac = true,
+		struct probe_reply r = {.to = {.addr = p.to.addr},
+					.from = p.to.addr,
+					.kind = REPLY_ARP,
+					.has_mac = true,
 					.mac = {{2, 6, 6, 6, 6, 6}}};
 		track_reply(&n.t, &ping_arp, &r, n.now_ns + 1000);
 		assert_int_equal(n.t.stats.n_unasked, 1);
@@ -123,8 +161,12 @@ static void mask(void **state)
 /** The first link address stays: a second answer, true or forged, does not move the host. */
 static void first_mac_stays(void **state)
 {
-	struct net_conf c = {.n_hosts = 1, .n_ports = 5, .max_retries = 1, .n_pings = 4, .ping_mask = 9};
-	struct probe_reply r = {.to = {.addr = addr_v4(0x0a000000)}, .kind = REPLY_ARP, .has_mac = true, .mac = {{2, 1}}};
+	struct net_conf c = {
+		.n_hosts = 1, .n_ports = 5, .max_retries = 1, .n_pings = 4, .ping_mask = 9};
+	struct probe_reply r = {.to = {.addr = addr_v4(0x0a000000)},
+				.kind = REPLY_ARP,
+				.has_mac = true,
+				.mac = {{2, 1}}};
 	struct net n;
 	struct track_probe p = {0};
 
@@ -143,12 +185,21 @@ static void first_mac_stays(void **state)
 	net_fini(&n);
 }
 
-/** ARP replies do not tell which request they answer: lost ones must not read as time-outs too short. */
+/** ARP replies do not tell which request they answer: lost ones must not read as time-outs too
+ * short. */
 static void arp_under_loss(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 256, .n_ports = 1, .rtt_us = 300, .jitter_us = 100, .max_retries = 10,
-				     .n_pings = 4, .ping_mask = 8, .loss_percent = 30, .seed = seed, .start_ns = NS_PER_S,
+		struct net_conf c = {.n_hosts = 256,
+				     .n_ports = 1,
+				     .rtt_us = 300,
+				     .jitter_us = 100,
+				     .max_retries = 10,
+				     .n_pings = 4,
+				     .ping_mask = 8,
+				     .loss_percent = 30,
+				     .seed = seed,
+				     .start_ns = NS_PER_S,
 				     .initial_rto_us = 300000};
 		struct net n;
 
@@ -166,10 +217,38 @@ static void arp_under_loss(void **state)
 	}
 }
 
+/** One answer after two requests: no round trip can be told from it (Karn). */
+static void arp_after_retransmission(void **state)
+{
+	struct net_conf c = {
+		.n_hosts = 1, .n_ports = 1, .max_retries = 1, .n_pings = 4, .ping_mask = 8};
+	struct net n;
+	struct track_probe p;
+
+	net_init(&n, &c);
+	net_shard_open(&n, 0);
+	assert_int_equal(track_next(&n.t, 0, &p), 1);
+	for (uint64_t now_ns = 0; track_next(&n.t, now_ns, &p) == 0; now_ns += NS_PER_MS) {
+		assert_true(now_ns < 2 * NS_PER_S);
+		track_expire(&n.t, now_ns);
+		n.now_ns = now_ns;
+	}
+	assert_int_equal(p.attempt, 1);
+	struct probe_reply r = {.to = p.to, .from = p.to.addr, .kind = REPLY_ARP, .has_mac = true};
+	track_reply(&n.t, &ping_arp, &r, n.now_ns + 2 * NS_PER_MS);
+	assert_true(p.host->flags & HOST_IS_UP);
+	assert_int_equal(n.t.rtt.srtt_us, 0);
+	assert_int_equal(p.host->rtt.srtt_us, 0);
+	assert_int_equal(n.t.stats.n_answered[1], 1);
+	net_shard_close(&n);
+	net_fini(&n);
+}
+
 /** An error from a router says down, an answer from another probe wins. */
 static void unreachable_then_up(void **state)
 {
-	struct net_conf c = {.n_hosts = 1, .n_ports = 1, .max_retries = 1, .n_pings = 2, .ping_mask = 3};
+	struct net_conf c = {
+		.n_hosts = 1, .n_ports = 1, .max_retries = 1, .n_pings = 2, .ping_mask = 3};
 	struct net n;
 	struct track_probe p[2];
 
@@ -178,7 +257,9 @@ static void unreachable_then_up(void **state)
 		net_shard_open(&n, 0);
 		for (int i = 0; i < 2; i++)
 			assert_int_equal(track_next(&n.t, n.now_ns, &p[i]), 1);
-		struct probe_reply r = {.to = p[0].to, .from = addr_v4(0x01020304), .kind = REPLY_UNREACH,
+		struct probe_reply r = {.to = p[0].to,
+					.from = addr_v4(0x01020304),
+					.kind = REPLY_UNREACH,
 					.reason = REASON_HOST_UNREACH};
 		track_reply(&n.t, p[0].type, &r, 1000);
 		assert_null(ring_peek(&n.events));
@@ -204,9 +285,15 @@ static void unreachable_then_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(up_hosts_only),   cmocka_unit_test(ping_scan),	      cmocka_unit_test(nothing_to_ask),
-		cmocka_unit_test(others_are_cancelled), cmocka_unit_test(mask),	      cmocka_unit_test(first_mac_stays),
-		cmocka_unit_test(arp_under_loss),  cmocka_unit_test(unreachable_then_up),
+		cmocka_unit_test(up_hosts_only),
+		cmocka_unit_test(ping_scan),
+		cmocka_unit_test(nothing_to_ask),
+		cmocka_unit_test(others_are_cancelled),
+		cmocka_unit_test(mask),
+		cmocka_unit_test(first_mac_stays),
+		cmocka_unit_test(arp_under_loss),
+		cmocka_unit_test(arp_after_retransmission),
+		cmocka_unit_test(unreachable_then_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

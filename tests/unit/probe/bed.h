@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the tests of probe rows share: one local side with a key, probes patched from its template, and the
- * packets a target or a router on the way would send back.
+ * What the tests of probe rows share: one local side with a key, probes patched from its template,
+ * and the packets a target or a router on the way would send back.
  */
 #pragma once
 
@@ -48,14 +48,21 @@ static inline struct addr bed_addr(struct rng *r, uint8_t family)
 	return family == ADDR_V4 ? addr_v4((uint32_t)n) : addr_from_u128(ADDR_V6, n, 0);
 }
 
-static inline void bed_init(struct bed *b, const struct scan_type *t, uint8_t family, uint8_t link, struct rng *r)
+static inline void bed_init(struct bed *b, const struct scan_type *t, uint8_t family, uint8_t link,
+			    struct rng *r)
 {
 	memset(b, 0, sizeof(*b));
 	b->t = t;
 	cookie_key_init(&b->key, 1, rng_u64(r));
-	b->m = (struct probe_match){.key = &b->key, .sport = (uint16_t)(1024 + rng_below(r, 60000))};
-	b->path = (struct probe_path){.src = bed_addr(r, family), .src_mac = bed_mac, .dst_mac = bed_hop_mac,
-				      .link = link, .ttl = 37, .sport = b->m.sport, .if_idx = 9};
+	b->m = (struct probe_match){.key = &b->key,
+				    .sport = (uint16_t)(1024 + rng_below(r, 60000))};
+	b->path = (struct probe_path){.src = bed_addr(r, family),
+				      .src_mac = bed_mac,
+				      .dst_mac = bed_hop_mac,
+				      .link = link,
+				      .ttl = 37,
+				      .sport = b->m.sport,
+				      .if_idx = 9};
 	assert_int_equal(t->prepare(t, &b->path, &b->tpl), 0);
 	b->f = (struct frame){.bytes = b->bytes, .cap = sizeof(b->bytes)};
 }
@@ -86,27 +93,35 @@ static inline uint32_t bed_ask(struct bed *b, const struct endpoint *to, uint32_
 	return value;
 }
 
-static inline void made_l3(struct made *p, uint8_t link, const struct addr *src, const struct addr *dst, uint8_t proto,
-			   uint8_t ttl, const uint8_t *l4, size_t n)
+static inline void made_l3(struct made *p, uint8_t link, const struct addr *src,
+			   const struct addr *dst, uint8_t proto, uint8_t ttl, const uint8_t *l4,
+			   size_t n)
 {
 	struct wcursor w = wcursor_of(p->b, sizeof(p->b));
 
 	p->link = link;
 	if (link == LINK_ETHERNET)
-		eth_encode(&w, &bed_mac, &bed_hop_mac, src->family == ADDR_V6 ? ETHTYPE_IPV6 : ETHTYPE_IPV4);
+		eth_encode(&w, &bed_mac, &bed_hop_mac,
+			   src->family == ADDR_V6 ? ETHTYPE_IPV6 : ETHTYPE_IPV4);
 	if (src->family == ADDR_V6)
-		ipv6_encode(&w, &(struct ipv6_conf){.src = *src, .dst = *dst, .hop_limit = ttl, .next_header = proto,
+		ipv6_encode(&w, &(struct ipv6_conf){.src = *src,
+						    .dst = *dst,
+						    .hop_limit = ttl,
+						    .next_header = proto,
 						    .payload_len = (uint16_t)n});
 	else
-		ipv4_encode(&w, &(struct ipv4_conf){.src = *src, .dst = *dst, .ttl = ttl, .proto = proto,
+		ipv4_encode(&w, &(struct ipv4_conf){.src = *src,
+						    .dst = *dst,
+						    .ttl = ttl,
+						    .proto = proto,
 						    .payload_len = (uint16_t)n});
 	wcursor_put(&w, l4, n);
 	assert_false(w.failed);
 	p->len = w.pos;
 }
 
-static inline void made_tcp(struct made *p, uint8_t link, const struct addr *src, const struct addr *dst,
-			    const struct tcp_conf *c)
+static inline void made_tcp(struct made *p, uint8_t link, const struct addr *src,
+			    const struct addr *dst, const struct tcp_conf *c)
 {
 	uint8_t l4[24];
 	struct wcursor w = wcursor_of(l4, sizeof(l4));
@@ -116,29 +131,33 @@ static inline void made_tcp(struct made *p, uint8_t link, const struct addr *src
 }
 
 /** An ICMP message with @p n bytes after the eight of the header. */
-static inline void made_icmp(struct made *p, uint8_t link, const struct addr *src, const struct addr *dst, uint8_t type,
-			     uint8_t code, uint32_t word, const uint8_t *body, size_t n)
+static inline void made_icmp(struct made *p, uint8_t link, const struct addr *src,
+			     const struct addr *dst, uint8_t type, uint8_t code, uint32_t word,
+			     const uint8_t *body, size_t n)
 {
 	uint8_t l4[BED_FRAME_CAP] = {type, code};
 
 	put_be32(l4 + 4, word);
 	if (n)
 		memcpy(l4 + 8, body, n);
-	made_l3(p, link, src, dst, src->family == ADDR_V6 ? PROTO_ICMPV6 : PROTO_ICMP, 51, l4, 8 + n);
+	made_l3(p, link, src, dst, src->family == ADDR_V6 ? PROTO_ICMPV6 : PROTO_ICMP, 51, l4,
+		8 + n);
 }
 
 /** An ICMP error from @p from that quotes the first @p n bytes of the probe's packet. */
-static inline void made_error(struct made *p, const struct bed *b, const struct addr *from, uint8_t type, uint8_t code,
-			      size_t n)
+static inline void made_error(struct made *p, const struct bed *b, const struct addr *from,
+			      uint8_t type, uint8_t code, size_t n)
 {
 	made_icmp(p, b->path.link, from, &b->path.src, type, code, 0, b->bytes + b->tpl.l3_off, n);
 }
 
 /** Decode and match the first @p len bytes, ending at an unreadable page. */
-static inline bool bed_match_cut(const struct bed *b, const struct made *p, size_t len, struct probe_reply *ret)
+static inline bool bed_match_cut(const struct bed *b, const struct made *p, size_t len,
+				 struct probe_reply *ret)
 {
 	uint8_t *copy = guard_copy(p->b, len);
-	struct frame f = {.bytes = copy, .len = (uint32_t)len, .cap = (uint32_t)len, .link = p->link};
+	struct frame f = {
+		.bytes = copy, .len = (uint32_t)len, .cap = (uint32_t)len, .link = p->link};
 	struct pkt pkt;
 	bool is_ours = decode(&f, &pkt) == 0 && b->t->match(b->t, &b->m, &pkt, ret);
 
@@ -160,8 +179,9 @@ static inline void bed_check_cuts(const struct bed *b, const struct made *p, siz
 		assert_int_equal(bed_match_cut(b, p, n, &got), n >= needed);
 }
 
-static inline void bed_check_reply(const struct probe_reply *got, const struct endpoint *to, const struct addr *from,
-				   uint8_t kind, uint8_t reason, uint32_t attempt)
+static inline void bed_check_reply(const struct probe_reply *got, const struct endpoint *to,
+				   const struct addr *from, uint8_t kind, uint8_t reason,
+				   uint32_t attempt)
 {
 	assert_true(addr_equal(&got->to.addr, &to->addr));
 	assert_int_equal(got->to.port, to->port);

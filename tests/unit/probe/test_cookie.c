@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* cookie.c: every input counts, exactly 32 echoed values are ours, and the key is not the seed's alone. */
+/* cookie.c: every input counts, exactly 32 echoed values are ours, and the key is not the seed's
+ * alone. */
 #include "probe/cookie.h"
 
 #include <setjmp.h>
@@ -34,7 +35,9 @@ static struct ask any_ask(struct rng *r, uint8_t family)
 	return (struct ask){.row = (uint32_t)rng_below(r, 16),
 			    .local = any_addr(r, family),
 			    .sport = (uint16_t)rng_u64(r),
-			    .to = {.addr = any_addr(r, family), .port = (uint16_t)rng_u64(r), .proto = PROTO_TCP}};
+			    .to = {.addr = any_addr(r, family),
+				   .port = (uint16_t)rng_u64(r),
+				   .proto = PROTO_TCP}};
 }
 
 /** Flip one bit anywhere in what a tag is made of. */
@@ -101,7 +104,8 @@ static void directions_differ(void **state)
 
 static void attempts(void **state)
 {
-	static const uint32_t tags[] = {0, 1, 12345, 0x7fffffff, 0x80000000, 0xffffffe0, 0xfffffff0, 0xffffffff};
+	static const uint32_t tags[] = {0,          1,          12345,      0x7fffffff,
+					0x80000000, 0xffffffe0, 0xfffffff0, 0xffffffff};
 
 	for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
 		uint32_t tag = tags[i];
@@ -157,8 +161,11 @@ static void key_needs_the_nonce(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_input_counts), cmocka_unit_test(directions_differ), cmocka_unit_test(attempts),
-		cmocka_unit_test(forgeries),	      cmocka_unit_test(key_needs_the_nonce),
+		cmocka_unit_test(every_input_counts),
+		cmocka_unit_test(directions_differ),
+		cmocka_unit_test(attempts),
+		cmocka_unit_test(forgeries),
+		cmocka_unit_test(key_needs_the_nonce),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,8 @@ static size_t body_len(const struct bed *b)
 	return b->t == &ping_timestamp ? 12 : 0;
 }
 
-static void reply_to(struct made *p, const struct bed *b, const struct endpoint *to, uint8_t type, uint32_t value)
+static void reply_to(struct made *p, const struct bed *b, const struct endpoint *to, uint8_t type,
+		     uint32_t value)
 {
 	static const uint8_t times[12] = {1, 2, 3, 4, 5};
 
@@ -45,7 +46,8 @@ static void replies(void **state)
 			struct endpoint to = bed_endpoint(&b, &r);
 			reply_to(&p, &b, &to, rows[n / 2].reply_type, bed_ask(&b, &to, attempt));
 			assert_true(bed_match(&b, &p, &got));
-			bed_check_reply(&got, &to, &to.addr, rows[n / 2].kind, rows[n / 2].reason, attempt);
+			bed_check_reply(&got, &to, &to.addr, rows[n / 2].kind, rows[n / 2].reason,
+					attempt);
 			assert_int_equal(got.ttl, 51);
 		}
 }
@@ -120,8 +122,10 @@ static void errors(void **state)
 			size_t l3 = is_v6 ? IPV6_HDR_LEN : IPV4_HDR_LEN;
 			made_error(&p, &b, &router, is_v6 ? 1 : 3, code, l3 + 8);
 			assert_true(bed_match(&b, &p, &got));
-			bed_check_reply(&got, &to, &router, REPLY_UNREACH,
-					(uint8_t)reason_of_icmp(rows[n / 2].family, is_v6 ? 1 : 3, code), code);
+			bed_check_reply(
+				&got, &to, &router, REPLY_UNREACH,
+				(uint8_t)reason_of_icmp(rows[n / 2].family, is_v6 ? 1 : 3, code),
+				code);
 			bed_check_cuts(&b, &p, p.len);
 			struct bed other = b;
 			other.bytes[b.tpl.l4_off + 4] ^= 0x40;
@@ -133,7 +137,10 @@ static void errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(replies), cmocka_unit_test(refusals), cmocka_unit_test(cut_anywhere), cmocka_unit_test(errors),
+		cmocka_unit_test(replies),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

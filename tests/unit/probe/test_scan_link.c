@@ -7,7 +7,11 @@ static const struct mac host_mac = {{2, 0, 0, 0, 0, 0x33}};
 static void arp_reply(struct made *p, const struct bed *b, uint16_t op, const struct addr *from)
 {
 	struct wcursor w = wcursor_of(p->b, sizeof(p->b));
-	struct arp a = {.op = op, .sender_mac = host_mac, .target_mac = bed_mac, .sender = *from, .target = b->path.src};
+	struct arp a = {.op = op,
+			.sender_mac = host_mac,
+			.target_mac = bed_mac,
+			.sender = *from,
+			.target = b->path.src};
 
 	p->link = LINK_ETHERNET;
 	eth_encode(&w, &bed_mac, &host_mac, ETHTYPE_ARP);
@@ -16,7 +20,8 @@ static void arp_reply(struct made *p, const struct bed *b, uint16_t op, const st
 }
 
 /** A solicited advertisement of @p target, with the link address as an option or without. */
-static void advert(struct made *p, const struct bed *b, const struct addr *target, uint8_t hop_limit, bool has_mac)
+static void advert(struct made *p, const struct bed *b, const struct addr *target,
+		   uint8_t hop_limit, bool has_mac)
 {
 	uint8_t l4[32] = {ICMP6_NA, 0, 0, 0, 0x60};
 
@@ -24,7 +29,8 @@ static void advert(struct made *p, const struct bed *b, const struct addr *targe
 	l4[24] = 2;
 	l4[25] = 1;
 	memcpy(l4 + 26, host_mac.b, 6);
-	made_l3(p, b->path.link, target, &b->path.src, PROTO_ICMPV6, hop_limit, l4, has_mac ? 32 : 24);
+	made_l3(p, b->path.link, target, &b->path.src, PROTO_ICMPV6, hop_limit, l4,
+		has_mac ? 32 : 24);
 }
 
 static void arp_replies(void **state)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* scan_tcp.c: the reply to a probe and nothing else matches; ICMP errors are believed by what they quote. */
+/* scan_tcp.c: the reply to a probe and nothing else matches; ICMP errors are believed by what they
+ * quote. */
 #include "bed.h"
 
 static const struct scan_type *const rows[] = {&scan_syn, &ping_syn, &ping_ack};
 
 /** Every row, family and link, with its own random local side. */
-#define EACH_BED(b, r) \
+#define EACH_BED(b, r)                                                                             \
 	for (uint32_t each = 0; each < ARRAY_LEN(rows) * 4 && bed_nth(&(b), each, &(r)); each++)
 
 static bool bed_nth(struct bed *b, uint32_t n, struct rng *r)
@@ -15,7 +16,8 @@ static bool bed_nth(struct bed *b, uint32_t n, struct rng *r)
 }
 
 /** The segment a standard stack sends back to the probe with @p value. */
-static struct tcp_conf answer(const struct bed *b, const struct endpoint *to, uint32_t value, uint8_t flags)
+static struct tcp_conf answer(const struct bed *b, const struct endpoint *to, uint32_t value,
+			      uint8_t flags)
 {
 	struct tcp_conf c = {.sport = to->port, .dport = b->m.sport, .flags = flags, .window = 100};
 
@@ -28,7 +30,8 @@ static struct tcp_conf answer(const struct bed *b, const struct endpoint *to, ui
 	return c;
 }
 
-static bool answers(const struct bed *b, const struct endpoint *to, const struct tcp_conf *c, struct probe_reply *ret)
+static bool answers(const struct bed *b, const struct endpoint *to, const struct tcp_conf *c,
+		    struct probe_reply *ret)
 {
 	struct made p;
 
@@ -42,13 +45,15 @@ static void replies(void **state)
 	struct bed b;
 
 	rng_init(&r, 21);
-	EACH_BED(b, r) {
+	EACH_BED(b, r)
+	{
 		bool is_syn = b.t->tcp_flags & TCP_SYN;
 		for (uint32_t attempt = 0; attempt < COOKIE_ATTEMPTS_MAX; attempt++) {
 			struct endpoint to = bed_endpoint(&b, &r);
 			struct probe_reply got;
 			uint32_t value = bed_ask(&b, &to, attempt);
-			struct tcp_conf c = answer(&b, &to, value, is_syn ? TCP_RST | TCP_ACK : TCP_RST);
+			struct tcp_conf c =
+				answer(&b, &to, value, is_syn ? TCP_RST | TCP_ACK : TCP_RST);
 
 			assert_true(answers(&b, &to, &c, &got));
 			bed_check_reply(&got, &to, &to.addr, REPLY_RST, REASON_RESET, attempt);
@@ -61,7 +66,8 @@ static void replies(void **state)
 			assert_int_equal(got.attempt, attempt);
 			c = answer(&b, &to, value, TCP_SYN | TCP_ACK);
 			assert_true(answers(&b, &to, &c, &got));
-			bed_check_reply(&got, &to, &to.addr, REPLY_SYN_ACK, REASON_SYN_ACK, attempt);
+			bed_check_reply(&got, &to, &to.addr, REPLY_SYN_ACK, REASON_SYN_ACK,
+					attempt);
 			c.flags |= TCP_ECE;
 			assert_true(answers(&b, &to, &c, &got));
 		}
@@ -75,14 +81,16 @@ static void other_flags(void **state)
 	struct bed b;
 
 	rng_init(&r, 22);
-	EACH_BED(b, r) {
+	EACH_BED(b, r)
+	{
 		struct endpoint to = bed_endpoint(&b, &r);
 		struct probe_reply got;
 		uint32_t value = bed_ask(&b, &to, 0);
 
 		for (uint32_t flags = 0; flags < 256; flags++) {
 			struct tcp_conf c = answer(&b, &to, value, (uint8_t)flags);
-			bool is_rst = flags & TCP_RST, is_syn_ack = (flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+			bool is_rst = flags & TCP_RST,
+			     is_syn_ack = (flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 			c.ack = value + 1;
 			c.seq = value;
 			assert_int_equal(answers(&b, &to, &c, &got),
@@ -97,7 +105,8 @@ static void wrong_numbers(void **state)
 	struct bed b;
 
 	rng_init(&r, 23);
-	EACH_BED(b, r) {
+	EACH_BED(b, r)
+	{
 		bool is_syn = b.t->tcp_flags & TCP_SYN;
 		struct endpoint to = bed_endpoint(&b, &r), other;
 		struct probe_reply got;
@@ -136,14 +145,16 @@ static void other_rows(void **state)
 	struct bed b;
 
 	rng_init(&r, 24);
-	EACH_BED(b, r) {
+	EACH_BED(b, r)
+	{
 		struct endpoint to = bed_endpoint(&b, &r);
 		uint32_t value = bed_ask(&b, &to, 0);
 		struct tcp_conf c = answer(&b, &to, value, TCP_RST | TCP_ACK);
 		struct probe_reply got;
 		struct made quote;
 
-		made_error(&quote, &b, &to.addr, b.path.src.family == ADDR_V4 ? 3 : 1, 1, b.f.len - b.tpl.l3_off);
+		made_error(&quote, &b, &to.addr, b.path.src.family == ADDR_V4 ? 3 : 1, 1,
+			   b.f.len - b.tpl.l3_off);
 		for (const struct scan_type *const *t = scan_types; *t; t++) {
 			struct bed other = b;
 			if (!(*t)->match)
@@ -161,7 +172,8 @@ static void cut_anywhere(void **state)
 	struct bed b;
 
 	rng_init(&r, 25);
-	EACH_BED(b, r) {
+	EACH_BED(b, r)
+	{
 		struct endpoint to = bed_endpoint(&b, &r);
 		struct tcp_conf c = answer(&b, &to, bed_ask(&b, &to, 5), TCP_RST | TCP_ACK);
 		struct made p;
@@ -178,7 +190,8 @@ static void errors(void **state)
 	struct bed b;
 
 	rng_init(&r, 26);
-	EACH_BED(b, r) {
+	EACH_BED(b, r)
+	{
 		bool is_v6 = b.path.src.family == ADDR_V6;
 		size_t quoted = is_v6 ? IPV6_HDR_LEN + 20 : IPV4_HDR_LEN + 8;
 
@@ -201,8 +214,9 @@ static void errors(void **state)
 			made_error(&p, &b, &to.addr, type, code, quoted);
 			assert_true(bed_match(&b, &p, &got));
 			bed_check_reply(&got, &to, &to.addr,
-					want == REASON_PORT_UNREACH ? REPLY_PORT_UNREACH : REPLY_UNREACH, (uint8_t)want,
-					attempt);
+					want == REASON_PORT_UNREACH ? REPLY_PORT_UNREACH
+								    : REPLY_UNREACH,
+					(uint8_t)want, attempt);
 		}
 	}
 }
@@ -213,7 +227,8 @@ static void errors_cut_anywhere(void **state)
 	struct bed b;
 
 	rng_init(&r, 27);
-	EACH_BED(b, r) {
+	EACH_BED(b, r)
+	{
 		struct endpoint to = bed_endpoint(&b, &r);
 		struct addr router = bed_addr(&r, b.path.src.family);
 		bool is_v6 = b.path.src.family == ADDR_V6;
@@ -223,7 +238,9 @@ static void errors_cut_anywhere(void **state)
 		made_error(&p, &b, &router, is_v6 ? 1 : 3, 1, b.f.len - b.tpl.l3_off);
 		/* link, outer header, ICMP header, quoted header, eight bytes of segment */
 		size_t l3 = is_v6 ? IPV6_HDR_LEN : IPV4_HDR_LEN;
-		bed_check_cuts(&b, &p, (b.path.link == LINK_ETHERNET ? ETH_HDR_LEN : 0) + l3 + ICMP_HDR_LEN + l3 + 8);
+		bed_check_cuts(&b, &p,
+			       (b.path.link == LINK_ETHERNET ? ETH_HDR_LEN : 0) + l3 +
+				       ICMP_HDR_LEN + l3 + 8);
 	}
 }
 
@@ -234,7 +251,8 @@ static void quotes_of_others(void **state)
 	struct bed b;
 
 	rng_init(&r, 28);
-	EACH_BED(b, r) {
+	EACH_BED(b, r)
+	{
 		bool is_v6 = b.path.src.family == ADDR_V6;
 		size_t l4 = is_v6 ? IPV6_HDR_LEN : IPV4_HDR_LEN, n = b.tpl.len - b.tpl.l3_off;
 		struct endpoint to = bed_endpoint(&b, &r);
@@ -246,7 +264,8 @@ static void quotes_of_others(void **state)
 			struct bed other = b;
 			bool is_addr = is_v6 ? i >= 8 && i < 40 : i >= 12 && i < 20;
 			bool is_proto = i == (is_v6 ? 6 : 9);
-			/* the low five bits of the number tell attempts apart, so they are left alone */
+			/* the low five bits of the number tell attempts apart, so they are left
+			 * alone */
 			bool is_segment = i >= l4 && i < l4 + 7;
 
 			if (!is_addr && !is_proto && !is_segment)
@@ -263,9 +282,14 @@ static void quotes_of_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(replies),	cmocka_unit_test(other_flags),	cmocka_unit_test(wrong_numbers),
-		cmocka_unit_test(other_rows),	cmocka_unit_test(cut_anywhere), cmocka_unit_test(errors),
-		cmocka_unit_test(errors_cut_anywhere), cmocka_unit_test(quotes_of_others),
+		cmocka_unit_test(replies),
+		cmocka_unit_test(other_flags),
+		cmocka_unit_test(wrong_numbers),
+		cmocka_unit_test(other_rows),
+		cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(errors),
+		cmocka_unit_test(errors_cut_anywhere),
+		cmocka_unit_test(quotes_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

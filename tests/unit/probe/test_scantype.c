@@ -71,9 +71,11 @@ static void families(void **state)
 		const struct scan_type *t;
 		bool v4, v6;
 	} rows[] = {
-		{&scan_syn, true, true},  {&scan_connect, true, true},	  {&ping_syn, true, true},
-		{&ping_ack, true, true},  {&ping_echo, true, true},	  {&ping_timestamp, true, false},
-		{&ping_arp, true, false}, {&ping_nd, false, true},	  {&ping_connect, true, true},
+		{&scan_syn, true, true},     {&scan_connect, true, true},
+		{&ping_syn, true, true},     {&ping_ack, true, true},
+		{&ping_echo, true, true},    {&ping_timestamp, true, false},
+		{&ping_arp, true, false},    {&ping_nd, false, true},
+		{&ping_connect, true, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -89,25 +91,46 @@ static void states(void **state)
 		const struct scan_type *t;
 		uint8_t silent, of[REPLY_N];
 	} rows[] = {
-		{&scan_syn, PORT_FILTERED,
-		 {[REPLY_SYN_ACK] = PORT_OPEN, [REPLY_RST] = PORT_CLOSED, [REPLY_PORT_UNREACH] = PORT_FILTERED,
+		{&scan_syn,
+		 PORT_FILTERED,
+		 {[REPLY_SYN_ACK] = PORT_OPEN,
+		  [REPLY_RST] = PORT_CLOSED,
+		  [REPLY_PORT_UNREACH] = PORT_FILTERED,
 		  [REPLY_UNREACH] = PORT_FILTERED}},
-		{&scan_connect, PORT_FILTERED,
-		 {[REPLY_CONNECTED] = PORT_OPEN, [REPLY_REFUSED] = PORT_CLOSED, [REPLY_PORT_UNREACH] = PORT_FILTERED,
+		{&scan_connect,
+		 PORT_FILTERED,
+		 {[REPLY_CONNECTED] = PORT_OPEN,
+		  [REPLY_REFUSED] = PORT_CLOSED,
+		  [REPLY_PORT_UNREACH] = PORT_FILTERED,
 		  [REPLY_UNREACH] = PORT_FILTERED}},
-		{&ping_syn, HOST_DOWN,
-		 {[REPLY_SYN_ACK] = HOST_UP, [REPLY_RST] = HOST_UP, [REPLY_PORT_UNREACH] = HOST_UP,
+		{&ping_syn,
+		 HOST_DOWN,
+		 {[REPLY_SYN_ACK] = HOST_UP,
+		  [REPLY_RST] = HOST_UP,
+		  [REPLY_PORT_UNREACH] = HOST_UP,
 		  [REPLY_UNREACH] = HOST_DOWN}},
-		{&ping_ack, HOST_DOWN,
-		 {[REPLY_RST] = HOST_UP, [REPLY_PORT_UNREACH] = HOST_UP, [REPLY_UNREACH] = HOST_DOWN}},
-		{&ping_echo, HOST_DOWN,
-		 {[REPLY_ECHO] = HOST_UP, [REPLY_PORT_UNREACH] = HOST_UP, [REPLY_UNREACH] = HOST_DOWN}},
-		{&ping_timestamp, HOST_DOWN,
-		 {[REPLY_TIMESTAMP] = HOST_UP, [REPLY_PORT_UNREACH] = HOST_UP, [REPLY_UNREACH] = HOST_DOWN}},
+		{&ping_ack,
+		 HOST_DOWN,
+		 {[REPLY_RST] = HOST_UP,
+		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_UNREACH] = HOST_DOWN}},
+		{&ping_echo,
+		 HOST_DOWN,
+		 {[REPLY_ECHO] = HOST_UP,
+		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_UNREACH] = HOST_DOWN}},
+		{&ping_timestamp,
+		 HOST_DOWN,
+		 {[REPLY_TIMESTAMP] = HOST_UP,
+		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_UNREACH] = HOST_DOWN}},
 		{&ping_arp, HOST_DOWN, {[REPLY_ARP] = HOST_UP}},
 		{&ping_nd, HOST_DOWN, {[REPLY_ND] = HOST_UP}},
-		{&ping_connect, HOST_DOWN,
-		 {[REPLY_CONNECTED] = HOST_UP, [REPLY_REFUSED] = HOST_UP, [REPLY_PORT_UNREACH] = HOST_UP,
+		{&ping_connect,
+		 HOST_DOWN,
+		 {[REPLY_CONNECTED] = HOST_UP,
+		  [REPLY_REFUSED] = HOST_UP,
+		  [REPLY_PORT_UNREACH] = HOST_UP,
 		  [REPLY_UNREACH] = HOST_DOWN}},
 	};
 
@@ -120,8 +143,9 @@ static void states(void **state)
 static enum reason expected_v4(uint8_t type, uint8_t code)
 {
 	static const uint8_t unreach[256] = {
-		[0] = REASON_NET_UNREACH,     [1] = REASON_HOST_UNREACH,     [2] = REASON_PROTO_UNREACH,
-		[3] = REASON_PORT_UNREACH,    [9] = REASON_NET_PROHIBITED,   [10] = REASON_HOST_PROHIBITED,
+		[0] = REASON_NET_UNREACH,       [1] = REASON_HOST_UNREACH,
+		[2] = REASON_PROTO_UNREACH,     [3] = REASON_PORT_UNREACH,
+		[9] = REASON_NET_PROHIBITED,    [10] = REASON_HOST_PROHIBITED,
 		[13] = REASON_ADMIN_PROHIBITED,
 	};
 
@@ -139,8 +163,9 @@ static enum reason expected_v4(uint8_t type, uint8_t code)
 
 static enum reason expected_v6(uint8_t type, uint8_t code)
 {
-	static const uint8_t unreach[] = {REASON_NO_ROUTE,     REASON_ADMIN_PROHIBITED, REASON_BEYOND_SCOPE,
-					  REASON_HOST_UNREACH, REASON_PORT_UNREACH,	REASON_ADMIN_PROHIBITED,
+	static const uint8_t unreach[] = {REASON_NO_ROUTE,     REASON_ADMIN_PROHIBITED,
+					  REASON_BEYOND_SCOPE, REASON_HOST_UNREACH,
+					  REASON_PORT_UNREACH, REASON_ADMIN_PROHIBITED,
 					  REASON_REJECT_ROUTE};
 
 	switch (type) {
@@ -168,8 +193,12 @@ static void reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_distinct), cmocka_unit_test(rows_are_whole), cmocka_unit_test(flags),
-		cmocka_unit_test(families),	     cmocka_unit_test(states),	       cmocka_unit_test(reasons),
+		cmocka_unit_test(rows_are_distinct),
+		cmocka_unit_test(rows_are_whole),
+		cmocka_unit_test(flags),
+		cmocka_unit_test(families),
+		cmocka_unit_test(states),
+		cmocka_unit_test(reasons),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* template.c and every raw row: 10,000 random probes decode to what was asked and carry right checksums. */
+/* template.c and every raw row: 10,000 random probes decode to what was asked and carry right
+ * checksums. */
 #include "bed.h"
 
 enum { CASES = 10000 };
 
-static const struct scan_type *const rows[] = {&scan_syn,  &ping_syn, &ping_ack, &ping_echo, &ping_timestamp};
+static const struct scan_type *const rows[] = {&scan_syn, &ping_syn, &ping_ack, &ping_echo,
+					       &ping_timestamp};
 
 static void check_ethernet(const struct bed *b, const struct mac *dst)
 {
@@ -31,7 +33,8 @@ static void check_sums(const struct bed *b)
 		assert_int_equal(csum16(0, l4, n), 0xffff);
 }
 
-static void check_tcp(const struct bed *b, const struct pkt *p, const struct endpoint *to, uint32_t value)
+static void check_tcp(const struct bed *b, const struct pkt *p, const struct endpoint *to,
+		      uint32_t value)
 {
 	bool is_syn = b->t->tcp_flags == TCP_SYN;
 	struct tcp_opts o;
@@ -87,7 +90,8 @@ static void probes_decode(void **state)
 	rng_init(&r, 11);
 	for (uint32_t i = 0; i < CASES; i++) {
 		const struct scan_type *t = rows[i % ARRAY_LEN(rows)];
-		uint8_t family = i / ARRAY_LEN(rows) % 2 && scan_type_fits(t, ADDR_V6) ? ADDR_V6 : ADDR_V4;
+		uint8_t family =
+			i / ARRAY_LEN(rows) % 2 && scan_type_fits(t, ADDR_V6) ? ADDR_V6 : ADDR_V4;
 		uint8_t link = i / 2 / ARRAY_LEN(rows) % 2 ? LINK_ETHERNET : LINK_NONE;
 		struct bed b;
 
@@ -104,19 +108,23 @@ static void probes_decode(void **state)
 /** Words that make the sum wrap or vanish are where incremental checksums go wrong (RFC 1624 3). */
 static void awkward_words(void **state)
 {
-	static const uint32_t words[] = {0, 1, 0xffff, 0x10000, 0xffff0000, 0xffffffff, 0xfffffffe, 0x80008000};
+	static const uint32_t words[] = {0,          1,          0xffff,     0x10000,
+					 0xffff0000, 0xffffffff, 0xfffffffe, 0x80008000};
 	struct rng r;
 	struct bed b;
 
 	rng_init(&r, 12);
 	for (size_t i = 0; i < ARRAY_LEN(words) * ARRAY_LEN(words) * ARRAY_LEN(rows) * 2; i++) {
 		const struct scan_type *t = rows[i % ARRAY_LEN(rows)];
-		size_t k = i / ARRAY_LEN(rows), v = k % ARRAY_LEN(words), a = k / ARRAY_LEN(words) % ARRAY_LEN(words);
+		size_t k = i / ARRAY_LEN(rows), v = k % ARRAY_LEN(words),
+		       a = k / ARRAY_LEN(words) % ARRAY_LEN(words);
 		bool is_v6 = k / ARRAY_LEN(words) / ARRAY_LEN(words) && scan_type_fits(t, ADDR_V6);
 
 		bed_init(&b, t, is_v6 ? ADDR_V6 : ADDR_V4, LINK_NONE, &r);
-		struct endpoint to = {.proto = t->proto, .port = t->has_ports ? (uint16_t)words[v] : 0};
-		to.addr = is_v6 ? addr_from_u128(ADDR_V6, (u128)words[a] << 96 | words[a], 0) : addr_v4(words[a]);
+		struct endpoint to = {.proto = t->proto,
+				      .port = t->has_ports ? (uint16_t)words[v] : 0};
+		to.addr = is_v6 ? addr_from_u128(ADDR_V6, (u128)words[a] << 96 | words[a], 0)
+				: addr_v4(words[a]);
 		t->patch(t, &b.tpl, &to, words[v], &b.f);
 		check_probe(&b, &to, words[v]);
 	}
@@ -124,8 +132,8 @@ static void awkward_words(void **state)
 
 static void arp_asks(void **state)
 {
-	static const uint8_t head[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1,
-				       2,    0,	   0,	 0,    0,    1};
+	static const uint8_t head[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6,
+				       0,    1,    8,    0,    6,    4,    0, 1, 2, 0, 0, 0, 0, 1};
 	struct rng r;
 	struct bed b;
 
@@ -189,8 +197,9 @@ static void wrong_paths(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(probes_decode), cmocka_unit_test(awkward_words), cmocka_unit_test(arp_asks),
-		cmocka_unit_test(nd_asks),	 cmocka_unit_test(wrong_paths),
+		cmocka_unit_test(probes_decode), cmocka_unit_test(awkward_words),
+		cmocka_unit_test(arp_asks),      cmocka_unit_test(nd_asks),
+		cmocka_unit_test(wrong_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

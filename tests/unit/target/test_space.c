@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* space.c: every target once, found again where it stands, groups bounded, memory never by target. */
+/* space.c: every target once, found again where it stands, groups bounded, memory never by target.
+ */
 #include "base/hash.h"
 #include "base/mem.h"
 #include "target/space.h"
@@ -22,16 +23,22 @@ static const struct shape shapes[] = {
 	{"one", {{"10.0.0.1", "10.0.0.1"}}},
 	{"two apart", {{"10.0.0.1", "10.0.0.1"}, {"203.0.113.9", "203.0.113.9"}}},
 	{"a /24", {{"10.0.0.0", "10.0.0.255"}}},
-	{"odd", {{"10.0.0.3", "10.0.4.1"}, {"10.1.0.0", "10.1.0.6"}, {"172.16.0.1", "172.16.31.7"}}},
+	{"odd",
+	 {{"10.0.0.3", "10.0.4.1"}, {"10.1.0.0", "10.1.0.6"}, {"172.16.0.1", "172.16.31.7"}}},
 	{"a /18", {{"10.0.0.0", "10.0.63.255"}}},
-	{"mixed", {{"10.0.0.0", "10.0.2.255"}, {"2001:db8::", "2001:db8::1234"}, {"fe80::1", "fe80::9"}}},
-	{"edges", {{"0.0.0.0", "0.0.0.7"}, {"255.255.255.250", "255.255.255.255"}, {"::", "::5"},
-		   {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}}},
+	{"mixed",
+	 {{"10.0.0.0", "10.0.2.255"}, {"2001:db8::", "2001:db8::1234"}, {"fe80::1", "fe80::9"}}},
+	{"edges",
+	 {{"0.0.0.0", "0.0.0.7"},
+	  {"255.255.255.250", "255.255.255.255"},
+	  {"::", "::5"},
+	  {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:fff0", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}}},
 };
 
 static const struct {
 	uint32_t width, min_groups;
-} cuts[] = {{1, 1}, {1, 4}, {3, 2}, {100, 1}, {1000, 3}, {65535, 1}, {65536, 8}, {131072, 1}, {262140, 4}};
+} cuts[] = {{1, 1},     {1, 4},     {3, 2},      {100, 1},   {1000, 3},
+	    {65535, 1}, {65536, 8}, {131072, 1}, {262140, 4}};
 
 static struct addr addr_of(const char *s)
 {
@@ -101,7 +108,8 @@ static void small_sets(void **state)
 
 static void strangers(void **state)
 {
-	static const char *const not_in[] = {"10.0.0.2", "10.0.4.2", "10.1.0.7", "::1", "172.16.0.0", "255.255.255.255"};
+	static const char *const not_in[] = {"10.0.0.2", "10.0.4.2",   "10.1.0.7",
+					     "::1",      "172.16.0.0", "255.255.255.255"};
 	struct range_set set;
 	struct space s;
 	struct addr zoned = addr_of("fe80::1");
@@ -127,11 +135,12 @@ static void fair_groups(void **state)
 {
 	static const struct {
 		uint32_t n_hosts, min_groups, n_groups;
-	} rows[] = {{127, 4, 1}, {128, 4, 4}, {129, 4, 4}, {256, 4, 4}, {256, 8, 8}, {255, 8, 1}, {63, 2, 1}, {64, 2, 2},
-		    {10000, 4, 4}, {40000, 4, 5}};
+	} rows[] = {{127, 4, 1}, {128, 4, 4}, {129, 4, 4}, {256, 4, 4},   {256, 8, 8},
+		    {255, 8, 1}, {63, 2, 1},  {64, 2, 2},  {10000, 4, 4}, {40000, 4, 5}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		struct addr lo = addr_v4(0x0a000000), hi = addr_v4(0x0a000000 + rows[i].n_hosts - 1);
+		struct addr lo = addr_v4(0x0a000000),
+			    hi = addr_v4(0x0a000000 + rows[i].n_hosts - 1);
 		struct range_set set;
 		struct space s;
 
@@ -169,7 +178,8 @@ static void huge_sets(void **state)
 	static const struct shape huge[] = {
 		{"v4", {{"0.0.0.0", "255.255.255.255"}}},
 		{"a /32 of v6", {{"2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"}}},
-		{"both", {{"0.0.0.0", "255.255.255.255"}, {"2001:db8::", "2001:db8::ffff:ffff:ffff:ffff"}}},
+		{"both",
+		 {{"0.0.0.0", "255.255.255.255"}, {"2001:db8::", "2001:db8::ffff:ffff:ffff:ffff"}}},
 		{"all of v6", {{"::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"}}},
 	};
 	struct rng r;
@@ -186,7 +196,10 @@ static void huge_sets(void **state)
 		check_groups(&s, 1000);
 		assert_true(s.n_hosts == MIN(set.n_addrs, (u128)1 << 62));
 		for (int k = 0; k < 20000; k++) {
-			uint64_t o = k == 0 ? 0 : k == 1 ? s.n_hosts - 1 : rng_below(&r, s.n_hosts), back, idx;
+			uint64_t o = k == 0   ? 0
+				     : k == 1 ? s.n_hosts - 1
+					      : rng_below(&r, s.n_hosts),
+				 back, idx;
 			struct addr a;
 
 			space_host(&s, o, &a, &idx);
@@ -202,7 +215,8 @@ static void huge_sets(void **state)
 static void beyond_the_ceiling(void **state)
 {
 	struct shape sh = {"v6 /32", {{"2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"}}};
-	struct addr in = addr_of("2001:db8::3fff:ffff:ffff:ffff"), out = addr_of("2001:db8::4000:0:0:0");
+	struct addr in = addr_of("2001:db8::3fff:ffff:ffff:ffff"),
+		    out = addr_of("2001:db8::4000:0:0:0");
 	struct range_set set;
 	struct space s;
 	uint64_t o;
@@ -233,8 +247,9 @@ static void empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(small_sets), cmocka_unit_test(strangers),	     cmocka_unit_test(fair_groups),
-		cmocka_unit_test(groups_mix), cmocka_unit_test(huge_sets), cmocka_unit_test(beyond_the_ceiling),
+		cmocka_unit_test(small_sets),  cmocka_unit_test(strangers),
+		cmocka_unit_test(fair_groups), cmocka_unit_test(groups_mix),
+		cmocka_unit_test(huge_sets),   cmocka_unit_test(beyond_the_ceiling),
 		cmocka_unit_test(empty),
 	};
 
