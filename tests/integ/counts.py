@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Budgets by counting: transmit calls, sockets, allocations, heap peak, resident set. No clock anywhere."""
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import netns
+import suite
+
+TRANSMITS_MAX = 5
+HEAP_1000_MAX, HEAP_ALL_MAX, HEAP_CONNECT_100_MAX = 512 << 10, 1 << 20, 1 << 20
+CALLS_MORE_MAX = 24  # doublings of tables and output buffers between 1,000 and 65,535 ports
+RSS_MORE_MAX_KIB = 2048
+
+
+def trace(bed, directory, *command):
+    """System calls of all threads, one a line; -yy shows what each socket is."""
+    log = directory / "strace"
+    done = bed.target.run(["strace", "-f", "-yy", "-o", str(log), suite.PRTIP, *command], 120)
+    if done.returncode != 0:
+        raise RuntimeError(f"strace: exit {done.returncode}: {done.stderr}")
+    return [re.sub(r"^\d+ +", "", line) for line in log.read_text().splitlines()]
+
+
+def transmits(lines):
+    return [line for line in lines if re.match(r"(sendmmsg|sendto|sendmsg)\(", line) and "<NETLINK" not in line
+            and "<UNIX" not in line]
+
+
+def test_system_calls(cases, bed, directory):
+    for address in ("127.0.0.1", "::1"):
+        lines = trace(bed, directory, "-sS", "-n", "-Pn", "-p", "1-1000", address)
+        sends = transmits(lines)
+        cases.check(f"-sS 1,000 ports of {address}: 1 to {TRANSMITS_MAX} transmit calls",
+                    1 <= len(sends) <= TRANSMITS_MAX, f"{len(sends)}: {[s[:60] for s in sends[:8]]}")
+        cases.equal(f"-sS {address}: no packet socket", [s for s in lines if s.startswith("socket(AF_PACKET")], [])
+        print(f"# -sS 1,000 ports of {address}: {len(lines)} system calls, {len(sends)} transmit calls")
+    lines = trace(bed, directory, "-sL", "-n", "10.0.0.0/28")
+    cases.equal("-sL opens no raw or packet socket",
+                [s for s in lines if re.match(r"socket\(AF_(PACKET|INET6?), SOCK_RAW", s)], [])
+
+
+def allocations(bed, directory, library, *command):
+    """(calls, peak bytes, bytes of the largest block: the ring of events where a worker has a thread)."""
+    counted = directory / "counted"
+    counted.unlink(missing_ok=True)
+    environment = dict(os.environ, LD_PRELOAD=str(library), ALLOC_COUNT_FILE=str(counted))
+    done = subprocess.run(["nsenter", f"--net=/var/run/netns/{bed.target.name}", "env", f"LD_PRELOAD={library}",
+                           f"ALLOC_COUNT_FILE={counted}", suite.PRTIP, *command], env=environment, text=True,
+                          capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
+    if done.returncode != 0 or not counted.exists():
+        raise RuntimeError(f"exit {done.returncode}: {done.stderr}")
+    return tuple(map(int, counted.read_text().split()))
+
+
+def test_allocations(cases, bed, directory):
+    library = directory / "alloc_count.so"
+    built = subprocess.run(["cc", "-std=gnu17", "-O2", "-fPIC", "-shared", "-fno-builtin", "-o", str(library),
+                            str(suite.ROOT / "tests" / "support" / "alloc_count.c")], capture_output=True, text=True)
+    if built.returncode != 0:
+        raise RuntimeError(built.stderr)
+    for scan in ("-sS", "-sT"):
+        options = [scan, "-n", "-Pn", "127.0.0.1", "--threads", "1"]
+        few = allocations(bed, directory, library, *options, "-F")
+        small = allocations(bed, directory, library, *options, "-p1-1000")
+        large = allocations(bed, directory, library, *options, "-p-")
+        for name, (calls, peak, ring) in (("100 ports", few), ("1,000 ports", small), ("65,535 ports", large)):
+            print(f"# {scan} {name}: {calls} allocations, heap peak {peak} bytes, largest block {ring}")
+        cases.check(f"{scan}: 65,535 ports take at most {CALLS_MORE_MAX} allocations more than 1,000",
+                    0 < small[0] and large[0] - small[0] <= CALLS_MORE_MAX, (small, large))
+        cases.check(f"{scan}: heap peak of 100 ports", few[1] < HEAP_CONNECT_100_MAX, few)
+        if scan == "-sS":
+            cases.check("-sS: heap peak of 1,000 ports", small[1] < HEAP_1000_MAX, small)
+            cases.check("-sS: heap peak of all ports, without the ring", large[1] - large[2] < HEAP_ALL_MAX, large)
+
+
+def resident_kib(bed, *command):
+    """Peak resident set by the kernel's own account (wait4)."""
+    process = bed.scanner.start([suite.PRTIP, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    error = process.stderr.read()
+    _, code, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(code)
+    if process.returncode != 0:
+        raise RuntimeError(error)
+    return usage.ru_maxrss
+
+
+def test_resident(cases, bed, directory):
+    options = ["-sS", "-n", "-Pn", "-p80", "--yes"]
+    half = resident_kib(bed, *options, "198.18.0.0/16")
+    whole = resident_kib(bed, *options, "198.18.0.0/15")
+    print(f"# 65,536 hosts {half} KiB resident, 131,072 hosts {whole} KiB")
+    cases.check("131,072 hosts take hardly more memory than 65,536", whole - half < RSS_MORE_MAX_KIB, (half, whole))
+
+
+def test_list_everything(cases, bed, directory):
+    """All of IPv4 is listed at once and at constant size, until the reader leaves."""
+    process = bed.scanner.start([suite.PRTIP, "-sL", "-n", "0.0.0.0/0"], stdout=subprocess.PIPE,
+                                stderr=subprocess.DEVNULL)
+    sizes, n = [], 0
+    for line in process.stdout:
+        n += 1
+        if n in (1000, 1000000):
+            with open(f"/proc/{process.pid}/status") as lines:
+                sizes += [int(field.split()[1]) for field in lines if field.startswith("VmHWM:")]
+        if n == 1000000:
+            break
+    process.stdout.close()
+    code = process.wait(60)
+    print(f"# -sL 0.0.0.0/0: {sizes} KiB resident after 1,000 and 1,000,000 lines")
+    cases.equal("-sL 0.0.0.0/0: a million lines", n, 1000000)
+    cases.check("-sL 0.0.0.0/0: constant size", len(sizes) == 2 and sizes[1] - sizes[0] < 1024, sizes)
+    cases.check("-sL 0.0.0.0/0: ends when the reader leaves", code in (0, 3), code)
+
+
+if __name__ == "__main__":
+    suite.need_root()
+    suite.need_tools("ip", "strace", "nsenter", "cc")
+    with netns.Bed() as bed, suite.scratch() as directory:
+        bed.target.sh("ip route add local 198.19.0.0/16 dev lo")
+        bed.scanner.sh("ip route add 198.19.0.0/16 via 10.99.0.2")
+        code = suite.run([test_system_calls, test_allocations, test_resident, test_list_everything], bed, directory)
+    sys.exit(code)
