@@ -201,6 +201,7 @@ static void fill_scan(const struct config *c, const char *args, struct plan *p)
 	s->verbosity = (int)c->verbosity;
 	s->debugging = (int)c->debugging;
 	s->wants_names = c->names != NAMES_NEVER;
+	s->wants_down_names = c->names == NAMES_ALL;
 	s->wants_order = !c->wants_list && n <= ORDERED_HOSTS_MAX;
 }
 

@@ -81,6 +81,7 @@ struct scan_info {
 	bool wants_reason, wants_open_only, wants_trace;
 	int verbosity, debugging;
 	bool wants_names;              /* PTR names are looked up: a finished host waits for its name */
+	bool wants_down_names;         /* -R: hosts that are down wait for theirs too */
 	bool wants_order;              /* finished hosts are released in target order */
 	uint8_t silent_attempt;        /* attempt of the last probe to a port that stays silent: retransmissions at most */
 };

@@ -322,7 +322,8 @@ static void release_in_order(struct hosts *h, uint64_t time_ns)
 
 static void try_release(struct hosts *h, struct host *host, uint64_t time_ns)
 {
-	bool waits_for_name = h->scan->wants_names && !host->is_named && host->state != HOST_DOWN;
+	bool waits_for_name = h->scan->wants_names && !host->is_named &&
+			      (host->state != HOST_DOWN || h->scan->wants_down_names);
 
 	if (host->is_complete || host->n_parts_done < h->n_parts || waits_for_name)
 		return;
