@@ -11,6 +11,7 @@ own session removes them when this process ends, however it ends.
 import contextlib
 import ctypes
 import os
+import pathlib
 import socket
 import subprocess
 import sys
@@ -95,6 +96,13 @@ class Namespace:
             s.listen(4096)
         return s
 
+    def hosts(self, text):
+        """Its /etc/hosts, for commands started from now on; no name server is reachable there."""
+        directory = pathlib.Path("/etc/netns") / self.name
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "hosts").write_text(text)
+        (directory / "resolv.conf").write_text("nameserver 127.0.0.1\noptions timeout:1 attempts:1\n")
+
     def capture(self, interface):
         return Capture(self, interface)
 
@@ -153,7 +161,7 @@ class Bed:
     def __init__(self, router=False):
         self.names = []
         self.watcher = subprocess.Popen(
-            ["/bin/sh", "-c", 'while read n; do l="$l $n"; done; for n in $l; do ip netns del $n; done'],
+            ["/bin/sh", "-c", 'while read n; do l="$l $n"; done; for n in $l; do ip netns del $n; rm -rf /etc/netns/$n; done'],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
             start_new_session=True)
         self.scanner = self.namespace("s")

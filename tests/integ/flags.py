@@ -1,0 +1,431 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A case for every spelling of the option table, which fails when the flag is ignored; none may be without one."""
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import netns
+import packet
+import rates
+import suite
+
+CASES = {}
+BOTH4 = ["198.18.0.1", "10.99.0.2"]
+
+
+def flag(*spellings):
+    """The decorated function gets (bed, directory, spelling) and returns whether the flag had its effect."""
+    def register(function):
+        for spelling in spellings:
+            CASES[spelling] = function
+        return function
+    return register
+
+
+def run(bed, *options, code=0, namespace=None):
+    done = (namespace or bed.scanner).run([suite.PRTIP, *options], 120)
+    if code is not None and done.returncode != code:
+        raise RuntimeError(f"{' '.join(options)}: exit {done.returncode}, want {code}: {done.stderr}")
+    return done
+
+
+def listed(bed, *options):
+    return set(r["address"] for r in suite.json_records(run(bed, "-sL", "-n", *options, "-oJ", "-").stdout, "host"))
+
+
+def ports(bed, *options):
+    return suite.json_ports(run(bed, "-n", "-Pn", *options, "-oJ", "-").stdout)
+
+
+def numbers(bed, *options):
+    return {port for _, port in ports(bed, "-sS", *options, "10.99.0.2")}
+
+
+def hosts(bed, *options):
+    return {r["address"]: r for r in suite.json_records(run(bed, *options, "-oJ", "-").stdout, "host")}
+
+
+def probes(bed, *options):
+    with bed.target.capture("vb") as capture:
+        run(bed, "-n", *options)
+        return packet.syns(packet.parse(capture.stop()))
+
+
+def summary(bed, *options):
+    return suite.json_summary(run(bed, "-n", *options, "-oJ", "-").stdout)
+
+
+# Targets
+
+@flag("-iL")
+def input_list(bed, directory, spelling):
+    path = directory / "targets"
+    path.write_text("198.18.0.1 198.18.0.4/31\n# comment\n\tfd98::5\n")
+    want = {"198.18.0.1", "198.18.0.4", "198.18.0.5", "fd98::5"}
+    piped = bed.scanner.run([suite.PRTIP, "-sL", "-n", spelling, "-", "-oJ", "-"], input=path.read_text(), stdin=None)
+    return (listed(bed, spelling, str(path)) == want and listed(bed, spelling, str(path), "198.18.0.9") ==
+            want | {"198.18.0.9"} and {r["address"] for r in suite.json_records(piped.stdout, "host")} == want)
+
+
+@flag("--exclude")
+def exclude(bed, directory, spelling):
+    return listed(bed, "198.18.0.0/30", spelling, "198.18.0.1,198.18.0.2", spelling, "198.18.0.3") == {"198.18.0.0"}
+
+
+@flag("--excludefile")
+def exclude_file(bed, directory, spelling):
+    (directory / "excluded").write_text("198.18.0.1\n198.18.0.2-3\n")
+    return listed(bed, "198.18.0.0/30", spelling, str(directory / "excluded")) == {"198.18.0.0"}
+
+
+@flag("-4")
+def family4(bed, directory, spelling):
+    return listed(bed, "both.test") == listed(bed, spelling, "both.test") == {"198.18.0.1"} and \
+        listed(bed, spelling, "--resolve-all", "both.test") == {"198.18.0.1"}
+
+
+@flag("-6")
+def family6(bed, directory, spelling):
+    return listed(bed, spelling, "both.test") == {"fd98::1"}
+
+
+@flag("--resolve-all")
+def resolve_all(bed, directory, spelling):
+    return listed(bed, spelling, "both.test") == {"198.18.0.1", "fd98::1"}
+
+
+@flag("--yes")
+def confirmed(bed, directory, spelling):
+    wide = ["-sn", "203.0.0.0/15"]  # public, without a route: nothing is sent
+    refused = run(bed, "-n", *wide, code=2)
+    return "--yes" in refused.stderr and not refused.stdout and summary(bed, *wide, spelling)["hosts"]["down"] == 1 << 17
+
+
+# Discovery and names
+
+@flag("-Pn")
+def no_ping(bed, directory, spelling):
+    silent = ["-sS", "-n", "-p80", "198.18.99.1"]
+    return summary(bed, *silent)["hosts"]["up"] == 0 and summary(bed, *silent, spelling)["ports"]["filtered"] == 1
+
+
+@flag("-n")
+def no_names(bed, directory, spelling):
+    return (hosts(bed, "-sn", "198.18.0.1")["198.18.0.1"]["hostname"] == "both.test" and
+            hosts(bed, "-sn", spelling, "198.18.0.1")["198.18.0.1"]["hostname"] is None)
+
+
+@flag("-R")
+def all_names(bed, directory, spelling):
+    command = ["-sn", "-v", "198.18.99.1", "-oX", "-"]
+    return ("silent.test" in run(bed, *command, spelling).stdout and "silent.test" not in run(bed, *command).stdout)
+
+
+# Scan types
+
+@flag("-sS", "-sT")
+def scan_type(bed, directory, spelling):
+    flags = {p.flags for p in probes(bed, "-Pn", spelling, "-p80", "10.99.0.2")}
+    reason = ports(bed, spelling, "-p81", "10.99.0.2")["10.99.0.2", 81][1]
+    kind = {"-sS": "syn", "-sT": "connect"}[spelling]
+    return (flags == {packet.SYN} and reason == {"-sS": "reset", "-sT": "conn-refused"}[spelling] and
+            f'type="{kind}"' in run(bed, spelling, "-n", "-p81", "10.99.0.2", "-oX", "-").stdout)
+
+
+@flag("-sn")
+def ping_only(bed, directory, spelling):
+    text = run(bed, spelling, "-n", "10.99.0.2", "-oJ", "-").stdout
+    return suite.json_summary(text)["hosts"]["up"] == 1 and not suite.json_ports(text)
+
+
+@flag("-sL")
+def list_only(bed, directory, spelling):
+    with bed.target.capture("vb") as capture:
+        found = listed(bed, "198.18.0.0/30")
+        ours = [p for p in packet.parse(capture.stop()) if p.is_incoming and p.kind != "icmp6"]
+    return spelling == "-sL" and len(found) == 4 and not ours
+
+
+# Ports
+
+@flag("-p")
+def port_spec(bed, directory, spelling):
+    return (numbers(bed, spelling, "22,80-82,-3,65534-") == {22, 80, 81, 82, 1, 2, 3, 65534, 65535} and
+            numbers(bed, spelling + "ssh,http*") >= {22, 80, 443} and numbers(bed, spelling, "T:25,U:53") == {25})
+
+
+@flag("-F")
+def fast(bed, directory, spelling):
+    return len(numbers(bed, spelling)) == 100 and len(numbers(bed)) == 1000
+
+
+@flag("--top-ports")
+def top_ports(bed, directory, spelling):
+    return numbers(bed, spelling, "3") == {80, 23, 443}
+
+
+@flag("--port-ratio")
+def port_ratio(bed, directory, spelling):
+    return numbers(bed, spelling, "0.3") == {80} and len(numbers(bed, spelling, "0.01")) > 10
+
+
+@flag("--exclude-ports")
+def exclude_ports(bed, directory, spelling):
+    return numbers(bed, "-p20-25", spelling, "21,23-24") == {20, 22, 25}
+
+
+@flag("--servicedb")
+def service_file(bed, directory, spelling):
+    path = directory / "services"
+    path.write_text("ourname\t81/tcp\t0.9\nother\t82/tcp\t0.5\n")
+    text = run(bed, "-sS", "-n", spelling, str(path), "--top-ports", "1", "10.99.0.2", "-oX", "-").stdout
+    return 'portid="81"' in text and 'name="ourname"' in text
+
+
+# Packets
+
+@flag("-e")
+def interface(bed, directory, spelling):
+    command = ["-Pn", "-sS", "-p80", "--max-retries", "0", "10.99.0.2"]
+    return len(probes(bed, *command, spelling, "va")) == 1 and not probes(bed, *command, spelling, "vx") and \
+        run(bed, "-sS", spelling, "none", "10.99.0.2", code=None).returncode in (1, 2)
+
+
+@flag("-S")
+def source(bed, directory, spelling):
+    found = {(p.src, p.dst) for p in probes(bed, "-Pn", "-sS", "-p80", spelling, "10.99.0.88", spelling, "fd99::88",
+                                            "10.99.0.2", "fd99::2")}
+    return found == {("10.99.0.88", "10.99.0.2"), ("fd99::88", "fd99::2")}
+
+
+@flag("-g", "--source-port")
+def source_port(bed, directory, spelling):
+    return all({p.sport for p in probes(bed, "-Pn", scan, "-p80,81", spelling, "7777", "10.99.0.2", "fd99::2")} == {7777}
+               for scan in ("-sS", "-sT"))
+
+
+@flag("--ttl")
+def ttl(bed, directory, spelling):
+    return all({p.ttl for p in probes(bed, "-Pn", scan, "-p80", spelling, "7", "10.99.0.2", "fd99::2")} == {7}
+               for scan in ("-sS", "-sT"))
+
+
+@flag("--tx-backend")
+def tx_backend(bed, directory, spelling):
+    return [summary(bed, "-sS", "-Pn", "-p80", spelling, name, "10.99.0.2")["backend"]
+            for name in ("rawip", "afpacket")] == ["rawip", "afpacket"]
+
+
+@flag("--connect-backend")
+def connect_backend(bed, directory, spelling):
+    return [summary(bed, "-sT", "-Pn", "-p80", spelling, name, "10.99.0.2")["backend"]
+            for name in ("io_uring", "epoll")] == ["io_uring", "epoll"]
+
+
+@flag("--batch-size")
+def batch_size(bed, directory, spelling):
+    log = directory / "trace"
+
+    def largest(n):
+        bed.target.run(["strace", "-f", "-e", "sendmmsg,sendto,sendmsg", "-o", str(log), suite.PRTIP, "-sS", "-n", "-Pn",
+                        "-p1-400", spelling, str(n), "127.0.0.1"])
+        return max(map(int, re.findall(r"sendmmsg\(.* = (\d+)$", log.read_text(), re.M)), default=1)
+    return largest(1) == 1 and 1 < largest(32) <= 32 and largest(400) > 32
+
+
+# Timing
+
+@flag("--max-rate", "--rate-limit")
+def max_rate(bed, directory, spelling):
+    times = sorted(p.time_ns for p in probes(bed, "-sS", "-Pn", "-p1-150", spelling, "500", "10.99.0.2"))
+    return len(times) == 150 and rates.bucket_level(times, 500) <= 6
+
+
+@flag("--max-retries")
+def max_retries(bed, directory, spelling):
+    return [len(probes(bed, "-sS", "-Pn", "-p9000", spelling, str(n), "10.99.0.2")) for n in (0, 1)] == [1, 2]
+
+
+def gaps_ns(bed, *options):
+    """Between the first and the second SYN to each dropped port: at least as long as the time-out."""
+    times = {}
+    for p in probes(bed, "-sS", "-Pn", "--max-retries", "1", *options):
+        times.setdefault((p.dst, p.dport), []).append(p.time_ns)
+    return [t[1] - t[0] for t in times.values() if len(t) > 1]
+
+
+@flag("--initial-rtt-timeout")
+def initial_rtt(bed, directory, spelling):
+    return (min(gaps_ns(bed, "-p9000-9009", spelling, "1200ms", "198.18.99.1")) > 1_190_000_000 and
+            min(gaps_ns(bed, "-p9000-9009", spelling, "100ms", "198.18.99.1")) < 900_000_000)
+
+
+@flag("--min-rtt-timeout")
+def min_rtt(bed, directory, spelling):
+    command = ["-p80-90,9000-9009", "198.18.0.1"]
+    return min(gaps_ns(bed, *command, spelling, "600ms")) > 590_000_000 > min(gaps_ns(bed, *command))
+
+
+@flag("--max-rtt-timeout")
+def max_rtt(bed, directory, spelling):
+    return min(gaps_ns(bed, "-p9000-9009", spelling, "100ms", "198.18.99.1")) < 900_000_000 <= \
+        min(gaps_ns(bed, "-p9000-9009", "198.18.99.1"))
+
+
+@flag("--max-parallelism")
+def max_parallelism(bed, directory, spelling):
+    def at_once(*options):
+        found = probes(bed, "-sT", "-Pn", "--max-retries", "0", "--initial-rtt-timeout", "200ms", "-p9000-9009",
+                       *options, "198.18.99.1")
+        return len({p.dport for p in found if p.time_ns - found[0].time_ns < 100_000_000})
+    return at_once(spelling, "3") <= 3 < at_once()
+
+
+@flag("--threads")
+def threads(bed, directory, spelling):
+    def most(n):
+        process = bed.scanner.start([suite.PRTIP, "-sS", "-n", "-Pn", "-p1-1000", "--max-rate", "100", spelling, str(n),
+                                     "198.18.0.0/26"], stdout=subprocess.DEVNULL)
+        try:
+            with bed.target.capture("vb") as capture:
+                netns.wait_until(lambda: len(capture.frames) > 10)
+            return len(os.listdir(f"/proc/{process.pid}/task"))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+    return most(4) - most(1) == 3 or most(4) - most(1) == 4
+
+
+@flag("--seed")
+def seed(bed, directory, spelling):
+    def order(n):
+        return [p.dport for p in probes(bed, "-sS", "-Pn", "-p1-99", spelling, str(n), "10.99.0.2")]
+    return order(5) == order(5) != order(6)
+
+
+# Output
+
+@flag("-oN", "-oX", "-oG", "-oJ")
+def output(bed, directory, spelling):
+    path = directory / ("file" + spelling)
+    shown = run(bed, "-sS", "-n", "-p80", "10.99.0.2", spelling, str(path)).stdout
+    begin = {"-oN": "# prtip", "-oX": "<?xml", "-oG": "# prtip", "-oJ": '{"schema":1,"type":"scan"'}[spelling]
+    text = path.read_text()
+    return text.startswith(begin) and "80" in text and "80/tcp" in shown
+
+
+@flag("-oA")
+def output_all(bed, directory, spelling):
+    run(bed, "-sS", "-n", "-p80", "10.99.0.2", spelling, str(directory / "every"))
+    return all((directory / f"every.{end}").stat().st_size > 100 for end in ("nmap", "xml", "gnmap", "json"))
+
+
+@flag("-v", "--verbose")
+def verbose(bed, directory, spelling):
+    command = ["-sn", "-n", "10.99.0.2,99"]
+    quiet, more = (run(bed, *command, *extra).stdout for extra in ([], [spelling]))
+    return ('<verbose level="1"/>' in run(bed, *command, spelling, "-oX", "-").stdout and "10.99.0.99" in more and
+            "10.99.0.99" not in quiet)
+
+
+@flag("-d", "--debug")
+def debug(bed, directory, spelling):
+    command = ["-sS", "-n", "-p80", "10.99.0.2"]
+    quiet, more = (run(bed, *command, *extra) for extra in ([], [spelling]))
+    return ('<debugging level="1"/>' in run(bed, *command, spelling, "-oX", "-").stdout and
+            len(more.stdout + more.stderr) > len(quiet.stdout + quiet.stderr))
+
+
+@flag("--reason")
+def reason(bed, directory, spelling):
+    command = ["-sS", "-n", "-p80,81", "10.99.0.2"]
+    plain, told = run(bed, *command).stdout, run(bed, *command, spelling).stdout
+    return "syn-ack" in told and "reset" in told and "syn-ack" not in plain
+
+
+@flag("--open")
+def open_only(bed, directory, spelling):
+    return ports(bed, "-sS", "-p80,81", spelling, *BOTH4) == {(a, 80): ("open", "syn-ack") for a in BOTH4} and \
+        "81/tcp" not in run(bed, "-sS", "-n", "-p80,81", spelling, *BOTH4).stdout
+
+
+@flag("--packet-trace")
+def packet_trace(bed, directory, spelling):
+    done = run(bed, "-sS", "-n", "-Pn", "-p80,81", spelling, "198.18.0.1")
+    text = done.stdout + done.stderr
+    return (len(re.findall(r"^SENT .*TCP .*> 198\.18\.0\.1:8[01] S ", text, re.M)) == 2 and
+            len(re.findall(r"^RCVD .*TCP 198\.18\.0\.1:80 > .* SA ", text, re.M)) == 1 and
+            len(re.findall(r"^RCVD .*TCP 198\.18\.0\.1:81 > .* RA ", text, re.M)) == 1)
+
+
+@flag("--stats-every")
+def stats_every(bed, directory, spelling):
+    command = ["-sS", "-n", "-Pn", "-p1-200", "--max-rate", "200", "10.99.0.2"]
+    quiet, told = (run(bed, *command, *extra) for extra in ([], [spelling, "250ms"]))
+    return "%" in told.stderr + told.stdout and "%" not in quiet.stderr + quiet.stdout
+
+
+@flag("--iflist")
+def interface_list(bed, directory, spelling):
+    text = run(bed, spelling).stdout
+    return all(word in text for word in ("va", "10.99.0.1", "198.18.0.0/16", "fd98::/64"))
+
+
+# The rest
+
+@flag("-V", "--version")
+def version(bed, directory, spelling):
+    return re.fullmatch(r"prtip version \d+\.\d+\.\d+\n", run(bed, spelling).stdout) is not None
+
+
+@flag("-h", "--help")
+def help_text(bed, directory, spelling):
+    text = run(bed, spelling).stdout
+    return all(name in text for name in spellings())
+
+
+def spellings():
+    for directory in (pathlib.Path(suite.PRTIP).parent, pathlib.Path(os.environ.get("BUILD", "."))):
+        if os.access(directory / "optgen", os.X_OK):
+            return subprocess.run([directory / "optgen", "list"], capture_output=True, text=True,
+                                  check=True).stdout.split()
+    raise RuntimeError("optgen is neither beside the program nor in BUILD")
+
+
+def test_complete(cases, bed, directory):
+    cases.equal("every option of the table has a case, and no case is left over", set(CASES), set(spellings()))
+
+
+def test_effects(cases, bed, directory):
+    for spelling, case in CASES.items():
+        try:
+            cases.check(spelling, case(bed, directory, spelling), "no effect, or another one than documented")
+        except Exception as error:  # one broken flag must not hide the others
+            cases.check(spelling, False, f"{type(error).__name__}: {error}")
+
+
+def set_up(bed):
+    for namespace in (bed.scanner, bed.target):
+        namespace.hosts("127.0.0.1 localhost\n198.18.0.1 both.test\nfd98::1 both.test\n198.18.99.1 silent.test\n")
+    bed.scanner.sh("ip addr add 10.99.0.88/24 dev va")
+    bed.scanner.sh("ip -6 addr add fd99::88/64 dev va nodad")
+    bed.scanner.sh("ip link add vx type veth peer name vy")
+    bed.scanner.sh("ip link set vx up")
+    bed.scanner.sh("ip link set vy up")
+    bed.scanner.sh("ip addr add 10.97.0.1/24 dev vx")
+    bed.target.filter_input("tcp dport 9000-9019 drop", "ip daddr 198.18.99.0/24 drop")
+
+
+if __name__ == "__main__":
+    suite.need_root()
+    suite.need_tools("ip", "nft", "strace")
+    with netns.Bed() as bed, suite.scratch() as directory:
+        set_up(bed)
+        listeners = [bed.target.listen(port) for port in (22, 80)]
+        code = suite.run([test_complete, test_effects], bed, directory)
+    sys.exit(code)
