@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Back end with Ethernet frames: a packet socket and sendmmsg past the queueing discipline
- * (packet(7)). The socket is opened for no protocol, so it receives nothing; replies come by the
- * raw IP sockets of rawrx, which see only packets for this host, and ARP replies by a filtered
- * packet socket. Faster than raw IP because routing, neighbour lookup and netfilter are not asked
- * per frame; slower to close (8-16 ms for a packet socket), so it is for large scans.
+ * Back end with Ethernet frames: one packet socket (packet(7)), sendmmsg past the queueing discipline
+ * on the way out, a filtered view of what arrives on the way in. Faster than raw IP because routing,
+ * neighbour lookup and netfilter are not asked per frame; slower to close (8-16 ms for a packet
+ * socket), so it is for large scans. It is opened for no protocol and bound to one only when its
+ * filter stands, so nothing unfiltered ever comes in.
  */
 #include "base/mem.h"
 #include "pktio/rawrx.h"
@@ -56,11 +56,11 @@ static int afpacket_open(struct pktio *io, const struct pktio_conf *conf)
 		return -ENOMEM;
 	a->out.fd = -1;
 	io->state = a;
-	int err = conf->is_tx_only ? 0 : rawrx_open(&a->rx, conf);
-	if (!err)
-		err = txbatch_init(&a->batch, conf, LINK_ETHERNET);
+	int err = txbatch_init(&a->batch, conf, LINK_ETHERNET);
 	if (!err)
 		err = open_queue(a);
+	if (!err && !conf->is_tx_only)
+		err = rawrx_open_link(&a->rx, conf, a->out.fd);
 	if (err)
 		afpacket_close(io);
 	return err;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Receive side shared by rawip and afpacket: the kernel hands raw sockets a copy of every packet of
+ * Receive side shared by rawip and afpacket. rawip: the kernel hands raw sockets a copy of every packet of
  * their protocol, and a classic BPF program keeps those for our source ports; of ICMP the types
  * that can be answers (by mask: loading a program costs 40 us, measured 2026-11 on a 2-core EPYC
  * guest). One ppoll over all sockets, then one recvmmsg per readable one into shared slots. IPv4
  * sockets see the IP header. IPv6 ones do not (RFC 3542 3): source, destination and hop limit come
  * as ancillary data and a header is put in front of the payload, so that decode() sees a plain
  * packet; extension headers, traffic class and flow label are lost, next header is the socket's
- * protocol.
+ * protocol. afpacket: its own packet socket, heard before netfilter like everything it sends leaves
+ * behind netfilter's back (else a stateful firewall here would drop the answers to probes it never saw).
  */
 #include "pktio/rawrx.h"
 
@@ -17,6 +18,7 @@
 
 #include <errno.h>
 #include <netinet/icmp6.h>
+#include <net/if_arp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -57,7 +59,7 @@ static const struct rx_shape {
 		      .name_len = sizeof(struct sockaddr_in6),
 		      .control_len = V6_CONTROL_BYTES,
 		      .link = LINK_NONE},
-	[RAWRX_ARP] = {.name_len = sizeof(struct sockaddr_ll), .link = LINK_ETHERNET},
+	[RAWRX_LINK] = {.name_len = sizeof(struct sockaddr_ll), .link = LINK_ETHERNET},
 };
 
 #define LD_IHL(at)   BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, at)
@@ -69,6 +71,11 @@ static const struct rx_shape {
 #define RET(k)       BPF_STMT(BPF_RET | BPF_K, k)
 #define ACCEPT       RET(0x40000)
 #define REJECT       RET(0)
+
+/** ICMP types that can answer a probe, a bit each. */
+#define ICMP4_ANSWERS                                                                              \
+	(1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH | 1u << ICMP_TIME_EXCEEDED |                   \
+	 1u << ICMP_PARAMETERPROB | 1u << ICMP_TIMESTAMPREPLY | 1u << ICMP_ADDRESSREPLY)
 
 static int attach(int fd, struct sock_filter *code, size_t n)
 {
@@ -95,9 +102,69 @@ static int filter_v6_ports(int fd, const struct pktio_conf *c)
 	return attach(fd, code, ARRAY_LEN(code));
 }
 
-static int filter_arp(int fd)
+#define LDB(at)      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at)
+#define LDB_X(at)    BPF_STMT(BPF_LD | BPF_B | BPF_IND, at)
+#define NET(off)     ((uint32_t)SKF_NET_OFF + (off)) /* from the network header, whatever the link */
+#define SKIP(n)      BPF_STMT(BPF_JMP | BPF_JA, n)
+
+/** X = length of the IPv4 header. */
+#define IHL_TO_X                                                                                   \
+	LDB(NET(0)), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 15), BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 2),  \
+		BPF_STMT(BPF_MISC | BPF_TAX, 0)
+
+/**
+ * What a packet socket passes up: segments and datagrams to our ports, ICMP that can be an answer, ARP replies.
+ * IPv6 extension headers are not followed: no stack answers a probe with one.
+ */
+static int filter_link(int fd, const struct pktio_conf *c)
 {
-	struct sock_filter code[] = {LDH(20), JEQ(2, 0, 1), ACCEPT, REJECT};
+	uint32_t tcp = c->wants_tcp ? PROTO_TCP : 255, udp = c->wants_udp ? PROTO_UDP : 255;
+	uint32_t sctp = c->wants_sctp ? PROTO_SCTP : 255;
+	struct sock_filter code[] = {
+		/*  0 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_PROTOCOL),
+		/*  1 */ JEQ(ETH_P_IP, 5, 0),
+		/*  2 */ JEQ(ETH_P_IPV6, 27, 0),
+		/*  3 */ JEQ(c->wants_arp ? ETH_P_ARP : 0, 0, 2),
+		/*  4 */ LDH(NET(6)),
+		/*  5 */ JEQ(2, 42, 0),
+		/*  6 */ REJECT,
+		/*  7 IPv4: no later fragments */ LDH(NET(6)),
+		/*  8 */ BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 38, 0),
+		/*  9 */ LDB(NET(9)),
+		/* 10 */ JEQ(PROTO_ICMP, 10, 0),
+		/* 11 */ JEQ(tcp, 2, 0),
+		/* 12 */ JEQ(udp, 1, 0),
+		/* 13 */ JEQ(sctp, 0, 33),
+		/* 14 */ IHL_TO_X,
+		/* 18 */ LDH_X(NET(2)),
+		/* 19 */ JGE(c->port_lo, 0, 27),
+		/* 20 */ JGT(c->port_hi, 26, 27),
+		/* 21 ICMP */ IHL_TO_X,
+		/* 25 */ LDB_X(NET(0)),
+		/* 26 */ JGT(18, 20, 0),
+		/* 27 */ BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		/* 28 */ BPF_STMT(BPF_LD | BPF_IMM, ICMP4_ANSWERS),
+		/* 29 */ SKIP(13),
+		/* 30 IPv6 */ LDB(NET(6)),
+		/* 31 */ JEQ(PROTO_ICMPV6, 6, 0),
+		/* 32 */ JEQ(tcp, 2, 0),
+		/* 33 */ JEQ(udp, 1, 0),
+		/* 34 */ JEQ(sctp, 0, 12),
+		/* 35 */ LDH(NET(42)),
+		/* 36 */ JGE(c->port_lo, 0, 10),
+		/* 37 */ JGT(c->port_hi, 9, 10),
+		/* 38 ICMPv6 */ LDB(NET(40)),
+		/* 39 */ JEQ(ICMP6_ECHO_REPLY, 8, 0),
+		/* 40 */ JEQ(ND_NEIGHBOR_ADVERT, 7, 0),
+		/* 41 */ JGT(ICMP6_PARAM_PROB, 5, 0),
+		/* 42 */ JGE(ICMP6_DST_UNREACH, 5, 4),
+		/* 43 A = mask, X = type */ BPF_STMT(BPF_ALU | BPF_RSH | BPF_X, 0),
+		/* 44 */ BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 1),
+		/* 45 */ JEQ(1, 2, 0),
+		/* 46 */ REJECT,
+		/* 47 */ REJECT,
+		/* 48 */ ACCEPT,
+	};
 
 	return attach(fd, code, ARRAY_LEN(code));
 }
@@ -105,9 +172,7 @@ static int filter_arp(int fd)
 static int pass_icmp4_types(int fd)
 {
 	struct icmp_filter block = {
-		.data = ~(1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH |
-			  1u << ICMP_TIME_EXCEEDED | 1u << ICMP_PARAMETERPROB |
-			  1u << ICMP_TIMESTAMPREPLY | 1u << ICMP_ADDRESSREPLY),
+		.data = ~ICMP4_ANSWERS,
 	};
 
 	return setsockopt(fd, SOL_RAW, ICMP_FILTER, &block, sizeof(block)) < 0 ? -errno : 0;
@@ -215,18 +280,28 @@ static int open_row(struct rawrx *rx, const struct rx_row *row, const struct pkt
 	return 0;
 }
 
-/* Opened with protocol 0 it is deaf until bind, so nothing comes in before the filter. */
-static int open_arp(struct rawrx *rx, const struct pktio_conf *c)
+static int rawrx_init(struct rawrx *rx, const struct pktio_conf *conf)
+{
+	*rx = (struct rawrx){0};
+	rx->slot_cap = V6_HEAD_BYTES + (conf->wants_udp ? SLOT_UDP_BYTES : SLOT_BODY_BYTES);
+	rx->slots = mem_alloc(RAWRX_SLOTS, rx->slot_cap);
+	rx->aux = mem_alloc(1, sizeof(*rx->aux));
+	return rx->slots && rx->aux ? 0 : -ENOMEM;
+}
+
+int rawrx_open_link(struct rawrx *rx, const struct pktio_conf *c, int fd)
 {
 	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
-				 .sll_protocol = htons(ETH_P_ARP),
+				 .sll_protocol = htons(ETH_P_ALL),
 				 .sll_ifindex = (int)c->if_idx};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int one = 1;
-	int err = add_socket(rx, fd, RAWRX_ARP, 0);
+	int err = rawrx_init(rx, c);
 
-	if (!err)
-		err = filter_arp(fd);
+	if (err)
+		return err;
+	rx->is_borrowed = true;
+	rx->socks[rx->n_socks++] = (struct rawrx_sock){.fd = fd, .kind = RAWRX_LINK};
+	err = filter_link(fd, c);
 	if (err)
 		return err;
 	(void)setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
@@ -236,25 +311,17 @@ static int open_arp(struct rawrx *rx, const struct pktio_conf *c)
 
 int rawrx_open(struct rawrx *rx, const struct pktio_conf *conf)
 {
-	int err = 0;
+	int err = rawrx_init(rx, conf);
 
-	*rx = (struct rawrx){0};
-	rx->slot_cap = V6_HEAD_BYTES + (conf->wants_udp ? SLOT_UDP_BYTES : SLOT_BODY_BYTES);
-	rx->slots = mem_alloc(RAWRX_SLOTS, rx->slot_cap);
-	rx->aux = mem_alloc(1, sizeof(*rx->aux));
-	if (!rx->slots || !rx->aux)
-		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_LEN(rows) && !err; i++)
 		if (is_wanted(&rows[i], conf))
 			err = open_row(rx, &rows[i], conf);
-	if (!err && conf->wants_arp)
-		err = open_arp(rx, conf);
 	return err;
 }
 
 void rawrx_close(struct rawrx *rx)
 {
-	for (uint32_t i = 0; i < rx->n_socks; i++)
+	for (uint32_t i = 0; i < rx->n_socks && !rx->is_borrowed; i++)
 		close(rx->socks[i].fd);
 	mem_free(rx->slots);
 	mem_free(rx->aux);
@@ -308,6 +375,14 @@ static void put_v6_header(struct frame *f, struct msghdr *m, uint8_t proto, uint
 	f->if_idx = to.ipi6_ifindex;
 }
 
+static void take_link_name(struct frame *f, const struct sockaddr_ll *from)
+{
+	bool has_header = from->sll_hatype == ARPHRD_ETHER || from->sll_hatype == ARPHRD_LOOPBACK;
+
+	f->if_idx = (uint32_t)from->sll_ifindex;
+	f->link = has_header ? LINK_ETHERNET : LINK_NONE;
+}
+
 static void fill_frame(struct rawrx *rx, const struct rawrx_sock *s, uint32_t slot, struct frame *f)
 {
 	const struct rx_shape *shape = &shape_of[s->kind];
@@ -322,8 +397,8 @@ static void fill_frame(struct rawrx *rx, const struct rawrx_sock *s, uint32_t sl
 	f->cookie = slot;
 	if (s->kind == RAWRX_V6)
 		put_v6_header(f, &m->msg_hdr, s->proto, m->msg_len);
-	else if (s->kind == RAWRX_ARP)
-		f->if_idx = (uint32_t)rx->aux->names[slot].ll.sll_ifindex;
+	else if (s->kind == RAWRX_LINK)
+		take_link_name(f, &rx->aux->names[slot].ll);
 }
 
 static int read_socket(struct rawrx *rx, const struct rawrx_sock *s, struct frame *f, uint32_t n)

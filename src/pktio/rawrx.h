@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Receive side shared by the back ends: raw IP sockets, one per family and protocol, each with a
- * kernel filter for our source ports, and if wanted one packet socket for ARP replies. Thread:
- * owner.
+ * Receive side shared by the back ends: raw IP sockets, one per family and protocol, or one packet
+ * socket; each with a kernel filter for our source ports. Thread: owner.
  */
 #pragma once
 
 #include "pktio/pktio.h"
 
-/** TCP, UDP, SCTP, ICMP in two families, and ARP. */
-#define RAWRX_SOCK_MAX 9
+/** TCP, UDP, SCTP, ICMP in two families. */
+#define RAWRX_SOCK_MAX 8
 /** Frames that can be out at a time. */
 #define RAWRX_SLOTS 64
 
-enum rawrx_kind { RAWRX_V4, RAWRX_V6, RAWRX_ARP, RAWRX_KIND_N };
+enum rawrx_kind { RAWRX_V4, RAWRX_V6, RAWRX_LINK, RAWRX_KIND_N };
 
 struct rawrx_sock {
 	int fd;
 	uint8_t kind;  /* enum rawrx_kind */
-	uint8_t proto; /* PROTO_*, 0 for ARP */
+	uint8_t proto; /* PROTO_*, 0 for RAWRX_LINK */
 };
 
 /** Invariant: n_lent <= n_used <= RAWRX_SLOTS. */
 struct rawrx {
 	struct rawrx_sock socks[RAWRX_SOCK_MAX];
 	uint32_t n_socks;
+	bool is_borrowed; /* the socket is the caller's to close */
 	uint32_t next; /* socket to read first: turns, so that a flood on one does not starve the
 			  rest */
 	uint32_t slot_cap; /* bytes of one slot, head-room included */
@@ -37,6 +37,8 @@ struct rawrx {
 
 /** @return 0 or -errno; on failure rawrx_close() is still to be called. */
 int rawrx_open(struct rawrx *rx, const struct pktio_conf *conf) MUST_CHECK;
+/** Receive by packet socket @p fd instead, opened for no protocol; it stays the caller's. @return as rawrx_open. */
+int rawrx_open_link(struct rawrx *rx, const struct pktio_conf *conf, int fd) MUST_CHECK;
 /** As pktio_ops.rx_acquire. */
 int rawrx_acquire(struct rawrx *rx, struct frame *f, uint32_t n, uint32_t wait_us);
 void rawrx_release(struct rawrx *rx, const struct frame *f, uint32_t n);
