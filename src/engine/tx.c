@@ -12,12 +12,14 @@ static struct frame *lane_frame(struct lane *l)
 	return l && l->n_filled < l->n_reserved ? &l->f[l->n_filled] : NULL;
 }
 
-static void lane_reserve(struct lane *l, uint32_t n)
+/** @return frames there is room for: a probe that is picked must find one, whichever lane it takes. */
+static uint32_t lane_reserve(struct lane *l, uint32_t n)
 {
 	if (!l)
-		return;
+		return n;
 	l->n_filled = 0;
 	l->n_reserved = l->io->ops->tx_reserve(l->io, l->f, n);
+	return l->n_reserved;
 }
 
 /** Give everything back, filled frames first, and send. @return 0 or -errno. */
@@ -89,8 +91,8 @@ int tx_batch(struct worker *w, uint64_t now_ns)
 
 	if (!n_max)
 		return 0;
-	lane_reserve(w->l3, n_max);
-	lane_reserve(w->l2, n_max);
+	n_max = lane_reserve(w->l3, n_max);
+	n_max = lane_reserve(w->l2, n_max);
 	while (n < n_max && (more = track_next(&w->track, now_ns, &p)) > 0) {
 		fill(w, &p, now_ns);
 		n++;
