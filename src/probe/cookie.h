@@ -37,3 +37,8 @@ static inline int cookie_attempt(uint32_t tag, uint32_t echoed)
 	uint32_t diff = echoed - tag;
 	return diff < 2 * COOKIE_ATTEMPTS_MAX ? (int)(diff >> 1) : -1;
 }
+/** As cookie_attempt, for fields that are echoed as they are, or always as their successor: no room is left. */
+static inline int cookie_attempt_exact(uint32_t tag, uint32_t echoed)
+{
+	return (echoed - tag) & 1 ? -1 : cookie_attempt(tag, echoed);
+}

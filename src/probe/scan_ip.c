@@ -49,7 +49,7 @@ static bool icmp_match(const struct scan_type *t, const struct probe_match *m, c
 		return match_icmp_error(t, m, p, ret);
 	struct endpoint to = {.addr = p->src, .proto = t->proto};
 	uint32_t tag = cookie_tag(m->key, t->row, &p->dst, 0, &to);
-	int attempt = cookie_attempt(tag, (uint32_t)p->icmp_id << 16 | p->icmp_seq);
+	int attempt = cookie_attempt_exact(tag, (uint32_t)p->icmp_id << 16 | p->icmp_seq);
 	if (attempt < 0)
 		return false;
 	*ret = (struct probe_reply){

@@ -71,7 +71,8 @@ static bool tcp_match(const struct scan_type *t, const struct probe_match *m, co
 		return false;
 	struct endpoint to = {.addr = p->src, .port = p->sport, .proto = PROTO_TCP};
 	uint32_t tag = cookie_tag(m->key, t->row, &p->dst, m->sport, &to);
-	int attempt = cookie_attempt(tag, is_syn ? p->ack : p->seq);
+	int attempt = kind == REPLY_SYN_ACK ? cookie_attempt_exact(tag, p->ack - 1)
+					    : cookie_attempt(tag, is_syn ? p->ack : p->seq);
 	if (attempt < 0)
 		return false;
 	*ret = (struct probe_reply){

@@ -65,7 +65,7 @@ bool match_icmp_error(const struct scan_type *t, const struct probe_match *m, co
 		return false;
 	struct endpoint to = {.addr = q->dst, .port = t->has_ports ? q->dport : 0, .proto = t->proto};
 	uint32_t tag = cookie_tag(m->key, t->row, &q->src, t->has_ports ? m->sport : 0, &to);
-	int attempt = cookie_attempt(tag, q->tag);
+	int attempt = cookie_attempt_exact(tag, q->tag);
 	if (attempt < 0)
 		return false;
 	bool is_target = addr_equal(&p->src, &to.addr);

@@ -115,6 +115,8 @@ static void attempts(void **state)
 		for (uint32_t a = 0; a < COOKIE_ATTEMPTS_MAX; a++) {
 			assert_int_equal(cookie_attempt(tag, cookie_value(tag, a)), a);
 			assert_int_equal(cookie_attempt(tag, cookie_value(tag, a) + 1), a);
+			assert_int_equal(cookie_attempt_exact(tag, cookie_value(tag, a)), a);
+			assert_int_equal(cookie_attempt_exact(tag, cookie_value(tag, a) + 1), -1);
 		}
 		for (uint32_t d = 32; d < 5000; d++) {
 			assert_int_equal(cookie_attempt(tag, tag + d), -1);
