@@ -78,11 +78,9 @@ static void survey_targets(struct engine *e)
 
 /* --- decisions ------------------------------------------------------------------ */
 
-static uint32_t n_cores(void)
+static uint32_t n_cores(const struct engine *e)
 {
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (uint32_t)CPU_COUNT(&set);
+	return MAX((uint32_t)CPU_COUNT(&e->cores), 1u);
 }
 
 static uint64_t n_probes(const struct engine *e)
@@ -102,7 +100,7 @@ static void decide_workers(struct engine *e)
 
 	e->n_workers = e->conf.n_threads;
 	if (!e->n_workers)
-		e->n_workers = is_tiny || is_slow ? 1 : MIN(n_cores(), (uint32_t)WORKERS_DEFAULT_MAX);
+		e->n_workers = is_tiny || is_slow ? 1 : MIN(n_cores(e), (uint32_t)WORKERS_DEFAULT_MAX);
 	e->n_workers = CLAMP(e->n_workers, 1u, ENGINE_WORKERS_MAX);
 	if (e->n_workers > 1 && n_hosts < (u128)e->n_workers * HOSTS_PER_SHARD_MIN) {
 		/* few hosts: divide their ports */
@@ -158,6 +156,8 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets, co
 		return -ENOMEM;
 	*e = (struct engine){.conf = *conf, .targets = targets, .ports = ports, .routes = routes, .bus = bus};
 	pthread_mutex_init(&e->routes_lock, NULL);
+	if (sched_getaffinity(0, sizeof(e->cores), &e->cores) < 0)
+		CPU_ZERO(&e->cores);
 	set_defaults(&e->conf);
 	e->is_connect = is_connect_scan(conf);
 	e->width = width_of(conf, ports);
@@ -232,8 +232,39 @@ void engine_tick(struct engine *e)
 
 static void *worker_main(void *arg)
 {
-	worker_run(arg);
+	struct worker *w = arg;
+
+	/* started on a core of its own; from here on the scheduler may know better */
+	(void)sched_setaffinity(0, sizeof(w->e->cores), &w->e->cores);
+	worker_run(w);
 	return NULL;
+}
+
+/**
+ * Start a worker on a core of its own where there is one: the scheduler wakes a new thread beside its maker, and a
+ * scan of a few milliseconds is over before it moves it.
+ */
+static int start_thread(struct engine *e, struct worker *w)
+{
+	pthread_attr_t attr;
+	cpu_set_t one;
+	uint32_t nth = w->idx % n_cores(e);
+
+	CPU_ZERO(&one);
+	for (int cpu = 0, here = sched_getcpu(); cpu < CPU_SETSIZE; cpu++) {
+		/* worker 0 may run here: count on from this core */
+		int c = (here + cpu) % CPU_SETSIZE;
+		if (CPU_ISSET(c, &e->cores) && nth-- == 0) {
+			CPU_SET(c, &one);
+			break;
+		}
+	}
+	pthread_attr_init(&attr);
+	if (CPU_COUNT(&one))
+		(void)pthread_attr_setaffinity_np(&attr, sizeof(one), &one);
+	int err = -pthread_create(&w->thread, &attr, worker_main, w);
+	pthread_attr_destroy(&attr);
+	return err;
 }
 
 /** Start workers @p first and up. @return how many threads run; @p ret_err -errno when one could not be made. */
@@ -241,7 +272,7 @@ static uint32_t start_threads(struct engine *e, uint32_t first, int *ret_err)
 {
 	uint32_t n = first;
 
-	while (n < e->n_workers && !(*ret_err = -pthread_create(&e->workers[n]->thread, NULL, worker_main, e->workers[n])))
+	while (n < e->n_workers && !(*ret_err = start_thread(e, e->workers[n])))
 		n++;
 	if (*ret_err)
 		atomic_store(&e->is_stopped, true);

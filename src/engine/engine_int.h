@@ -4,6 +4,8 @@
 
 #include "engine/worker.h"
 
+#include <sched.h>
+
 #define ENGINE_WORKERS_MAX 8u
 
 /** What a look at the routes of a sample of the targets says about the ways out. */
@@ -31,6 +33,7 @@ struct engine {
 	struct space space;
 	struct survey survey;
 	uint64_t nonce;
+	cpu_set_t cores; /* that we may run on; empty: unknown */
 	uint32_t width, n_workers;
 	bool is_connect, is_sharded_by_port, uses_l2;
 	bool is_inline; /* worker 0 runs on the coordinator's thread: small scans, and the discovery pass */
