@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Preloaded into the program under test: counts calls of malloc, calloc, realloc and aligned_alloc and
- * the peak of live heap bytes (glibc's usable sizes), and writes "calls peak_bytes largest_block_bytes"
- * to the file that ALLOC_COUNT_FILE names when the process ends.
+ * Preloaded into the program under test: counts calls of malloc, calloc, realloc and aligned_alloc
+ * and the peak of live heap bytes (glibc's usable sizes), and writes "calls peak_bytes
+ * largest_block_bytes" to the file that ALLOC_COUNT_FILE names when the process ends.
  */
 #include <malloc.h>
 #include <stdatomic.h>
@@ -75,6 +75,7 @@ __attribute__((destructor)) static void report(void)
 
 	if (!f)
 		return;
-	fprintf(f, "%llu %llu %llu\n", calls, peak, (unsigned long long)atomic_load(&largest_bytes));
+	fprintf(f, "%llu %llu %llu\n", calls, peak,
+		(unsigned long long)atomic_load(&largest_bytes));
 	fclose(f);
 }
