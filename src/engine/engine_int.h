@@ -6,7 +6,8 @@
 
 #include <sched.h>
 
-#define ENGINE_WORKERS_MAX 8u
+#define ENGINE_WORKERS_MAX     8u
+#define DEFAULT_INITIAL_RTO_US 1000000u
 
 /** What a look at the routes of a sample of the targets says about the ways out. */
 struct survey {

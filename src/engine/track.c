@@ -231,7 +231,8 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 		return;
 	}
 	if (!state || (tells_attempt(r) ? r->attempt : 0u) >= attempts_made(was)) {
-		t->stats.n_unasked++;
+		/* link replies prove nothing and are heard by everyone: others asked for them */
+		t->stats.n_unasked += tells_attempt(r);
 		return;
 	}
 	learn(t, g, q, h, r, now_ns);
@@ -282,7 +283,7 @@ void track_reply(struct track *t, const struct scan_type *type, const struct pro
 	uint64_t ordinal;
 
 	if (!space_find(t->conf.space, &r->to.addr, &ordinal)) {
-		t->stats.n_unasked++;
+		t->stats.n_unasked += tells_attempt(r);
 		return;
 	}
 	for (uint32_t i = 0; i < t->n_live; i++) {
@@ -298,7 +299,7 @@ void track_reply(struct track *t, const struct scan_type *type, const struct pro
 		track_answer(t, g, q, type, r, now_ns);
 		return;
 	}
-	t->stats.n_late++;
+	t->stats.n_late += tells_attempt(r);
 }
 
 /* --- sending ------------------------------------------------------------- */

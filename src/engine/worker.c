@@ -163,7 +163,9 @@ static int path_of(struct worker *w, const struct route *r)
 		return -ENOMEM;
 	w->paths[w->n_paths] = p;
 	p->route = *r;
-	p->initial_rto_us = r->kind == ROUTE_LOOPBACK ? LOOPBACK_RTO_US : r->kind == ROUTE_ONLINK ? ONLINK_RTO_US : 0;
+	/* the default is for the wide world; a time the user chose holds everywhere */
+	if (w->conf->initial_rto_us == DEFAULT_INITIAL_RTO_US)
+		p->initial_rto_us = r->kind == ROUTE_LOOPBACK ? LOOPBACK_RTO_US : r->kind == ROUTE_ONLINK ? ONLINK_RTO_US : 0;
 	int err = w->e->is_connect ? 0 : path_prepare(w, p);
 	if (err)
 		mem_free(p);
@@ -297,7 +299,7 @@ static int track_setup(struct worker *w)
 
 static int lane_open(struct worker *w, const struct pktio_ops *ops, const struct pktio_conf *pc, struct lane **ret)
 {
-	struct lane *l = mem_alloc(1, sizeof(*l));
+	struct lane *l = mem_alloc(1, sizeof(*l) + pc->batch * sizeof(l->f[0]));
 
 	if (!l)
 		return -ENOMEM;

@@ -31,7 +31,7 @@ struct worker_path {
 struct lane {
 	struct pktio *io;
 	uint32_t n_reserved, n_filled;
-	struct frame f[PKTIO_BATCH_MAX];
+	struct frame f[]; /* conf.batch of them */
 };
 
 struct worker_stats {
