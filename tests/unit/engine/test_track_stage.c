@@ -150,7 +150,7 @@ static void mask(void **state)
 					.has_mac = true,
 					.mac = {{2, 6, 6, 6, 6, 6}}};
 		track_reply(&n.t, &ping_arp, &r, n.now_ns + 1000);
-		assert_int_equal(n.t.stats.n_unasked, 1);
+		assert_int_equal(n.t.stats.n_unasked, 0); /* nor does it prove that one was */
 		assert_int_equal(p.host->flags & (HOST_IS_UP | HOST_HAS_MAC), 0);
 		assert_null(ring_peek(&n.events));
 		net_shard_close(&n);

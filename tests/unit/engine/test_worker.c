@@ -27,7 +27,7 @@ struct rig {
 	struct space space;
 	struct port_set ports;
 	struct worker_path path;
-	struct lane lane;
+	struct lane *lane;
 	struct mempktio mem;
 	uint64_t now_ns;
 	bool wants_noise;
@@ -134,8 +134,10 @@ static void rig_open(struct rig *g)
 	assert_int_equal(scan_syn.prepare(&scan_syn, &pp, &g->path.l3[0]), 0);
 	w->paths[w->n_paths++] = &g->path;
 	mempktio_init(&g->mem, host, g);
-	g->lane.io = &g->mem.io;
-	w->l3 = &g->lane;
+	g->lane = mem_alloc(1, sizeof(*g->lane) + PKTIO_BATCH_MAX * sizeof(g->lane->f[0]));
+	assert_non_null(g->lane);
+	g->lane->io = &g->mem.io;
+	w->l3 = g->lane;
 	w->rx = &g->mem.io;
 	w->rx_frames = mem_alloc(WORKER_RX_BATCH, sizeof(*w->rx_frames));
 	assert_non_null(w->rx_frames);
@@ -181,6 +183,7 @@ static void rig_close(struct rig *g)
 	ring_fini(&g->w.events);
 	range_set_fini(&g->set);
 	mem_free(g->w.rx_frames);
+	mem_free(g->lane);
 }
 
 static void one_host(void **state)
