@@ -15,7 +15,7 @@
 enum { DEFAULT_BATCH = 250, SMALL_SCAN_PROBES = 16384, ONE_WORKER_RATE_PPS = 100000,
        SURVEY_RANGES_MAX = 4096, SURVEY_PER_RANGE = 16, HOSTS_PER_SHARD_MIN = 32, WORKERS_DEFAULT_MAX = 4,
        DEFAULT_MIN_RTO_US = 25000, DEFAULT_MAX_RTO_US = 10000000,
-       TICK_NS = 1000000, PUMP_SLEEP_NS = 1000000, JOIN_SLEEP_NS = 20000,
+       TICK_NS = 1000000, PUMP_SLEEP_NS = 4000000, JOIN_SLEEP_NS = 20000,
        TINY_SCAN_PROBES = 500 /* below this a second thread costs more than it sends */ };
 
 int engine_route(struct engine *e, const struct addr *a, struct route *ret)
