@@ -14,6 +14,7 @@
 enum { RETRIES_MIN = 1, /* a silent port is asked twice */
        SAMPLES_FOR_LOSS = 64, OWN_ANSWERS_MIN = 64,
        BACKOFF_SHIFT_MAX = 3, GLOBAL_RTO_MIN_US = 100000, RTO_CEILING_SPURIOUS_US = 1000000,
+       RTO_MAX_US = 1800000000, /* ages are compared in 31 bits */
        RTT_UNKNOWN_CHECK_US = 25000, WAITING_MAX = 1 << 16 };
 
 #define UNHEARD_MAX 0.00001
@@ -34,19 +35,6 @@ struct host_slot *group_host(const struct track_group *g, uint32_t q)
 	return &g->hosts[g->up[q / g->width]];
 }
 
-uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t attempt)
-{
-	uint32_t rto;
-
-	if (h->rtt.srtt_us)
-		rto = MAX(rtt_rto_us(&h->rtt), t->min_rto_us);
-	else if (t->rtt.srtt_us)
-		rto = CLAMP(rtt_rto_us(&t->rtt), MAX((uint32_t)GLOBAL_RTO_MIN_US, t->min_rto_us), t->conf.initial_rto_us);
-	else
-		rto = h->initial_rto_us ? h->initial_rto_us : t->conf.initial_rto_us;
-	return MIN(rto << MIN(attempt, (uint32_t)BACKOFF_SHIFT_MAX), t->conf.max_rto_us);
-}
-
 /** Retransmissions a probe of this host may have. */
 static uint32_t retries_allowed(const struct track *t, const struct host_slot *h)
 {
@@ -57,6 +45,22 @@ static uint32_t retries_allowed(const struct track *t, const struct host_slot *h
 	if (h->n_answers < OWN_ANSWERS_MIN || h->max_attempt)
 		n = MAX(n, t->global_retries);
 	return MIN(n, t->conf.max_retries);
+}
+
+uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t attempt)
+{
+	uint32_t first_us = h->initial_rto_us ? h->initial_rto_us : t->conf.initial_rto_us;
+	uint64_t rto_us = first_us;
+
+	if (h->rtt.srtt_us)
+		rto_us = MAX(rtt_rto_us(&h->rtt), t->min_rto_us);
+	else if (t->rtt.srtt_us)
+		rto_us = CLAMP(rtt_rto_us(&t->rtt), MAX((uint32_t)GLOBAL_RTO_MIN_US, t->min_rto_us), t->conf.initial_rto_us);
+	rto_us <<= MIN(attempt, (uint32_t)BACKOFF_SHIFT_MAX);
+	/* quick hosts say when to ask a silent one again, not that it is silent: it may just be far */
+	if (!h->rtt.srtt_us && attempt >= retries_allowed(t, h))
+		rto_us = MAX(rto_us, first_us);
+	return (uint32_t)MIN(rto_us, (uint64_t)MIN(t->conf.max_rto_us, (uint32_t)RTO_MAX_US));
 }
 
 /* --- lists ------------------------------------------------------------- */

@@ -23,6 +23,7 @@ enum { NET_BATCH = 32, NET_SEND_NS = 500, NET_FLYING_CAP = 1 << 18 };
 struct net_conf {
 	uint32_t n_hosts, n_ports; /* 10.0.0.0 on, ports 1 on */
 	uint32_t rtt_us, jitter_us;
+	uint32_t far_rtt_us;           /* of every fifth host; 0: as the others */
 	uint32_t loss_percent, dup_percent;
 	uint32_t rst_rate, rst_burst;  /* closed ports of one host that answer; 0: all */
 	uint32_t silent_ports_percent; /* filtered */
@@ -31,7 +32,7 @@ struct net_conf {
 	uint16_t ping_mask;
 	uint32_t n_shards;
 	bool is_sharded_by_port, is_ping_only;
-	uint32_t max_retries, initial_rto_us, min_groups;
+	uint32_t max_retries, initial_rto_us, max_rto_us, min_groups;
 	uint32_t defer_percent;
 	uint64_t start_ns, seed;
 	uint64_t most_ns; /* simulated time allowed */
@@ -173,7 +174,8 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 		return;
 	if (kind == REPLY_RST && p->type->flag && !net_may_reset(n, h))
 		return;
-	struct net_flying f = {.due_ns = n->now_ns + n->c.rtt_us * NS_PER_US, .type = p->type};
+	uint32_t rtt_us = n->c.far_rtt_us && idx % 5 == 4 ? n->c.far_rtt_us : n->c.rtt_us;
+	struct net_flying f = {.due_ns = n->now_ns + rtt_us * NS_PER_US, .type = p->type};
 	if (n->c.jitter_us)
 		f.due_ns += rng_below(&n->rng, n->c.jitter_us * NS_PER_US);
 	f.reply = (struct probe_reply){.to = p->to,
@@ -270,7 +272,7 @@ static inline void net_shard_open(struct net *n, uint32_t shard)
 				.max_retries = n->c.max_retries,
 				.initial_rto_us = n->c.initial_rto_us,
 				.min_rto_us = 25000,
-				.max_rto_us = 10000000,
+				.max_rto_us = n->c.max_rto_us ? n->c.max_rto_us : 10000000,
 				.seed = n->c.seed,
 				.events = &n->events,
 				.events_full = net_drain,

@@ -219,6 +219,48 @@ static void late_but_host_open(void **state)
 	}
 }
 
+/** What quick hosts measured says nothing about one that is far: it is waited for as if alone. */
+static void far_among_quick(void **state)
+{
+	for (uint64_t seed = 0; seed < SEEDS; seed++) {
+		struct net_conf c = {.n_hosts = 40,
+				     .n_ports = 6,
+				     .rtt_us = 500,
+				     .far_rtt_us = 950000,
+				     .max_retries = seed % 3 ? 10 : 1,
+				     .n_pings = seed & 1 ? 2 : 0,
+				     .ping_mask = 3,
+				     .seed = seed,
+				     .start_ns = NS_PER_S,
+				     .most_ns = 8 * NS_PER_S};
+		struct net n;
+
+		net_run(&n, &c);
+		assert_int_equal(net_check(&n), 0);
+		for (uint32_t h = 0; h < c.n_hosts && c.n_pings; h++)
+			assert_int_equal(n.hosts[h].n_up, 1);
+		net_fini(&n);
+	}
+}
+
+/** The longest time-outs that the command line takes, doubled, are still longer than a round trip. */
+static void longest_timeouts(void **state)
+{
+	struct net_conf c = {.n_hosts = 4,
+			     .n_ports = 10,
+			     .rtt_us = 400000,
+			     .max_retries = 10,
+			     .initial_rto_us = 3600000000,
+			     .max_rto_us = 3600000000,
+			     .start_ns = NS_PER_S};
+	struct net n;
+
+	net_run(&n, &c);
+	assert_int_equal(net_check(&n), 0);
+	assert_int_equal(n.n_sent, c.n_hosts * c.n_ports);
+	net_fini(&n);
+}
+
 static void deferred(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -310,6 +352,8 @@ int main(void)
 		cmocka_unit_test(unasked),
 		cmocka_unit_test(late_answers),
 		cmocka_unit_test(late_but_host_open),
+		cmocka_unit_test(far_among_quick),
+		cmocka_unit_test(longest_timeouts),
 		cmocka_unit_test(deferred),
 		cmocka_unit_test(abandoned),
 		cmocka_unit_test(any_clock),
