@@ -37,15 +37,17 @@ const char *err_name(int code);
  */
 struct err_where {
 	char token[96];  /* the offending span as the user wrote it */
-	char want[160];  /* the accepted form, e.g. "1-65535, a name, or a range such as 20-25" */
+	char want[160];  /* what is wrong or accepted, as messages show it: "want an octet 0-255, or
+			    *" */
 	char file[96];   /* "" for the command line */
 	uint32_t line;   /* 1-based; 0 when there is none */
 	uint32_t column; /* 1-based byte offset of token in its line or argument */
 };
 
 /**
- * Fill @p w with a token span and the accepted form; @p w may be NULL. file and line are cleared: the reader of a
- * file sets them after the failure. Control bytes of the token become dots. @return code, for tail calls.
+ * Fill @p w with a token span and what is wrong with it; @p w may be NULL. file and line are
+ * cleared: the reader of a file sets them after the failure. Control bytes of the token become
+ * dots. @return code, for tail calls.
  */
 int err_at(struct err_where *w, int code, const char *token, size_t token_len, uint32_t column,
 	   const char *want_fmt, ...) PRINTF_LIKE(6, 7);

@@ -88,9 +88,11 @@ static int apply(struct parse *p, const struct opt_spec *o, const char *name, co
 static int refuse_unknown(struct parse *p, const char *word)
 {
 	char near[OPT_NAME_CAP];
+	bool has_near = *options_nearest(word, near);
 
-	return value_refuse(&p->to, -E_SYNTAX, "\"%.*s\": unknown option; the nearest is %s",
-			    TOKEN_SHOWN_MAX, word, options_nearest(word, near));
+	return value_refuse(
+		&p->to, -E_SYNTAX, "\"%.*s\": unknown option; %s%s", TOKEN_SHOWN_MAX, word,
+		has_near ? "the nearest is " : "prtip --help lists those there are", near);
 }
 
 /* ---- long options ---- */

@@ -160,8 +160,10 @@ static uint32_t help_topic(const char *topic, struct buf *b)
 		}
 	}
 	if (!n)
-		buf_printf(b, "Nothing about \"%.80s\"; the nearest option is %s.\n", topic,
-			   options_nearest(topic, near));
+		buf_printf(b, "Nothing about \"%.80s\"; %s%s.\n", topic,
+			   *options_nearest(topic, near) ? "the nearest option is "
+							 : "prtip --help lists every option",
+			   near);
 	return n;
 }
 

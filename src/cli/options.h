@@ -53,7 +53,7 @@ struct config {
 	uint32_t initial_rto_us; /* min_rto_us <= initial_rto_us <= max_rto_us */
 	uint32_t min_rto_us;
 	uint32_t max_rto_us;
-	uint32_t batch;       /* packets per transmit call; 0: by path */
+	uint32_t batch;       /* packets per transmit call; 0: chosen */
 	uint32_t max_sockets; /* 0: from the fd limit */
 	uint32_t n_threads;   /* 0: chosen */
 	uint64_t seed;        /* meaningful when has_seed */
@@ -162,13 +162,17 @@ struct opt_error {
  */
 int options_parse(int argc, char **argv, struct config *ret, struct opt_error *reterr) MUST_CHECK;
 
-/** Nearest option to @p word (dashes included) by edit distance. @return its spelling in @p out. */
+/**
+ * Nearest option to @p word (dashes included) by edit distance: a slip in every third letter at
+ * most.
+ * @return its spelling in @p out, "" when none is that near.
+ */
 char *options_nearest(const char *word, char out[OPT_NAME_CAP]);
 
 /**
  * Help for the terminal: everything by group, or with @p topic what its text finds in names, groups
  * and texts, in detail. @return options shown; 0: nothing matches, @p b then says so and names the
- * nearest option.
+ * nearest option if one is near.
  */
 uint32_t options_help(const char *topic, struct buf *b);
 void options_man(struct buf *b);

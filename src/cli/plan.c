@@ -16,26 +16,35 @@
 
 enum { ORDERED_HOSTS_MAX = 4096 };
 
-void say_error(const char *fmt, ...)
+/** One line to stderr; nothing of a word, a file or a device's name may steer the terminal. */
+static void say(const char *prefix, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
+static void say(const char *prefix, const char *fmt, va_list ap)
 {
 	char text[512];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	for (char *s = text; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = '?';
+	fprintf(stderr, "prtip: %s%s\n", prefix, text);
+}
+
+void say_error(const char *fmt, ...)
+{
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	say("", fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "prtip: %s\n", text);
 }
 
 void say_note(const char *fmt, ...)
 {
-	char text[512];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	say("note: ", fmt, ap);
 	va_end(ap);
-	fprintf(stderr, "prtip: note: %s\n", text);
 }
 
 /** "prtip: target \"10.0.0.300\" (hosts.txt line 3, column 1): want ..." */
@@ -44,11 +53,17 @@ static void say_where(const char *what, const struct err_where *w, int code)
 	char place[160] = "";
 
 	if (w->file[0] && w->line)
-		snprintf(place, sizeof(place), " (%s line %u, column %u)", w->file, w->line, w->column);
+		snprintf(place, sizeof(place), " (%s line %u, column %u)", w->file, w->line,
+			 w->column);
 	else if (w->file[0])
 		snprintf(place, sizeof(place), " (%s)", w->file);
-	say_error("%s \"%s\"%s: %s%s", what, w->token, place, w->want[0] && code == -E_SYNTAX ? "want " : "",
-		  w->want[0] ? w->want : err_text(code));
+	const char *text = w->want[0] ? w->want : err_text(code);
+	if (!w->token[0] && w->column)
+		say_error("%s: nothing at column %u%s: %s", what, w->column, place, text);
+	else if (!w->token[0])
+		say_error("%s: %s", what, text);
+	else
+		say_error("%s \"%s\"%s: %s", what, w->token, place, text);
 }
 
 /* --- transport ------------------------------------------------------------------ */
@@ -56,7 +71,10 @@ static void say_where(const char *what, const struct err_where *w, int code)
 #define REMEDY "run as root, or give the program the right once: setcap cap_net_raw+ep PRTIP"
 
 static const struct ping_probe raw_pings[] = {
-	{&ping_echo, 0}, {&ping_syn, 443}, {&ping_ack, 80}, {&ping_timestamp, 0},
+	{&ping_echo, 0},
+	{&ping_syn, 443},
+	{&ping_ack, 80},
+	{&ping_timestamp, 0},
 };
 static const struct ping_probe connect_pings[] = {{&ping_connect, 443}, {&ping_connect, 80}};
 
@@ -66,14 +84,16 @@ static int choose_scan(const struct config *c, struct plan *p)
 	bool is_raw = p->has_raw && !c->wants_connect;
 
 	if (c->wants_syn && !p->has_raw) {
-		say_error("-sS sends raw packets and needs CAP_NET_RAW: " REMEDY "; or use -sT, which needs no privilege");
+		say_error("-sS sends raw packets and needs CAP_NET_RAW: " REMEDY
+			  "; or use -sT, which needs no privilege");
 		return EXIT_FATAL;
 	}
 	if (!c->wants_ping_only && !c->wants_list) {
 		e->types[e->n_types++] = is_raw ? &scan_syn : &scan_connect;
 		p->scan.types[p->scan.n_types++] = &e->types[0]->desc;
 		if (!p->has_raw && !c->wants_connect)
-			say_note("no CAP_NET_RAW: connect scan (-sT) instead of SYN scan; for -sS " REMEDY);
+			say_note("no CAP_NET_RAW: connect scan (-sT) instead of SYN scan; for "
+				 "-sS " REMEDY);
 	}
 	e->skips_discovery = c->skips_discovery;
 	if (c->skips_discovery)
@@ -91,7 +111,8 @@ static const struct pktio_ops *backend_of(uint8_t choice)
 
 static void fill_engine(const struct config *c, struct engine_conf *e)
 {
-	static_assert((int)CONNECT_IO_URING == (int)CONN_URING && (int)CONNECT_EPOLL == (int)CONN_EPOLL,
+	static_assert((int)CONNECT_IO_URING == (int)CONN_URING &&
+			      (int)CONNECT_EPOLL == (int)CONN_EPOLL,
 		      "the option's choices are the engine's");
 	e->max_rate_pps = c->max_rate_pps;
 	e->max_retries = c->max_retries;
@@ -123,7 +144,8 @@ static int choose_iface(const struct config *c, struct plan *p)
 		return 0;
 	const struct iface *i = route_iface_named(p->routes, c->iface_name);
 	if (!i) {
-		say_error("-e \"%s\": no such interface; --iflist shows those there are", c->iface_name);
+		say_error("-e \"%s\": no such interface; --iflist shows those there are",
+			  c->iface_name);
 		return EXIT_USAGE;
 	}
 	p->engine.if_idx = i->if_idx;
@@ -184,8 +206,9 @@ static void fill_scan(const struct config *c, const char *args, struct plan *p)
 
 	s->version = PRTIP_VERSION;
 	s->args = args;
-	snprintf(s->scan_id, sizeof(s->scan_id), "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32),
-		 (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff), (unsigned)(0x8000 | (b >> 48 & 0x3fff)),
+	snprintf(s->scan_id, sizeof(s->scan_id), "%08x-%04x-4%03x-%04x-%012llx",
+		 (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff), (unsigned)(a & 0xfff),
+		 (unsigned)(0x8000 | (b >> 48 & 0x3fff)),
 		 (unsigned long long)(b & 0xffffffffffffull));
 	s->seed = p->engine.seed;
 	s->start_wall_ns = clock_wall_ns();
@@ -231,8 +254,8 @@ void plan_fini(struct plan *p)
 
 /* --- confirmation ------------------------------------------------------------------------ */
 
-#define WIDE_V4   ((u128)1 << 24)
-#define WIDE_V6   ((u128)1 << 64)
+#define WIDE_V4     ((u128)1 << 24)
+#define WIDE_V6     ((u128)1 << 64)
 #define WIDE_PUBLIC ((u128)1 << 16)
 enum { ESTIMATE_PPS = 100000 };
 
@@ -242,7 +265,8 @@ static bool is_wide(const struct range_set *set)
 
 	for (uint32_t i = 0; i < set->n; i++) {
 		const struct range *r = &set->r[i];
-		struct addr lo = addr_from_u128(r->family, r->lo, 0), hi = addr_from_u128(r->family, r->hi, 0);
+		struct addr lo = addr_from_u128(r->family, r->lo, 0),
+			    hi = addr_from_u128(r->family, r->hi, 0);
 		u128 n = r->hi - r->lo + 1;
 		if (r->family == ADDR_V6)
 			n6 += n ? n : ~(u128)0;
@@ -260,10 +284,16 @@ static void describe_size(const struct plan *p, char *out, size_t cap)
 	uint32_t rate = p->engine.max_rate_pps;
 	double s = packets / (rate ? rate : (uint32_t)ESTIMATE_PPS);
 
-	snprintf(out, cap, "%.4g addresses, at least %.4g packets, %.4g %s at %s%u packets per second",
-		 (double)p->targets.set.n_addrs, packets, s < 7200 ? s : s < 172800 ? s / 3600 : s / 86400,
-		 s < 7200 ? "seconds" : s < 172800 ? "hours" : "days", rate ? "" : "an assumed ",
-		 rate ? rate : (uint32_t)ESTIMATE_PPS);
+	snprintf(out, cap,
+		 "%.4g addresses, at least %.4g packets, %.4g %s at %s%u packets per second",
+		 (double)p->targets.set.n_addrs, packets,
+		 s < 7200     ? s
+		 : s < 172800 ? s / 3600
+			      : s / 86400,
+		 s < 7200     ? "seconds"
+		 : s < 172800 ? "hours"
+			      : "days",
+		 rate ? "" : "an assumed ", rate ? rate : (uint32_t)ESTIMATE_PPS);
 }
 
 bool plan_confirm(const struct config *c, const struct plan *p)

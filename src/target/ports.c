@@ -15,9 +15,9 @@
 #define TOP_DEFAULT 1000
 
 #define WANT_PORT                                                                                  \
-	"a port 0-65535, a range such as 20-25, -100 or 60000-, or a service name such as http "   \
-	"or http*"
-#define WANT_PREFIX "protocol prefixes are T: (TCP), U: (UDP) and S: (SCTP)"
+	"want a port 0-65535, a range such as 20-25, -100 or 60000-, or a service name such as "   \
+	"http or http*"
+#define WANT_PREFIX "want a protocol prefix T: (TCP), U: (UDP) or S: (SCTP)"
 
 struct port_list {
 	const char *s;
@@ -93,7 +93,7 @@ static int add_names(struct port_list *l, size_t at, size_t len)
 	}
 	return n ? 0
 		 : err_at(l->err, -E_EMPTY, l->s + at, len, (uint32_t)at + 1,
-			  "no service of this name for the protocols asked for; or " WANT_PORT);
+			  "no service of this name for the protocols asked for; " WANT_PORT);
 }
 
 /* Digits at *pos, if any, into *ret. @return 1 when there are, 0 when not, -E_RANGE. */
@@ -231,11 +231,11 @@ static int parse_list(struct port_list *l)
 		rc = parse_element(l);
 		if (rc == 0 && l->pos < l->len && l->s[l->pos] != ',')
 			rc = list_fail(l, -E_SYNTAX, l->pos, l->len - l->pos,
-				       "a comma between ports: 22,80-90,http*");
+				       "want a comma between ports: 22,80-90,http*");
 		l->pos++;
 	} while (rc == 0 && l->pos < l->len);
 	if (rc == 0 && l->named)
-		rc = list_fail(l, -E_SYNTAX, 0, l->len, "a closing bracket: [1-1024]");
+		rc = list_fail(l, -E_SYNTAX, 0, l->len, "want a closing bracket: [1-1024]");
 	mem_free(l->named_store);
 	return rc;
 }
@@ -351,9 +351,9 @@ static int check_conf(const struct ports_conf *c, const struct services *s,
 		      struct err_where *reterr)
 {
 	if (c->min_ratio != 0 && !(c->min_ratio > 0 && c->min_ratio < 1))
-		return err_at(reterr, -E_RANGE, "", 0, 0, "a port ratio lies between 0 and 1");
+		return err_at(reterr, -E_RANGE, "", 0, 0, "want a port ratio between 0 and 1");
 	if (c->top_n > UINT16_MAX + 1u)
-		return err_at(reterr, -E_RANGE, "", 0, 0, "the number of popular ports is 1-65535");
+		return err_at(reterr, -E_RANGE, "", 0, 0, "want a number of ports, 1-65535");
 	if (c->min_ratio > 0 && !c->spec && !services_has_frequencies(s))
 		return err_at(reterr, -E_UNSUPPORTED, "", 0, 0,
 			      "port ratios need nmap-services (package nmap-common): the built-in "
@@ -375,7 +375,7 @@ static int seal_wanted(const struct ports_conf *c, struct port_set *ret, struct 
 		return 0;
 	return err_at(reterr, -E_EMPTY, c->spec ? c->spec : "", c->spec ? strlen(c->spec) : 0,
 		      c->spec ? 1 : 0,
-		      "at least one port of a protocol that is scanned and not excluded");
+		      "want at least one port of a protocol that is scanned, and not excluded");
 }
 
 static void remove_ports(struct port_set *from, const struct port_set *what)

@@ -14,18 +14,18 @@
 #define SPEC_RANGES_MAX 65536u
 
 #define WANT_V4                                                                                    \
-	"IPv4 targets are 10.0.0.1, 10.0.0.0/8, 192.168.1.1-254, 10.0-3.1,5.* or "                 \
+	"want an IPv4 target such as 10.0.0.1, 10.0.0.0/8, 192.168.1.1-254, 10.0-3.1,5.* or "      \
 	"10.0.0.1-10.0.0.20"
 #define WANT_V6                                                                                    \
-	"IPv6 targets are 2001:db8::1, 2001:db8::/64, 2001:db8::1-2001:db8::ff or fe80::1%eth0"
-#define WANT_OCTET "an octet is 0-255, a range such as 1-20 or -20, a list such as 1,5, or *"
-#define WANT_BITS  "a prefix length is a number from 0 to %u"
+	"want an IPv6 target such as 2001:db8::1, 2001:db8::/64, 2001:db8::1-2001:db8::ff or "     \
+	"fe80::1%eth0; ports are given with -p"
+#define WANT_OCTET "want an octet 0-255, a range such as 1-20 or -20, a list such as 1,5, or *"
+#define WANT_BITS  "want a prefix length from 0 to %u"
 #define WANT_NAME                                                                                  \
-	"host names have letters, digits, '-', '_' and '.', labels of 1-63 and at most 253 "       \
+	"want a host name of letters, digits, '-', '_' and '.', labels of 1-63 and at most 253 "   \
 	"characters"
 #define WANT_ZONE                                                                                  \
-	"a zone is an interface of this machine, by name or number, and goes with link-local "     \
-	"addresses"
+	"want an interface of this machine, by name or number, as zone of a link-local address"
 
 /** The word under work; positions are byte offsets into it. */
 struct word {

@@ -153,8 +153,8 @@ static int add_pending(struct loader *l, const char *s, size_t len, const struct
 
 static const char *family_text(uint8_t family)
 {
-	return family == ADDR_V6 ? "an IPv6 target or a name: IPv6 alone was asked for"
-				 : "an IPv4 target or a name: IPv4 alone was asked for";
+	return family == ADDR_V6 ? "want an IPv6 target or a name: IPv6 alone was asked for"
+				 : "want an IPv4 target or a name: IPv4 alone was asked for";
 }
 
 static int add_word(struct loader *l, const char *s, size_t len, const struct place *at)
@@ -253,7 +253,7 @@ static int add_words_of(struct loader *l, struct reader *r, struct place *at)
 		if (len > WORD_BYTES_MAX)
 			rc = place_error(l->err, at,
 					 err_at(l->err, -E_SYNTAX, word, WORD_BYTES_MAX, 1, "%s",
-						"a target has at most 1023 characters"));
+						"want a target of at most 1023 characters"));
 		else
 			rc = add_word(l, word, len, at);
 	}
@@ -274,7 +274,8 @@ static int add_file(struct loader *l, const char *path, bool is_exclude)
 	rc = r->fd < 0 ? -errno : add_words_of(l, r, &at);
 	if (r->fd < 0 || r->error)
 		(void)err_at(l->err, rc, path, strlen(path), 0,
-			     "a readable file of targets, or - for standard input");
+			     "%s; want a readable file of targets, or - for standard input",
+			     err_text(rc));
 	if (r->fd >= 0 && !is_stdin)
 		close(r->fd);
 	mem_free(r);
