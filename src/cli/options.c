@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "engine/engine.h"
 #include "pktio/pktio.h"
 
 const char *const opt_tx_backends[TX_BACKEND_N + 1] = {"auto", "rawip", "afpacket", NULL};
@@ -28,7 +29,7 @@ const char *const opt_connect_backends[CONNECT_BACKEND_N + 1] = {"auto", "io_uri
 #define SHORT(s) .short_name = (s)
 #define LONG(s)  .long_name = (s)
 
-// clang-format off
+/* clang-format off */
 const struct opt_spec opt_table[] = {
 	/* Targets */
 	{SHORT("iL"), PATH(target.input_file), .is_stdio_ok = true, .group = OPT_TARGETS, .nmap = NMAP_SAME,
@@ -93,7 +94,7 @@ const struct opt_spec opt_table[] = {
 	 .nmap = NMAP_OURS, .help = "How raw packets are sent and received"},
 	{LONG("connect-backend"), .kind = OPT_CHOICE, AT(connect_backend), .choices = opt_connect_backends, .metavar = "NAME",
 	 .group = OPT_PACKETS, .nmap = NMAP_OURS, .help = "How the connect scan drives its sockets"},
-	{LONG("batch-size"), UINT(batch, 1, PKTIO_BATCH_MAX, "packets per transmit call"), .zero = "by path", .metavar = "N",
+	{LONG("batch-size"), UINT(batch, 1, PKTIO_BATCH_MAX, "packets per transmit call"), .zero = "chosen by prtip", .metavar = "N",
 	 .group = OPT_PACKETS, .nmap = NMAP_OURS, .help = "Packets handed to the kernel together"},
 
 	/* Timing */
@@ -101,7 +102,7 @@ const struct opt_spec opt_table[] = {
 	 .group = OPT_TIMING, .nmap = NMAP_EXTENDED, .help = "Send no faster than this, retransmissions and discovery included"},
 	{LONG("rate-limit"), UINT(max_rate_pps, 1, 100000000, "packets per second"), .zero = "no limit", .metavar = "PPS",
 	 .group = OPT_TIMING, .nmap = NMAP_OURS, .help = "The same as --max-rate"},
-	{LONG("max-retries"), UINT(max_retries, 0, 50, "retransmissions"), .dflt = 10, .metavar = "N", .group = OPT_TIMING,
+	{LONG("max-retries"), UINT(max_retries, 0, COOKIE_ATTEMPTS_MAX - 1, "retransmissions"), .dflt = 10, .metavar = "N", .group = OPT_TIMING,
 	 .nmap = NMAP_SAME, .help = "Retransmit an unanswered probe at most this often"},
 	{LONG("initial-rtt-timeout"), TIME_US(initial_rto_us), .dflt = 1000000, .group = OPT_TIMING, .nmap = NMAP_SAME,
 	 .help = "Wait this long for a reply while no round trip has been measured"},
@@ -111,7 +112,7 @@ const struct opt_spec opt_table[] = {
 	 .help = "Never wait longer than this for a reply"},
 	{LONG("max-parallelism"), UINT(max_sockets, 1, 1000000, "sockets"), .zero = "from the limit on open files", .metavar = "N",
 	 .group = OPT_TIMING, .nmap = NMAP_EXTENDED, .help = "Connect scan: at most this many sockets at once"},
-	{LONG("threads"), UINT(n_threads, 1, 256, "threads"), .zero = "by size of the scan and cores", .metavar = "N",
+	{LONG("threads"), UINT(n_threads, 1, ENGINE_WORKERS_MAX, "threads"), .zero = "by size of the scan and cores", .metavar = "N",
 	 .group = OPT_TIMING, .nmap = NMAP_OURS, .help = "Worker threads"},
 	{LONG("seed"), UINT(seed, 0, UINT64_MAX, "a number"), .given_offset = offsetof(struct config, has_seed), .metavar = "N",
 	 .group = OPT_TIMING, .nmap = NMAP_OURS, .help = "Repeat the order of an earlier scan"},
@@ -147,7 +148,7 @@ const struct opt_spec opt_table[] = {
 	{SHORT("h"), LONG("help"), FLAG(wants_help), .group = OPT_MISC, .nmap = NMAP_SAME,
 	 .help = "Print this summary and stop; prtip help TOPIC searches it"},
 };
-// clang-format on
+/* clang-format on */
 const uint32_t opt_table_n = ARRAY_LEN(opt_table);
 
 static_assert(offsetof(struct config, source6) ==
@@ -284,9 +285,10 @@ static uint32_t edit_distance(const char *a, const char *b)
 char *options_nearest(const char *word, char out[OPT_NAME_CAP])
 {
 	char typed[OPT_NAME_CAP], name[OPT_NAME_CAP];
-	uint32_t best = UINT32_MAX;
+	uint32_t best;
 
 	snprintf(typed, sizeof(typed), "%.*s", (int)strcspn(word, "="), word);
+	best = (uint32_t)strlen(typed + strspn(typed, "-")) / 3 + 1;
 	out[0] = '\0';
 	for (uint32_t i = 0; i < 2 * opt_table_n; i++) {
 		const struct opt_spec *o = &opt_table[i / 2];

@@ -76,12 +76,19 @@ static void publish_progress(struct run *r, uint64_t now_ns)
 	uint64_t since_ns = now_ns - r->progress_ns, elapsed_ns = now_ns - r->start_ns;
 
 	engine_progress(r->engine, &ep);
-	struct event ev = {.kind = EVENT_PROGRESS, .progress = {
-		.stage = r->plan.width ? STAGE_SCANNING_PORTS : STAGE_DISCOVERING_HOSTS,
-		.n_done = ep.n_concluded, .n_total = ep.n_total, .n_sent = ep.n_sent,
-		.rate_pps = since_ns ? (ep.n_sent - r->progress_sent) * NS_PER_S / since_ns : 0,
-		.n_hosts_done = ep.n_hosts_done, .n_hosts = r->plan.scan.n_hosts, .elapsed_ns = elapsed_ns,
-	}};
+	struct event ev = {
+		.kind = EVENT_PROGRESS,
+		.progress = {
+			.stage = r->plan.width ? STAGE_SCANNING_PORTS : STAGE_DISCOVERING_HOSTS,
+			.n_done = ep.n_concluded,
+			.n_total = ep.n_total,
+			.n_sent = ep.n_sent,
+			.rate_pps =
+				since_ns ? (ep.n_sent - r->progress_sent) * NS_PER_S / since_ns : 0,
+			.n_hosts_done = ep.n_hosts_done,
+			.n_hosts = r->plan.scan.n_hosts,
+			.elapsed_ns = elapsed_ns,
+		}};
 	if (ep.n_hosts_done && ep.n_hosts_done < r->plan.scan.n_hosts)
 		ev.progress.eta_ns = (uint64_t)((double)elapsed_ns / (double)ep.n_hosts_done *
 						(double)(r->plan.scan.n_hosts - ep.n_hosts_done));
@@ -100,7 +107,8 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	if (n_stop_signals)
 		bus_control_post(&r->bus, CONTROL_STOP, 0);
 	names_poll(r->names, 0);
-	if (bus_wants(&r->bus, EVENT_PROGRESS) && now_ns - r->progress_ns >= PROGRESS_MS * NS_PER_MS)
+	if (bus_wants(&r->bus, EVENT_PROGRESS) &&
+	    now_ns - r->progress_ns >= PROGRESS_MS * NS_PER_MS)
 		publish_progress(r, now_ns);
 	if (now_ns - r->flush_ns >= FLUSH_MS * NS_PER_MS) {
 		outs_flush(r->outs);
@@ -134,13 +142,25 @@ static void stage(struct run *r, enum stage from, enum stage to)
 static int open_outputs(struct run *r, struct err_where *w)
 {
 	const struct output_requests *o = &r->c->out;
-	const struct { const char *path; const struct out_ops *ops; } files[] = {
-		{o->normal, &out_normal}, {o->xml, &out_xml}, {o->grepable, &out_grepable}, {o->json, &out_json},
+	const struct {
+		const char *path;
+		const struct out_ops *ops;
+	} files[] = {
+		{o->normal, &out_normal},
+		{o->xml, &out_xml},
+		{o->grepable, &out_grepable},
+		{o->json, &out_json},
 	};
 
 	r->out_conf = (struct out_conf){
-		.scan = &r->plan.scan, .hosts = r->hosts, .service_name = service_name, .mac_vendor = mac_vendor, .ctx = r,
-		.console_fd = STDOUT_FILENO, .status_fd = STDERR_FILENO, .is_status_tty = isatty(STDERR_FILENO),
+		.scan = &r->plan.scan,
+		.hosts = r->hosts,
+		.service_name = service_name,
+		.mac_vendor = mac_vendor,
+		.ctx = r,
+		.console_fd = STDOUT_FILENO,
+		.status_fd = STDERR_FILENO,
+		.is_status_tty = isatty(STDERR_FILENO),
 		.stats_every_ns = (uint64_t)r->c->stats_every_ms * NS_PER_MS,
 	};
 	int err = outs_new(&r->out_conf, &r->outs);
@@ -164,7 +184,8 @@ static void name_targets(struct run *r)
 			(void)!hosts_set_target_name(r->hosts, (uint64_t)idx, t->names[i].name);
 }
 
-/** The result store, names and sinks around an engine of @p n_parts parts per host. @return exit code. */
+/** The result store, names and sinks around an engine of @p n_parts parts per host. @return exit
+ * code. */
 static int open_subscribers(struct run *r, uint32_t n_parts)
 {
 	struct err_where w = {0};
@@ -178,7 +199,8 @@ static int open_subscribers(struct run *r, uint32_t n_parts)
 	name_targets(r);
 	if (s->wants_names && !(r->names = names_new(&r->bus, r->c->names == NAMES_ALL)))
 		return EXIT_FATAL;
-	int err = bus_subscribe(&r->bus, EVENT_BIT(EVENT_WARNING) | EVENT_BIT(EVENT_SCAN_ERROR), on_message, r);
+	int err = bus_subscribe(&r->bus, EVENT_BIT(EVENT_WARNING) | EVENT_BIT(EVENT_SCAN_ERROR),
+				on_message, r);
 	if (!err)
 		err = open_outputs(r, &w);
 	if (err) {
@@ -195,9 +217,11 @@ static int open_engine(struct run *r)
 
 	ec->on_tick = on_tick;
 	ec->tick_ctx = r;
-	int err = engine_new(ec, &r->plan.targets, &r->plan.ports, r->plan.routes, &r->bus, &r->engine, &w);
+	int err = engine_new(ec, &r->plan.targets, &r->plan.ports, r->plan.routes, &r->bus,
+			     &r->engine, &w);
 	if (err) {
-		say_error("cannot start the scan (%s): %s", w.token[0] ? w.token : "engine", w.want[0] ? w.want : err_text(err));
+		say_error("cannot start the scan (%s): %s", w.token[0] ? w.token : "engine",
+			  w.want[0] ? w.want : err_text(err));
 		return EXIT_FATAL;
 	}
 	return 0;
@@ -211,7 +235,9 @@ static void list_targets(struct run *r)
 	const struct range_set *set = &r->plan.targets.set;
 
 	for (u128 i = 0; i < set->n_addrs && !n_stop_signals && !outs_are_broken(r->outs); i++) {
-		struct event ev = {.kind = EVENT_HOST_SCANNED, .host_idx = (uint64_t)i, .done = {.state = HOST_UNKNOWN}};
+		struct event ev = {.kind = EVENT_HOST_SCANNED,
+				   .host_idx = (uint64_t)i,
+				   .done = {.state = HOST_UNKNOWN}};
 		range_set_pick(set, i, &ev.done.addr);
 		bus_publish(&r->bus, &ev);
 		if ((uint64_t)i % 256 == 255)
@@ -224,7 +250,8 @@ static void list_targets(struct run *r)
 
 static void scan_targets(struct run *r)
 {
-	stage(r, STAGE_INITIALIZING, r->plan.width ? STAGE_SCANNING_PORTS : STAGE_DISCOVERING_HOSTS);
+	stage(r, STAGE_INITIALIZING,
+	      r->plan.width ? STAGE_SCANNING_PORTS : STAGE_DISCOVERING_HOSTS);
 	int err = engine_run(r->engine);
 	if (err) {
 		struct event ev = {.kind = EVENT_SCAN_ERROR, .text = {.severity = 0}};
@@ -236,7 +263,11 @@ static void scan_targets(struct run *r)
 
 static int exit_code(const struct run *r, bool is_interrupted)
 {
-	return is_interrupted ? EXIT_INTERRUPTED : r->is_failed ? EXIT_FATAL : EXIT_DONE;
+	if (is_interrupted)
+		return EXIT_INTERRUPTED;
+	if (r->is_failed)
+		return EXIT_FATAL;
+	return hosts_error(r->hosts) ? EXIT_DEGRADED : EXIT_DONE;
 }
 
 static void finish(struct run *r)
@@ -254,11 +285,15 @@ static void finish(struct run *r)
 	else
 		ev.completed.backend = "none";
 	if (ev.completed.n_tx_errors)
-		bus_warn(&r->bus, "%llu packets could not be sent: a local firewall, or an interface that went down",
+		bus_warn(&r->bus,
+			 "%llu packets could not be sent: a local firewall, or an interface that "
+			 "went down",
 			 (unsigned long long)ev.completed.n_tx_errors);
 	if (ev.completed.n_rx_drops)
-		bus_warn(&r->bus, "%llu replies were lost in this machine's socket buffers: lower --max-rate",
-			 (unsigned long long)ev.completed.n_rx_drops);
+		bus_warn(
+			&r->bus,
+			"%llu replies were lost in this machine's socket buffers: lower --max-rate",
+			(unsigned long long)ev.completed.n_rx_drops);
 	ev.completed.interrupted = n_stop_signals > 0;
 	ev.completed.elapsed_ns = clock_now_ns() - r->start_ns;
 	ev.completed.n_up = t.n_up;

@@ -12,8 +12,9 @@
 #include "probe/scantype.h"
 #include "target/spec.h"
 
-#define ENGINE_PINGS_MAX 8
-#define ENGINE_TYPES_MAX 4
+#define ENGINE_PINGS_MAX   8
+#define ENGINE_TYPES_MAX   4
+#define ENGINE_WORKERS_MAX 8u
 
 enum conn_backend { CONN_AUTO, CONN_URING, CONN_EPOLL, CONN_N };
 
@@ -29,23 +30,23 @@ struct engine_conf {
 	uint32_t n_types;
 	struct ping_probe pings[ENGINE_PINGS_MAX]; /* discovery of targets behind a router */
 	uint32_t n_pings;
-	bool skips_discovery;    /* -Pn */
-	uint32_t max_rate_pps;   /* 0: no limit */
-	uint32_t max_retries;    /* retransmissions of one probe at most */
-	uint32_t initial_rto_us; /* before any RTT is known; default 1 s */
-	uint32_t min_rto_us;     /* default 25 ms */
-	uint32_t max_rto_us;     /* default 10 s */
-	uint32_t batch;          /* packets per transmit call; 0: by path */
-	uint32_t max_sockets;    /* connect scan: at once; 0: from the fd limit */
-	uint32_t n_threads;      /* 0: by size of the scan and cores */
-	uint64_t seed;           /* order and keys */
-	uint8_t ttl;             /* 0: 64 */
-	uint16_t source_port;    /* -g; 0: a free one, reserved in the kernel for the scan */
+	bool skips_discovery;         /* -Pn */
+	uint32_t max_rate_pps;        /* 0: no limit */
+	uint32_t max_retries;         /* retransmissions of one probe at most */
+	uint32_t initial_rto_us;      /* before any RTT is known; default 1 s */
+	uint32_t min_rto_us;          /* default 25 ms */
+	uint32_t max_rto_us;          /* default 10 s */
+	uint32_t batch;               /* packets per transmit call; 0: chosen */
+	uint32_t max_sockets;         /* connect scan: at once; 0: from the fd limit */
+	uint32_t n_threads;           /* 0: by size of the scan and cores */
+	uint64_t seed;                /* order and keys */
+	uint8_t ttl;                  /* 0: 64 */
+	uint16_t source_port;         /* -g; 0: a free one, reserved in the kernel for the scan */
 	struct addr source4, source6; /* -S; family ADDR_NONE: the route's */
-	uint32_t if_idx;         /* -e */
+	uint32_t if_idx;              /* -e */
 	const struct pktio_ops *backend; /* NULL: chosen */
-	uint8_t conn_backend;    /* connect scan: enum conn_backend */
-	bool wants_trace;        /* --packet-trace: EVENT_PACKET for every packet */
+	uint8_t conn_backend;            /* connect scan: enum conn_backend */
+	bool wants_trace;                /* --packet-trace: EVENT_PACKET for every packet */
 	/** Called on the coordinator's thread about every millisecond while the scan runs. */
 	void (*on_tick)(void *ctx, uint64_t now_ns);
 	void *tick_ctx;
@@ -56,13 +57,17 @@ struct engine;
 /**
  * Open sockets, take all memory. Nothing is sent yet; privileges may drop after this.
  * Borrows conf's pointees, targets, ports, routes and bus until engine_free.
- * @return 0; -E_PRIVILEGE (raw rows without CAP_NET_RAW); -E_NOROUTE; -ENOMEM; -errno. @p reterr names the failing thing.
+ * @return 0; -E_PRIVILEGE (raw rows without CAP_NET_RAW); -E_NOROUTE; -ENOMEM; -errno. @p reterr
+ * names the failing thing.
  */
-int engine_new(const struct engine_conf *conf, const struct targets *targets, const struct port_set *ports,
-	       struct route_table *routes, struct bus *bus, struct engine **ret, struct err_where *reterr) MUST_CHECK;
-/** Run to the end or until CONTROL_STOP; publishes on the caller's thread. @return 0, or -errno of a broken device. */
+int engine_new(const struct engine_conf *conf, const struct targets *targets,
+	       const struct port_set *ports, struct route_table *routes, struct bus *bus,
+	       struct engine **ret, struct err_where *reterr) MUST_CHECK;
+/** Run to the end or until CONTROL_STOP; publishes on the caller's thread. @return 0, or -errno of
+ * a broken device. */
 int engine_run(struct engine *e) MUST_CHECK;
-/** Progress so far. Thread: coordinator; worker counters are read without synchronisation, so slightly stale. */
+/** Progress so far. Thread: coordinator; worker counters are read without synchronisation, so
+ * slightly stale. */
 struct engine_progress {
 	uint64_t n_concluded, n_total, n_sent, n_hosts_done;
 };

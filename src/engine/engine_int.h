@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The engine's inside: shared by engine.c (life, coordinator) and worker.c (set-up of one worker). */
+/* The engine's inside: shared by engine.c (life, coordinator) and worker.c (set-up of one worker).
+ */
 #pragma once
 
 #include "engine/worker.h"
 
 #include <sched.h>
 
-#define ENGINE_WORKERS_MAX     8u
 #define DEFAULT_INITIAL_RTO_US 1000000u
 
 /** What a look at the routes of a sample of the targets says about the ways out. */
@@ -17,7 +17,8 @@ struct survey {
 	bool has_discovery; /* some targets need discovery probes */
 };
 
-/** What the discovery pass learned of one host; by place in target order. Written by worker 0 before the others start. */
+/** What the discovery pass learned of one host; by place in target order. Written by worker 0
+ * before the others start. */
 struct host_seed {
 	uint8_t flags, reason, ttl;
 	struct mac mac;
@@ -37,7 +38,8 @@ struct engine {
 	cpu_set_t cores; /* that we may run on; empty: unknown */
 	uint32_t width, n_workers;
 	bool is_connect, is_sharded_by_port, uses_l2;
-	bool is_inline; /* worker 0 runs on the coordinator's thread: small scans, and the discovery pass */
+	bool is_inline; /* worker 0 runs on the coordinator's thread: small scans, and the discovery
+			   pass */
 	_Atomic bool is_stopped;
 	struct host_seed *seeds; /* NULL: no discovery pass */
 	bool is_seeding;         /* the pass is running */
@@ -46,11 +48,13 @@ struct engine {
 };
 
 /** @return owned; @p reterr names what failed. */
-int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_where *reterr) MUST_CHECK;
+int worker_new(struct engine *e, uint32_t idx, struct worker **ret,
+	       struct err_where *reterr) MUST_CHECK;
 void worker_free(struct worker *w);
 /** Run to the end on the calling thread. */
 void worker_run(struct worker *w);
-/** Discover every host once for all workers, on the calling thread, filling e->seeds. @return 0 or -errno. */
+/** Discover every host once for all workers, on the calling thread, filling e->seeds. @return 0 or
+ * -errno. */
 int worker_discover(struct worker *w) MUST_CHECK;
 /** Publish what workers have written. Coordinator only. */
 void engine_pump(struct engine *e);

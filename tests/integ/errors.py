@@ -12,14 +12,15 @@ import suite
 TARGET = "10.99.0.2"
 #: options, words that the message must hold: the wrong part, and the form wanted
 USAGE = [
-    (["--no-such-option", TARGET], ["--no-such-option", "nearest"]),
+    (["--no-such-option", TARGET], ["--no-such-option", "unknown option", "prtip --help"]),
     (["--max-rat", "x", TARGET], ["--max-rate", "x", "packets per second"]),
     (["-sQ", TARGET], ["-sQ", "S T"]),
     (["-Q", TARGET], ["-Q"]),
     (["--max-rate"], ["--max-rate", "missing", "packets per second"]),
     (["--max-rate", "-5", TARGET], ["--max-rate", "-5"]),
     (["--max-rate", "1e3", TARGET], ["1e3", "packets per second"]),
-    (["--max-retries", "51", TARGET], ["51", "0 to 50"]),
+    (["--max-retries", "16", TARGET], ["16", "0 to 15"]),
+    (["--threads", "9", TARGET], ["9", "1 to 8"]),
     (["--ttl", "256", TARGET], ["256", "1 to 255"]),
     (["--ttl", "0", TARGET], ["\"0\"", "1 to 255"]),
     (["-g", "65536", TARGET], ["65536", "1 to 65535"]),
