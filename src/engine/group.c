@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <string.h>
 
-
 struct event *track_event(struct track *t, enum event_kind kind)
 {
 	struct event *ev;
@@ -40,7 +39,9 @@ static int plan_ports(struct track *t)
 	for (uint32_t i = 0; i < c->n_types; i++) {
 		uint32_t all = c->ports->of[port_proto_of(c->types[i]->proto)].n;
 		t->type_base[i] = n;
-		t->type_n[i] = c->is_sharded_by_port ? (all + c->n_shards - 1 - c->shard) / c->n_shards : all;
+		t->type_n[i] = c->is_sharded_by_port
+				       ? (all + c->n_shards - 1 - c->shard) / c->n_shards
+				       : all;
 		n += t->type_n[i];
 	}
 	t->width = n;
@@ -53,13 +54,16 @@ static int plan_ports(struct track *t)
 	n = 0;
 	for (uint32_t i = 0; i < c->n_types; i++) {
 		const struct port_bits *b = &c->ports->of[port_proto_of(c->types[i]->proto)];
-		uint32_t k = 0, step = c->is_sharded_by_port ? c->n_shards : 1, first = c->is_sharded_by_port ? c->shard : 0;
+		uint32_t k = 0, step = c->is_sharded_by_port ? c->n_shards : 1,
+			 first = c->is_sharded_by_port ? c->shard : 0;
 		for (uint32_t word = 0; word < ARRAY_LEN(b->bits); word++)
 			for (uint64_t bits = b->bits[word]; bits; bits &= bits - 1, k++)
 				if (k % step == first) {
 					if (t->type_of)
 						t->type_of[n] = (uint8_t)i;
-					t->port_of[n++] = (uint16_t)(word * 64 + (uint32_t)__builtin_ctzll(bits));
+					t->port_of[n++] =
+						(uint16_t)(word * 64 +
+							   (uint32_t)__builtin_ctzll(bits));
 				}
 	}
 	return 0;
@@ -98,7 +102,8 @@ void track_fini(struct track *t)
 uint64_t track_n_total(const struct track *t)
 {
 	const struct track_conf *c = &t->conf;
-	uint64_t hosts = c->is_sharded_by_port ? c->space->n_hosts : c->space->n_hosts / c->n_shards;
+	uint64_t hosts =
+		c->is_sharded_by_port ? c->space->n_hosts : c->space->n_hosts / c->n_shards;
 	uint64_t total;
 
 	return __builtin_mul_overflow(hosts, MAX(t->width, 1u), &total) ? UINT64_MAX : total;
@@ -126,7 +131,8 @@ static int group_reserve(struct track_group *g, uint32_t n_hosts, uint32_t n_pro
 }
 
 /** Start a stage over the hosts listed in g->up. */
-static void stage_start(struct track *t, struct track_group *g, enum group_stage stage, uint32_t width, uint64_t now_ns)
+static void stage_start(struct track *t, struct track_group *g, enum group_stage stage,
+			uint32_t width, uint64_t now_ns)
 {
 	g->stage = (uint8_t)stage;
 	g->width = width;
@@ -139,7 +145,8 @@ static void stage_start(struct track *t, struct track_group *g, enum group_stage
 	memset(g->wheel, 0xff, sizeof(g->wheel));
 	memset(g->state, 0, g->n_probes);
 	if (g->n_probes)
-		permute_init(&g->order, g->n_probes, t->conf.seed ^ (g->first * 8 + stage) * 0x9e3779b97f4a7c15ull);
+		permute_init(&g->order, g->n_probes,
+			     t->conf.seed ^ (g->first * 8 + stage) * 0x9e3779b97f4a7c15ull);
 	for (uint32_t r = 0; r < g->n_ranks; r++) {
 		struct host_slot *h = &g->hosts[g->up[r]];
 		h->rank = r;
@@ -283,7 +290,8 @@ static void ports_start(struct track *t, struct track_group *g, uint64_t now_ns)
 int group_open(struct track *t, uint64_t now_ns, struct track_group **ret)
 {
 	const struct track_conf *c = &t->conf;
-	uint32_t i = 0, per_host = MAX(t->width, c->n_pings), step = c->is_sharded_by_port ? 1 : c->n_shards;
+	uint32_t i = 0, per_host = MAX(t->width, c->n_pings),
+		 step = c->is_sharded_by_port ? 1 : c->n_shards;
 
 	*ret = NULL;
 	if (t->next_group >= c->space->n_groups) {

@@ -7,21 +7,29 @@
 #define NO_PROBE UINT32_MAX
 
 /** Per-probe byte: two bits of state, four of attempt, two marks. */
-enum { PROBE_NEW = 0, PROBE_FLIGHT = 1, PROBE_WAIT = 2, PROBE_DONE = 3, PROBE_STATE = 3,
-       PROBE_ATTEMPT_SHIFT = 2, PROBE_ATTEMPT_MASK = 15,
-       PROBE_MARK = 64,     /* in flight: by name only, the transport could not send it; waiting: counted in n_wait;
-			       done: never asked */
-       PROBE_ANSWERED = 128 };
+enum {
+	PROBE_NEW = 0,
+	PROBE_FLIGHT = 1,
+	PROBE_WAIT = 2,
+	PROBE_DONE = 3,
+	PROBE_STATE = 3,
+	PROBE_ATTEMPT_SHIFT = 2,
+	PROBE_ATTEMPT_MASK = 15,
+	PROBE_MARK = 64, /* in flight: by name only, the transport could not send it; waiting:
+			    counted in n_wait; done: never asked */
+	PROBE_ANSWERED = 128
+};
 
 struct host_slot *group_host(const struct track_group *g, uint32_t q);
-/** Open the next group of this shard. @p ret NULL when there is none or all its hosts are already done. */
+/** Open the next group of this shard. @p ret NULL when there is none. */
 int group_open(struct track *t, uint64_t now_ns, struct track_group **ret) MUST_CHECK;
 /** Every probe of the host in this stage is concluded. */
 void group_host_complete(struct track *t, struct track_group *g, struct host_slot *h);
 /** A discovery probe was answered. */
 void host_ping_answered(struct track *t, struct track_group *g, struct host_slot *h, uint8_t state,
 			const struct probe_reply *r);
-/** Move groups whose hosts are all complete to their next stage; drop finished ones. Never inside a timer. */
+/** Move groups whose hosts are all complete to their next stage; drop finished ones. Never inside a
+ * timer. */
 void groups_advance(struct track *t, uint64_t now_ns);
 /** Mark a probe concluded and take it out of its host's queue. */
 void probe_conclude(struct track *t, struct track_group *g, uint32_t q);
