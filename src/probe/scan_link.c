@@ -38,6 +38,14 @@ static void arp_patch(const struct scan_type *t, const struct template *tpl, con
 	f->if_idx = tpl->if_idx;
 }
 
+/** A group's or no address is nobody's: probes sent to it would reach the whole link (RFC 1812 3.3.2). */
+static bool is_station(const struct mac *m)
+{
+	static const struct mac none;
+
+	return !(m->b[0] & 1) && memcmp(m, &none, sizeof(none)) != 0;
+}
+
 static bool arp_match(const struct scan_type *t, const struct probe_match *m, const struct pkt *p,
 		      struct probe_reply *ret)
 {
@@ -47,7 +55,7 @@ static bool arp_match(const struct scan_type *t, const struct probe_match *m, co
 		.to = {.addr = p->src, .proto = t->proto},
 		.from = p->src,
 		.mac = p->src_mac,
-		.has_mac = true,
+		.has_mac = is_station(&p->src_mac),
 		.kind = REPLY_ARP,
 		.reason = REASON_ARP_RESPONSE,
 	};
@@ -94,12 +102,11 @@ static bool nd_match(const struct scan_type *t, const struct probe_match *m, con
 		return false;
 	if (p->nd_target.family == ADDR_NONE) /* cut short, or an option lies */
 		return false;
-	static const struct mac none;
 	*ret = (struct probe_reply){
 		.to = {.addr = p->nd_target, .proto = t->proto},
 		.from = p->src,
 		.mac = p->nd_mac,
-		.has_mac = memcmp(&p->nd_mac, &none, sizeof(none)) != 0,
+		.has_mac = is_station(&p->nd_mac),
 		.kind = REPLY_ND,
 		.reason = REASON_ND_RESPONSE,
 		.ttl = p->ttl,
