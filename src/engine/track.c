@@ -14,7 +14,7 @@
 enum { RETRIES_MIN = 1, /* a silent port is asked twice */
        SAMPLES_FOR_LOSS = 64, OWN_ANSWERS_MIN = 64,
        BACKOFF_SHIFT_MAX = 3, GLOBAL_RTO_MIN_US = 100000, RTO_CEILING_SPURIOUS_US = 1000000,
-       RTO_MAX_US = 1800000000, /* ages are compared in 31 bits */
+       FAR_WAIT_US = 500000, RTO_MAX_US = 1800000000, /* ages are compared in 31 bits */
        RTT_UNKNOWN_CHECK_US = 25000, WAITING_MAX = 1 << 16 };
 
 #define UNHEARD_MAX 0.00001
@@ -47,6 +47,12 @@ static uint32_t retries_allowed(const struct track *t, const struct host_slot *h
 	return MIN(n, t->conf.max_retries);
 }
 
+/** Up by the user's word (-Pn), never heard. */
+static bool is_assumed_up(const struct host_slot *h)
+{
+	return (h->flags & (HOST_IS_UP | HOST_IS_HEARD)) == HOST_IS_UP;
+}
+
 uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t attempt)
 {
 	uint32_t first_us = h->initial_rto_us ? h->initial_rto_us : t->conf.initial_rto_us;
@@ -57,9 +63,12 @@ uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t
 	else if (t->rtt.srtt_us)
 		rto_us = CLAMP(rtt_rto_us(&t->rtt), MAX((uint32_t)GLOBAL_RTO_MIN_US, t->min_rto_us), t->conf.initial_rto_us);
 	rto_us <<= MIN(attempt, (uint32_t)BACKOFF_SHIFT_MAX);
-	/* quick hosts say when to ask a silent one again, not that it is silent: it may just be far */
+	/*
+	 * Quick hosts say when to ask a silent one again, not that it is silent: it may be far, or its router slow to
+	 * find it. It is waited for as if it were alone; with -Pn, where most hosts may not exist, half a second.
+	 */
 	if (!h->rtt.srtt_us && attempt >= retries_allowed(t, h))
-		rto_us = MAX(rto_us, first_us);
+		rto_us = MAX(rto_us, is_assumed_up(h) ? MIN(first_us, (uint32_t)FAR_WAIT_US) : first_us);
 	return (uint32_t)MIN(rto_us, (uint64_t)MIN(t->conf.max_rto_us, (uint32_t)RTO_MAX_US));
 }
 

@@ -198,7 +198,7 @@ static int classify_seeded(const struct worker *w, struct host_slot *h)
 {
 	const struct host_seed *s = &w->e->seeds[h->idx];
 
-	h->flags = (s->flags & (HOST_HAS_MAC | HOST_IS_USER_SET)) | HOST_IS_SEEDED;
+	h->flags = (s->flags & (HOST_HAS_MAC | HOST_IS_USER_SET | HOST_IS_HEARD)) | HOST_IS_SEEDED;
 	h->reason = s->reason;
 	h->ttl = s->ttl;
 	h->mac = s->mac;
