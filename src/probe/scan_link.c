@@ -38,7 +38,10 @@ static void arp_patch(const struct scan_type *t, const struct template *tpl, con
 	f->if_idx = tpl->if_idx;
 }
 
-/** A group's or no address is nobody's: probes sent to it would reach the whole link (RFC 1812 3.3.2). */
+/**
+ * A group's or no address is nobody's (RFC 1812 3.3.2): not put into our frames and not reported. Such probes go
+ * by the kernel, whose own ARP may believe it.
+ */
 static bool is_station(const struct mac *m)
 {
 	static const struct mac none;

@@ -112,7 +112,7 @@ static void advertisement_cut(void **state)
 		assert_int_equal(bed_match_cut(&b, &p, n, &got), n == target_end || n == p.len);
 }
 
-/** Somebody is there, but frames to such an address would reach the whole link (RFC 1812 3.3.2). */
+/** Somebody is there, but this is no station's address (RFC 1812 3.3.2). */
 static void address_of_no_station(void **state)
 {
 	struct rng r;
