@@ -295,6 +295,7 @@ static void finish(struct run *r)
 			"%llu replies were lost in this machine's socket buffers: lower --max-rate",
 			(unsigned long long)ev.completed.n_rx_drops);
 	ev.completed.interrupted = n_stop_signals > 0;
+	ev.completed.broke_off = r->is_failed;
 	ev.completed.elapsed_ns = clock_now_ns() - r->start_ns;
 	ev.completed.n_up = t.n_up;
 	ev.completed.n_down = t.n_down;

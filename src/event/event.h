@@ -8,8 +8,16 @@
 #include "wire/addr.h"
 #include "wire/portset.h"
 
-enum port_state { PORT_UNKNOWN, PORT_OPEN, PORT_CLOSED, PORT_FILTERED, PORT_UNFILTERED, PORT_OPEN_FILTERED,
-		  PORT_CLOSED_FILTERED, PORT_STATE_N };
+enum port_state {
+	PORT_UNKNOWN,
+	PORT_OPEN,
+	PORT_CLOSED,
+	PORT_FILTERED,
+	PORT_UNFILTERED,
+	PORT_OPEN_FILTERED,
+	PORT_CLOSED_FILTERED,
+	PORT_STATE_N
+};
 enum host_state { HOST_UNKNOWN, HOST_UP, HOST_DOWN, HOST_STATE_N };
 
 /** Why a state was concluded; names are nmap's. */
@@ -52,8 +60,16 @@ enum event_kind { EVENT_LIST(X) EVENT_N };
 #define EVENT_BIT(kind) (1u << (kind))
 const char *event_name(enum event_kind k);
 
-enum stage { STAGE_INITIALIZING, STAGE_RESOLVING_TARGETS, STAGE_DISCOVERING_HOSTS, STAGE_SCANNING_PORTS,
-	     STAGE_DETECTING_SERVICES, STAGE_FINALIZING, STAGE_COMPLETED, STAGE_N };
+enum stage {
+	STAGE_INITIALIZING,
+	STAGE_RESOLVING_TARGETS,
+	STAGE_DISCOVERING_HOSTS,
+	STAGE_SCANNING_PORTS,
+	STAGE_DETECTING_SERVICES,
+	STAGE_FINALIZING,
+	STAGE_COMPLETED,
+	STAGE_N
+};
 const char *stage_name(enum stage s);
 
 /** One scan type of the run as outputs describe it. Static data. */
@@ -64,41 +80,44 @@ struct scan_desc {
 	uint8_t silent_state; /* enum port_state of a port that never answered */
 };
 
-/** What is true for the whole scan. Built by cli before the first event; borrowed by everyone until the bus is gone. */
+/** What is true for the whole scan. Built by cli before the first event; borrowed by everyone until
+ * the bus is gone. */
 struct scan_info {
 	const char *version;
-	const char *args;         /* the command line, quoted as needed */
-	char scan_id[37];         /* UUID text */
+	const char *args; /* the command line, quoted as needed */
+	char scan_id[37]; /* UUID text */
 	uint64_t seed;
 	uint64_t start_wall_ns;
 	const struct scan_desc *types[4];
 	uint32_t n_types;
-	const struct port_set *ports;  /* all ports asked per host; empty for -sn and -sL */
-	bool is_list;                  /* -sL */
-	bool is_ping_only;             /* -sn */
-	bool skips_discovery;          /* -Pn: a silent host counts as up, reason user-set */
-	uint64_t n_hosts;              /* saturates at UINT64_MAX */
+	const struct port_set *ports; /* all ports asked per host; empty for -sn and -sL */
+	bool is_list;                 /* -sL */
+	bool is_ping_only;            /* -sn */
+	bool skips_discovery;         /* -Pn: a silent host counts as up, reason user-set */
+	uint64_t n_hosts;             /* saturates at UINT64_MAX */
 	bool wants_reason, wants_open_only, wants_trace;
 	int verbosity, debugging;
-	bool wants_names;              /* PTR names are looked up: a finished host waits for its name */
-	bool wants_down_names;         /* -R: hosts that are down wait for theirs too */
-	bool wants_order;              /* finished hosts are released in target order */
-	uint8_t silent_attempt;        /* attempt of the last probe to a port that stays silent: retransmissions at most */
+	bool wants_names;       /* PTR names are looked up: a finished host waits for its name */
+	bool wants_down_names;  /* -R: hosts that are down wait for theirs too */
+	bool wants_order;       /* finished hosts are released in target order */
+	uint8_t silent_attempt; /* attempt of the last probe to a port that stays silent:
+				   retransmissions at most */
 };
 
 struct ev_scan_completed {
 	uint64_t elapsed_ns;
-	uint64_t n_sent, n_received;        /* packets (connect scan: attempts, outcomes) */
+	uint64_t n_sent, n_received; /* packets (connect scan: attempts, outcomes) */
 	uint64_t n_up, n_down;
 	uint64_t n_ports[PORT_STATE_N];
-	uint64_t n_dup, n_late, n_forged;   /* replies not believed */
-	uint64_t n_local_drops;             /* the two below together */
-	uint64_t n_rx_drops;                /* replies our socket buffers had no room for */
-	uint64_t n_tx_errors;               /* packets the kernel would not send */
-	uint64_t n_tx_calls;                /* transmit system calls */
-	const char *backend;                /* static text */
+	uint64_t n_dup, n_late, n_forged; /* replies not believed */
+	uint64_t n_local_drops;           /* the two below together */
+	uint64_t n_rx_drops;              /* replies our socket buffers had no room for */
+	uint64_t n_tx_errors;             /* packets the kernel would not send */
+	uint64_t n_tx_calls;              /* transmit system calls */
+	const char *backend;              /* static text */
 	uint8_t exit_code;
 	bool interrupted;
+	bool broke_off; /* the engine ended with an error: results are partial */
 };
 
 struct ev_stage {
@@ -116,31 +135,32 @@ struct ev_progress {
 
 struct ev_host {
 	struct addr addr;
-	uint8_t state;     /* enum host_state */
-	uint8_t reason;    /* enum reason */
-	uint8_t ttl;       /* of the reply; 0 unknown */
+	uint8_t state;  /* enum host_state */
+	uint8_t reason; /* enum reason */
+	uint8_t ttl;    /* of the reply; 0 unknown */
 	bool has_mac;
 	struct mac mac;
-	uint32_t rtt_us;   /* 0 unknown */
-	struct addr from;  /* who answered when not addr itself, else family ADDR_NONE */
+	uint32_t rtt_us;  /* 0 unknown */
+	struct addr from; /* who answered when not addr itself, else family ADDR_NONE */
 };
 
 struct ev_port {
 	struct addr addr;
 	uint16_t port;
 	uint8_t proto, state, reason, ttl;
-	uint8_t attempt;   /* 0: answered the first probe */
+	uint8_t attempt; /* 0: answered the first probe */
 	uint32_t rtt_us;
-	struct addr from;  /* sender of an ICMP error when not addr, else ADDR_NONE */
+	struct addr from; /* sender of an ICMP error when not addr, else ADDR_NONE */
 };
 
 /** host_scanned (from the engine) and host_finished (from hosts.c, results complete and named). */
 struct ev_host_done {
 	struct addr addr;
-	uint8_t state;      /* enum host_state */
-	uint8_t reason;     /* of the state */
-	bool is_partial;    /* stopped early: ports not reported are unknown, not silent */
-	uint32_t srtt_us, rttvar_us, rto_us; /* 0 unknown; srtt_us is the lowest seen: without our own queues */
+	uint8_t state;   /* enum host_state */
+	uint8_t reason;  /* of the state */
+	bool is_partial; /* stopped early: ports not reported are unknown, not silent */
+	uint32_t srtt_us, rttvar_us,
+		rto_us; /* 0 unknown; srtt_us is the lowest seen: without our own queues */
 };
 
 struct ev_named {
@@ -156,9 +176,9 @@ struct ev_text {
 /** --packet-trace: the head of one packet from the network header on. */
 struct ev_packet {
 	bool is_sent;
-	bool is_arp;         /* head is an ARP body */
-	uint8_t cap_len;    /* bytes kept */
-	uint16_t len;       /* bytes on the wire, network layer on */
+	bool is_arp;     /* head is an ARP body */
+	uint8_t cap_len; /* bytes kept */
+	uint16_t len;    /* bytes on the wire, network layer on */
 	uint64_t mono_ns;
 	uint8_t head[84];
 };
@@ -166,7 +186,8 @@ struct ev_packet {
 struct event {
 	uint64_t seq;      /* from 1, set by bus_publish */
 	uint64_t time_ns;  /* wall clock, set by the producer, 0: set by bus_publish */
-	uint64_t host_idx; /* host's place in target order: key of hosts.c; valid for host, port, done, named */
+	uint64_t host_idx; /* host's place in target order: key of hosts.c; valid for host, port,
+			      done, named */
 	uint32_t kind;     /* enum event_kind */
 	uint32_t part;     /* worker that wrote it */
 	union {

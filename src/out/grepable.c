@@ -116,8 +116,7 @@ static void on_completed(struct out *o, const struct event *ev)
 	struct grepable_state *s = o->state;
 
 	s->is_done = true;
-	buf_puts(&o->buf,
-		 ev->completed.interrupted ? "# prtip interrupted at " : "# prtip done at ");
+	buf_printf(&o->buf, "# prtip %s at ", text_outcome(&ev->completed));
 	text_put_time(&o->buf, ev->time_ns, TEXT_TIME_CTIME);
 	text_lit(&o->buf, " -- ");
 	text_put_summary(&o->buf, out_totals(o), &ev->completed);

@@ -363,7 +363,7 @@ static void on_completed(struct out *o, const struct event *ev)
 {
 	const struct scan_info *scan = o->conf->scan;
 	const struct ev_scan_completed *c = &ev->completed;
-	const char *verb = c->interrupted ? "interrupted" : "done";
+	const char *verb = text_outcome(c);
 	struct normal_state *s = o->state;
 	struct buf *b = &o->buf;
 

@@ -194,6 +194,11 @@ void text_put_seconds(struct buf *b, uint64_t ns, unsigned decimals)
 	}
 }
 
+const char *text_outcome(const struct ev_scan_completed *c)
+{
+	return c->interrupted ? "interrupted" : c->broke_off ? "broke off" : "done";
+}
+
 void text_put_summary(struct buf *b, const struct out_totals *t, const struct ev_scan_completed *c)
 {
 	buf_put_u64(b, t->n_hosts);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Pieces of text that several formats print the same way, and the escaping that keeps hostile names harmless. */
+/* Pieces of text that several formats print the same way, and the escaping that keeps hostile names
+ * harmless. */
 #pragma once
 
 #include "base/buf.h"
@@ -14,7 +15,7 @@ enum text_kind {
 	TEXT_GREPABLE, /* as terminal, and the separators / , ( ) become | ; [ ] */
 	TEXT_XML,      /* attribute value: UTF-8 stays; entities; forbidden bytes become \xNN */
 	TEXT_COMMENT,  /* XML comment: as XML, and "--" is broken up */
-	TEXT_JSON,     /* inside quotes: UTF-8 stays; bytes that are not UTF-8 become the text \xNN */
+	TEXT_JSON, /* inside quotes: UTF-8 stays; bytes that are not UTF-8 become the text \xNN */
 	TEXT_N
 };
 /** Append @p s escaped; NULL appends nothing. */
@@ -33,6 +34,8 @@ void text_put_time(struct buf *b, uint64_t wall_ns, enum text_time form);
 void text_put_latency(struct buf *b, uint64_t us);
 /** Nanoseconds as seconds with @p decimals digits, rounded. */
 void text_put_seconds(struct buf *b, uint64_t ns, unsigned decimals);
+/** "done", "interrupted" or "broke off". */
+const char *text_outcome(const struct ev_scan_completed *c);
 /** "1 IP address (1 host up) scanned in 0.01 seconds". */
 void text_put_summary(struct buf *b, const struct out_totals *t, const struct ev_scan_completed *c);
 /** "reset ttl 64", "admin-prohibited from 10.0.0.1 ttl 63", "no-response". */

@@ -297,17 +297,18 @@ static void on_completed(struct out *o, const struct event *ev)
 	s->is_done = true;
 	text_lit(b, "<runstats><finished");
 	attr_time(b, "time", "timestr", ev->time_ns);
-	buf_puts(b,
-		 c->interrupted ? " summary=\"prtip interrupted at " : " summary=\"prtip done at ");
+	buf_printf(b, " summary=\"prtip %s at ", text_outcome(c));
 	text_put_time(b, ev->time_ns, TEXT_TIME_CTIME);
 	text_lit(b, "; ");
 	text_put_summary(b, t, c);
 	text_lit(b, "\" elapsed=\"");
 	text_put_seconds(b, c->elapsed_ns, 2);
 	buf_putc(b, '"');
-	attr(b, "exit", c->interrupted ? "error" : "success");
-	if (c->interrupted)
-		attr(b, "errormsg", "interrupted");
+	bool is_whole = !c->interrupted && !c->broke_off;
+
+	attr(b, "exit", is_whole ? "success" : "error");
+	if (!is_whole)
+		attr(b, "errormsg", text_outcome(c));
 	put_end(o, c->n_up, t->n_hosts);
 }
 

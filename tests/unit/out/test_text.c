@@ -32,18 +32,32 @@ static void escapes(void **state)
 	} cases[] = {
 		{"", {"", "", "", "", ""}},
 		{"a.b-c", {"a.b-c", "a.b-c", "a.b-c", "a.b-c", "a.b-c"}},
-		{"<&>\"'", {"<&>\"'", "<&>\"'", "&lt;&amp;&gt;&quot;&apos;", "&lt;&amp;&gt;&quot;&apos;", "<&>\\\"'"}},
+		{"<&>\"'",
+		 {"<&>\"'", "<&>\"'", "&lt;&amp;&gt;&quot;&apos;", "&lt;&amp;&gt;&quot;&apos;",
+		  "<&>\\\"'"}},
 		{"---", {"---", "---", "---", "-&#45;&#45;", "---"}},
 		{"a/b,(c)", {"a/b,(c)", "a|b;[c]", "a/b,(c)", "a/b,(c)", "a/b,(c)"}},
-		{"\033[2J\t\n", {"\\x1b[2J\\x09\\x0a", "\\x1b[2J\\x09\\x0a", "\\x1b[2J\\x09\\x0a", "\\x1b[2J\\x09\\x0a", "\\u001b[2J\\u0009\\u000a"}},
+		{"\033[2J\t\n",
+		 {"\\x1b[2J\\x09\\x0a", "\\x1b[2J\\x09\\x0a", "\\x1b[2J\\x09\\x0a",
+		  "\\x1b[2J\\x09\\x0a", "\\u001b[2J\\u0009\\u000a"}},
 		{"\xc3\xa9", {"\\xc3\\xa9", "\\xc3\\xa9", "\xc3\xa9", "\xc3\xa9", "\xc3\xa9"}},
 		{"\xff", {"\\xff", "\\xff", "\\xff", "\\xff", "\\\\xff"}},
 		{"\xc3", {"\\xc3", "\\xc3", "\\xc3", "\\xc3", "\\\\xc3"}},
-		{"\xf0\x9f\x98", {"\\xf0\\x9f\\x98", "\\xf0\\x9f\\x98", "\\xf0\\x9f\\x98", "\\xf0\\x9f\\x98", "\\\\xf0\\\\x9f\\\\x98"}},
-		{"\xed\xa0\x80", {"\\xed\\xa0\\x80", "\\xed\\xa0\\x80", "\\xed\\xa0\\x80", "\\xed\\xa0\\x80", "\\\\xed\\\\xa0\\\\x80"}},
-		{"\xc0\xaf", {"\\xc0\\xaf", "\\xc0\\xaf", "\\xc0\\xaf", "\\xc0\\xaf", "\\\\xc0\\\\xaf"}},
-		{"\xef\xbf\xbf", {"\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\\\xef\\\\xbf\\\\xbf"}},
-		{"\xc2\x9b" "1m", {"\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\\\xc2\\\\x9b1m"}},
+		{"\xf0\x9f\x98",
+		 {"\\xf0\\x9f\\x98", "\\xf0\\x9f\\x98", "\\xf0\\x9f\\x98", "\\xf0\\x9f\\x98",
+		  "\\\\xf0\\\\x9f\\\\x98"}},
+		{"\xed\xa0\x80",
+		 {"\\xed\\xa0\\x80", "\\xed\\xa0\\x80", "\\xed\\xa0\\x80", "\\xed\\xa0\\x80",
+		  "\\\\xed\\\\xa0\\\\x80"}},
+		{"\xc0\xaf",
+		 {"\\xc0\\xaf", "\\xc0\\xaf", "\\xc0\\xaf", "\\xc0\\xaf", "\\\\xc0\\\\xaf"}},
+		{"\xef\xbf\xbf",
+		 {"\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf",
+		  "\\\\xef\\\\xbf\\\\xbf"}},
+		{"\xc2\x9b"
+		 "1m",
+		 {"\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m",
+		  "\\\\xc2\\\\x9b1m"}},
 		{"\x7f\\", {"\\x7f\\", "\\x7f\\", "\\x7f\\", "\\x7f\\", "\\u007f\\\\"}},
 	};
 	struct buf b;
@@ -52,7 +66,8 @@ static void escapes(void **state)
 	buf_init(&b, 4096);
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		for (int kind = 0; kind < TEXT_N; kind++)
-			assert_string_equal(escaped(&b, cases[i].in, (enum text_kind)kind), cases[i].want[kind]);
+			assert_string_equal(escaped(&b, cases[i].in, (enum text_kind)kind),
+					    cases[i].want[kind]);
 	buf_reset(&b);
 	text_put(&b, NULL, TEXT_XML);
 	assert_int_equal(b.len, 0);
@@ -73,7 +88,8 @@ static void random_bytes_stay_harmless(void **state)
 		size_t len = rng_below(&rng, sizeof(in));
 
 		for (size_t i = 0; i < len; i++)
-			in[i] = (char)(rng_below(&rng, 3) ? 0x80 + rng_below(&rng, 128) : 1 + rng_below(&rng, 255));
+			in[i] = (char)(rng_below(&rng, 3) ? 0x80 + rng_below(&rng, 128)
+							  : 1 + rng_below(&rng, 255));
 		in[len] = '\0';
 		for (int kind = 0; kind < TEXT_N; kind++) {
 			const char *out = escaped(&b, in, (enum text_kind)kind);
@@ -98,14 +114,20 @@ static void numbers(void **state)
 	static const struct {
 		uint64_t us;
 		const char *want;
-	} latencies[] = {{5, "0.0000050"}, {10, "0.000010"}, {17, "0.000017"}, {99, "0.000099"}, {127, "0.00013"},
-			 {1234, "0.0012"}, {250000, "0.25"}, {1200000, "1.2"}, {15000000, "15"}};
+	} latencies[] = {{5, "0.0000050"}, {10, "0.000010"}, {17, "0.000017"},
+			 {99, "0.000099"}, {127, "0.00013"}, {1234, "0.0012"},
+			 {250000, "0.25"}, {1200000, "1.2"}, {15000000, "15"}};
 	static const struct {
 		uint64_t ns;
 		unsigned decimals;
 		const char *want;
-	} seconds[] = {{0, 2, "0.00"}, {5000000, 2, "0.01"}, {1994999999, 2, "1.99"}, {1995000000, 2, "2.00"},
-		       {30149999, 4, "0.0301"}, {1500000000, 0, "2"}, {123456789, 9, "0.123456789"}};
+	} seconds[] = {{0, 2, "0.00"},
+		       {5000000, 2, "0.01"},
+		       {1994999999, 2, "1.99"},
+		       {1995000000, 2, "2.00"},
+		       {30149999, 4, "0.0301"},
+		       {1500000000, 0, "2"},
+		       {123456789, 9, "0.123456789"}};
 	struct buf b;
 
 	(void)state;
@@ -125,7 +147,8 @@ static void numbers(void **state)
 
 static void times(void **state)
 {
-	static const char *const want[TEXT_TIME_N] = {"Sun Nov  1 01:56:45 2026", "2026-11-01 01:56 UTC", "01:56"};
+	static const char *const want[TEXT_TIME_N] = {"Sun Nov  1 01:56:45 2026",
+						      "2026-11-01 01:56 UTC", "01:56"};
 	struct buf b;
 
 	(void)state;
@@ -156,11 +179,26 @@ static void reasons(void **state)
 	buf_fini(&b);
 }
 
+static void outcomes_are_told_apart(void **state)
+{
+	struct ev_scan_completed c = {.exit_code = 0};
+
+	(void)state;
+	assert_string_equal(text_outcome(&c), "done");
+	c.broke_off = true;
+	assert_string_equal(text_outcome(&c), "broke off");
+	c.interrupted = true;
+	assert_string_equal(text_outcome(&c), "interrupted");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(escapes), cmocka_unit_test(random_bytes_stay_harmless),
-		cmocka_unit_test(numbers), cmocka_unit_test(times),
+		cmocka_unit_test(outcomes_are_told_apart),
+		cmocka_unit_test(escapes),
+		cmocka_unit_test(random_bytes_stay_harmless),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(times),
 		cmocka_unit_test(reasons),
 	};
 
