@@ -20,7 +20,8 @@ void buf_init(struct buf *b, size_t max);
 void buf_fini(struct buf *b);
 /** Forget content and error, keep memory. */
 void buf_reset(struct buf *b);
-/** Make room for @p n more bytes and return the place (not counted in len until buf_advance); NULL on error. */
+/** Make room for @p n more bytes and return the place (not counted in len until buf_advance); NULL
+ * on error. */
 uint8_t *buf_reserve(struct buf *b, size_t n);
 void buf_advance(struct buf *b, size_t n);
 void buf_put(struct buf *b, const void *src, size_t n);
@@ -30,5 +31,6 @@ void buf_puts(struct buf *b, const char *s);
 void buf_put_u64(struct buf *b, uint64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
-/** NUL-terminate without counting the NUL; @return the text ("" on error), borrowed until the next call. */
+/** NUL-terminate without counting the NUL; @return the text ("" on error), borrowed until the next
+ * call. */
 const char *buf_text(struct buf *b);

@@ -10,5 +10,6 @@ uint64_t clock_now_ns(void);
 uint64_t clock_wall_ns(void);
 /** Tests: clock_now_ns and clock_wall_ns return @p ns from now on; 0 returns to the real clock. */
 void clock_fake_set(uint64_t ns);
-/** "2026-11-22T01:32:45.123456789Z" (RFC 3339, UTC, 30 characters) into @p out[32]; @return @p out. */
+/** "2026-11-22T01:32:45.123456789Z" (RFC 3339, UTC, 30 characters) into @p out[32]; @return @p out.
+ */
 char *clock_format_rfc3339(uint64_t wall_ns, char out[32]);

@@ -38,7 +38,7 @@ const char *err_name(int code);
 struct err_where {
 	char token[96];  /* the offending span as the user wrote it */
 	char want[160];  /* what is wrong or accepted, as messages show it: "want an octet 0-255, or
-			    *" */
+			  *" */
 	char file[96];   /* "" for the command line */
 	uint32_t line;   /* 1-based; 0 when there is none */
 	uint32_t column; /* 1-based byte offset of token in its line or argument */

@@ -17,8 +17,8 @@ struct log_site {
 	uint64_t window_ns; /* start of the current second */
 	uint32_t n;         /* messages in it */
 };
-void log_emit(struct log_site *site, enum log_level level, const char *category, const char *fmt, ...)
-	PRINTF_LIKE(4, 5);
+void log_emit(struct log_site *site, enum log_level level, const char *category, const char *fmt,
+	      ...) PRINTF_LIKE(4, 5);
 
 /** log_at(LOG_DEBUG, "route", "no neighbour for %s", text) */
 #define log_at(level, category, ...)                                                               \

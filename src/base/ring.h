@@ -13,7 +13,7 @@
 struct ring {
 	uint8_t *slots;
 	uint32_t mask;
-	uint32_t rec_len;  /* bytes per record */
+	uint32_t rec_len;                  /* bytes per record */
 	ALIGNED(64) _Atomic uint32_t head; /* next to write; producer */
 	uint32_t tail_seen;                /* producer's copy of tail */
 	ALIGNED(64) _Atomic uint32_t tail; /* next to read; consumer */
@@ -23,7 +23,8 @@ struct ring {
 /** @param n_records rounded up to a power of two. @return 0 or -ENOMEM. */
 int ring_init(struct ring *r, uint32_t rec_len, uint32_t n_records) MUST_CHECK;
 void ring_fini(struct ring *r);
-/** Producer: place for one record, or NULL when full. Repeated reserve without commit returns the same place. */
+/** Producer: place for one record, or NULL when full. Repeated reserve without commit returns the
+ * same place. */
 void *ring_reserve(struct ring *r);
 void ring_commit(struct ring *r);
 /** Consumer: oldest record, or NULL when empty; valid until ring_pop. */

@@ -12,7 +12,8 @@ enum { ARGS_MAX = 1 << 20, HELP_MAX = 1 << 20 };
 /** The command line as one would type it again. */
 static void quote_args(int argc, char **argv, struct buf *b)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,%@+[]";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,%@+[]";
 
 	for (int i = 0; i < argc; i++) {
 		const char *s = i ? argv[i] : "prtip";

@@ -37,7 +37,8 @@ static void on_event(void *ctx, const struct event *ev)
 	if (!n->is_tried && resolve_new(&rc, &n->resolver) < 0)
 		n->resolver = NULL;
 	n->is_tried = true;
-	if (!n->resolver || resolve_reverse(n->resolver, &ev->done.addr, ev->host_idx, on_ptr, n) < 0)
+	if (!n->resolver ||
+	    resolve_reverse(n->resolver, &ev->done.addr, ev->host_idx, on_ptr, n) < 0)
 		publish(n, ev->host_idx, NULL);
 }
 

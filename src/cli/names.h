@@ -8,7 +8,8 @@
 #include "event/bus.h"
 
 struct names;
-/** @param wants_all also names of hosts that are down (-R). @return owned, or NULL: no memory, no slot on the bus. Without a resolver every name is "none". */
+/** @param wants_all also names of hosts that are down (-R). @return owned, or NULL: no memory, no
+ * slot on the bus. Without a resolver every name is "none". */
 struct names *names_new(struct bus *bus, bool wants_all) MUST_CHECK;
 void names_free(struct names *n);
 /** Do what is ready; wait at most @p wait_ms. @return lookups still under way. */

@@ -20,8 +20,8 @@ struct plan {
 	struct route_table *routes;
 	struct engine_conf engine;
 	struct scan_info scan;
-	uint32_t width;        /* ports per host */
-	bool has_raw;          /* CAP_NET_RAW */
+	uint32_t width; /* ports per host */
+	bool has_raw;   /* CAP_NET_RAW */
 };
 
 /** Exit codes of docs/exit-codes.md. */

@@ -7,7 +7,7 @@
 /** Is CAP_NET_RAW effective? */
 bool priv_has_net_raw(void);
 /**
- * Give up every capability and set no_new_privs (prctl(2)). Call when all sockets are open, before threads
- * start: the kernel keeps capabilities per thread. @return 0 or -errno.
+ * Give up every capability and set no_new_privs (prctl(2)). Call when all sockets are open, before
+ * threads start: the kernel keeps capabilities per thread. @return 0 or -errno.
  */
 int priv_drop(void) MUST_CHECK;

@@ -20,7 +20,8 @@ struct vendor {
 	char name[64];
 };
 
-static const char *const places[] = {"/usr/share/nmap/nmap-mac-prefixes", "/usr/local/share/nmap/nmap-mac-prefixes"};
+static const char *const places[] = {"/usr/share/nmap/nmap-mac-prefixes",
+				     "/usr/local/share/nmap/nmap-mac-prefixes"};
 
 static void vendor_open(struct vendor *v)
 {
@@ -64,7 +65,8 @@ const char *vendor_name(struct vendor **handle, const struct mac *mac)
 	struct vendor *v = *handle;
 	if (!v->map)
 		return NULL;
-	snprintf(hex, sizeof(hex), "%02X%02X%02X%02X%02X%02X", mac->b[0], mac->b[1], mac->b[2], mac->b[3], mac->b[4], mac->b[5]);
+	snprintf(hex, sizeof(hex), "%02X%02X%02X%02X%02X%02X", mac->b[0], mac->b[1], mac->b[2],
+		 mac->b[3], mac->b[4], mac->b[5]);
 	for (size_t i = 0; i < ARRAY_LEN(n_digits) && !at; i++)
 		at = find_prefix(v, hex, n_digits[i]);
 	if (!at)

@@ -5,6 +5,7 @@
 #include "wire/addr.h"
 
 struct vendor;
-/** @param v lazily opened handle, NULL at first. @return the vendor, borrowed until the next call, or NULL. */
+/** @param v lazily opened handle, NULL at first. @return the vendor, borrowed until the next call,
+ * or NULL. */
 const char *vendor_name(struct vendor **v, const struct mac *mac);
 void vendor_free(struct vendor *v);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The connect scan's transport: slots of sockets, what their outcomes mean, how long they may take, and the
- * worker's loop. The scheduler (track.h) says what to ask and when to ask again; here every attempt
- * ends as an answer, as silence, or as a local error, which is no answer and only defers the probe.
- * A socket is made once and reset after each probe (conn_sock.c): half the price of a new one.
+ * The connect scan's transport: slots of sockets, what their outcomes mean, how long they may take,
+ * and the worker's loop. The scheduler (track.h) says what to ask and when to ask again; here every
+ * attempt ends as an answer, as silence, or as a local error, which is no answer and only defers
+ * the probe. A socket is made once and reset after each probe (conn_sock.c): half the price of a
+ * new one.
  */
 #include "engine/conn_int.h"
 
@@ -14,15 +15,22 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KERNEL_RESENDS_US = 950000, /* a SYN unanswered for 1 s is sent again by the kernel itself */
-       GIVE_UP_AGAIN_US = 100000,
-       HOLD_US = 2000,              /* no new connects after a local error */
-       DEFER_US = 5000, FAILING_MAX_S = 2,
-       GROW_STEP_MIN = 8, GROW_STEP_MAX = 8192,
-       BOUND_SLOTS_MAX = 512,       /* sockets bound to a privileged port, all made at once */
-       FULL_WAIT_US = 4000, FINISH_ROUNDS = 100, FINISH_WAIT_US = 10000,
-       PRIVILEGED_PORTS = 1024,
-       URING_PROBES_MIN = 512 }; /* a worker's; see backend_open */
+enum {
+	KERNEL_RESENDS_US =
+		950000, /* a SYN unanswered for 1 s is sent again by the kernel itself */
+	GIVE_UP_AGAIN_US = 100000,
+	HOLD_US = 2000, /* no new connects after a local error */
+	DEFER_US = 5000,
+	FAILING_MAX_S = 2,
+	GROW_STEP_MIN = 8,
+	GROW_STEP_MAX = 8192,
+	BOUND_SLOTS_MAX = 512, /* sockets bound to a privileged port, all made at once */
+	FULL_WAIT_US = 4000,
+	FINISH_ROUNDS = 100,
+	FINISH_WAIT_US = 10000,
+	PRIVILEGED_PORTS = 1024,
+	URING_PROBES_MIN = 512
+}; /* a worker's; see backend_open */
 
 enum { OUTCOME_REFUSED, OUTCOME_CONNECTED };
 
@@ -33,7 +41,8 @@ static const struct outcome {
 } outcomes[] = {
 	[OUTCOME_REFUSED] = {ECONNREFUSED, REPLY_REFUSED, REASON_CONN_REFUSED},
 	[OUTCOME_CONNECTED] = {0, REPLY_CONNECTED, REASON_SYN_ACK},
-	/* established, then reset before we looked: the kernel says ECONNREFUSED for a reset of the SYN */
+	/* established, then reset before we looked: the kernel says ECONNREFUSED for a reset of the
+	   SYN */
 	{ECONNRESET, REPLY_CONNECTED, REASON_SYN_ACK},
 	{EPIPE, REPLY_CONNECTED, REASON_SYN_ACK},
 	{EHOSTUNREACH, REPLY_UNREACH, REASON_HOST_UNREACH},
@@ -71,7 +80,10 @@ static struct conn_slot *free_pop(struct conn *c, enum conn_free list)
 
 static void slot_release(struct conn *c, struct conn_slot *s)
 {
-	free_push(c, s, s->fd < 0 ? CONN_FREE_BARE : s->family == ADDR_V4 ? CONN_FREE_V4 : CONN_FREE_V6);
+	free_push(c, s,
+		  s->fd < 0              ? CONN_FREE_BARE
+		  : s->family == ADDR_V4 ? CONN_FREE_V4
+					 : CONN_FREE_V6);
 }
 
 static void slot_close(struct conn_slot *s)
@@ -99,7 +111,8 @@ int conn_slot_reopen(struct conn *c, struct conn_slot *s)
 	return slot_open(c, s, s->family);
 }
 
-/** A slot with a socket of the family; a socket of the other one is given up when there is no other way. */
+/** A slot with a socket of the family; a socket of the other one is given up when there is no other
+ * way. */
 static int slot_acquire(struct conn *c, uint8_t family, struct conn_slot **ret)
 {
 	enum conn_free own = family == ADDR_V4 ? CONN_FREE_V4 : CONN_FREE_V6;
@@ -140,7 +153,8 @@ static void timer_start(struct conn *c, struct conn_slot *s, uint64_t due_ns)
 	uint32_t i = (uint32_t)(s - c->slots);
 
 	s->due_ns = due_ns;
-	s->bucket = (uint16_t)((c->wheel_tick + MIN(ticks, CONN_WHEEL_SLOTS - 1ull)) % CONN_WHEEL_SLOTS);
+	s->bucket = (uint16_t)((c->wheel_tick + MIN(ticks, CONN_WHEEL_SLOTS - 1ull)) %
+			       CONN_WHEEL_SLOTS);
 	s->prev = CONN_NO_SLOT;
 	s->next = c->wheel[s->bucket];
 	if (s->next != CONN_NO_SLOT)
@@ -163,8 +177,9 @@ static void timer_stop(struct conn *c, struct conn_slot *s)
 }
 
 /**
- * How long after the time-out an answer is still heard, so that a time-out that was too short is noticed: as long
- * again, but not until the kernel repeats the SYN on its own, and not where the retransmission needs the same ports.
+ * How long after the time-out an answer is still heard, so that a time-out that was too short is
+ * noticed: as long again, but not until the kernel repeats the SYN on its own, and not where the
+ * retransmission needs the same ports.
  */
 static uint32_t grace_us(const struct conn *c, uint32_t rto_us)
 {
@@ -220,8 +235,11 @@ static bool is_current(const struct conn_slot *s)
 static void report(struct conn *c, const struct conn_slot *s, const struct outcome *o)
 {
 	const struct track_probe *p = &s->probe;
-	struct probe_reply r = {
-		.to = p->to, .from = p->to.addr, .kind = o->kind, .reason = o->reason, .attempt = p->attempt};
+	struct probe_reply r = {.to = p->to,
+				.from = p->to.addr,
+				.kind = o->kind,
+				.reason = o->reason,
+				.attempt = p->attempt};
 
 	c->w->stats.n_received++;
 	if (is_current(s))
@@ -230,7 +248,8 @@ static void report(struct conn *c, const struct conn_slot *s, const struct outco
 		c->w->track.stats.n_late++;
 }
 
-/** The outcome says nothing about the target: ask again soon. Later than in its own turn track's timer does it. */
+/** The outcome says nothing about the target: ask again soon. Later than in its own turn track's
+ * timer does it. */
 static void defer(struct conn *c, const struct conn_slot *s)
 {
 	if (s->turn == c->turn)
@@ -279,8 +298,9 @@ void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 	s->is_in_flight = false;
 	c->n_in_flight--;
 	/*
-	 * Connected to itself: the kernel chose the target's port as source. It passes over bound ports, and
-	 * bind() refuses those listened on, so nobody listens there. Asking again need not end: with -g it is the same.
+	 * Connected to itself: the kernel chose the target's port as source. It passes over bound
+	 * ports, and bind() refuses those listened on, so nobody listens there. Asking again need
+	 * not end: with -g it is the same.
 	 */
 	bool is_connected = !err;
 	if (is_connected && conn_socket_is_self(s->fd, &s->probe.to))
@@ -424,8 +444,8 @@ static bool has_family(const struct worker *w, uint8_t family)
 }
 
 /**
- * Make sockets while the privileges for it are there: one a family to learn of a wrong source at once, all when
- * their port is privileged.
+ * Make sockets while the privileges for it are there: one a family to learn of a wrong source at
+ * once, all when their port is privileged.
  */
 static int open_early(struct conn *c)
 {
@@ -463,16 +483,18 @@ static uint32_t slots_wanted(const struct worker *w)
 }
 
 /**
- * CONN_AUTO: io_uring for a worker of 512 probes or more, where the kernel lets us. Whole process on loopback, refused
- * ports, interleaved, 2 cores (AMD EPYC), Linux 6.18, 2026-11-22, epoll against io_uring: 500 ports 7.3 / 7.1 ms, 3,000
- * ports 30.6 / 28.3 ms, 128,000 on two workers 676 / 581 ms. Below 512 the ring's 0.3 ms are not earned back.
+ * CONN_AUTO: io_uring for a worker of 512 probes or more, where the kernel lets us. Whole process
+ * on loopback, refused ports, interleaved, 2 cores (AMD EPYC), Linux 6.18, 2026-11-22, epoll
+ * against io_uring: 500 ports 7.3 / 7.1 ms, 3,000 ports 30.6 / 28.3 ms, 128,000 on two workers 676
+ * / 581 ms. Below 512 the ring's 0.3 ms are not earned back.
  */
 static int backend_open(struct conn *c)
 {
 	uint8_t wanted = c->w->conf->conn_backend;
 	int err = -E_UNSUPPORTED;
 
-	if (wanted == CONN_URING || (wanted == CONN_AUTO && track_n_total(&c->w->track) >= URING_PROBES_MIN)) {
+	if (wanted == CONN_URING ||
+	    (wanted == CONN_AUTO && track_n_total(&c->w->track) >= URING_PROBES_MIN)) {
 		c->ops = &conn_uring;
 		err = c->ops->open(c);
 		if (!err || wanted == CONN_URING)

@@ -15,8 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS_MAX = 256,
-       LOOK_AGAIN_RTT_US = 200 }; /* slower hosts have not answered when connect() returns */
+enum {
+	EVENTS_MAX = 256,
+	LOOK_AGAIN_RTT_US = 200
+}; /* slower hosts have not answered when connect() returns */
 
 struct conn_epoll {
 	int fd;
@@ -59,7 +61,8 @@ static int connect_slot(struct conn_slot *s)
 /** On loopback the answer is there before connect() returns; a near host's often is. */
 static bool is_worth_a_look(const struct conn *c, const struct conn_slot *s)
 {
-	uint32_t srtt_us = s->probe.host->rtt.srtt_us ? s->probe.host->rtt.srtt_us : c->w->track.rtt.srtt_us;
+	uint32_t srtt_us =
+		s->probe.host->rtt.srtt_us ? s->probe.host->rtt.srtt_us : c->w->track.rtt.srtt_us;
 
 	return srtt_us <= LOOK_AGAIN_RTT_US;
 }
@@ -73,7 +76,8 @@ static int epoll_begin(struct conn *c, struct conn_slot *s)
 		err = connect_slot(s);
 	if (err != -EINPROGRESS || s->is_watched)
 		return err;
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT | EPOLLET, .data.u32 = (uint32_t)(s - c->slots)};
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLOUT | EPOLLET,
+				 .data.u32 = (uint32_t)(s - c->slots)};
 	if (epoll_ctl(e->fd, EPOLL_CTL_ADD, s->fd, &ev) < 0) {
 		err = -errno;
 		conn_socket_reset(s->fd);
@@ -88,7 +92,8 @@ static int wait_events(struct conn_epoll *e, uint32_t wait_us)
 	int n;
 
 	if (!e->has_no_pwait2) {
-		struct timespec ts = {.tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000};
+		struct timespec ts = {.tv_sec = wait_us / 1000000,
+				      .tv_nsec = wait_us % 1000000 * 1000};
 		n = epoll_pwait2(e->fd, e->events, EVENTS_MAX, &ts, NULL);
 		if (n >= 0 || errno != ENOSYS)
 			return n < 0 && errno != EINTR ? -errno : MAX(n, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Shared by conn.c (slots, outcomes, deadlines, the loop) and its two back ends; nobody else includes it. */
+/* Shared by conn.c (slots, outcomes, deadlines, the loop) and its two back ends; nobody else
+ * includes it. */
 #pragma once
 
 #include "engine/worker.h"
@@ -7,11 +8,11 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#define CONN_NO_SLOT UINT32_MAX
-#define CONN_SLOTS_MAX 16384u
-#define CONN_BATCH 16u /* below what one io_uring call completes: conn_uring.c */
+#define CONN_NO_SLOT     UINT32_MAX
+#define CONN_SLOTS_MAX   16384u
+#define CONN_BATCH       16u /* below what one io_uring call completes: conn_uring.c */
 #define CONN_WHEEL_SLOTS 1024u
-#define CONN_TICK_NS (4 * NS_PER_MS)
+#define CONN_TICK_NS     (4 * NS_PER_MS)
 
 /** Slots that hold no probe are listed by what their socket is good for. */
 enum conn_free { CONN_FREE_V4, CONN_FREE_V6, CONN_FREE_BARE, CONN_FREE_N };
@@ -21,15 +22,15 @@ struct conn_slot {
 	struct track_probe probe;
 	uint64_t group_first; /* with stage: which stage of which group the probe belongs to */
 	uint64_t due_ns;
-	uint32_t next, prev;  /* deadline list, or free list (next only) */
-	uint32_t turn;        /* of the loop that started it */
-	uint32_t grace_us;    /* how long to listen on after the time-out, if sockets are plenty */
-	int fd;               /* -1: none */
-	uint16_t bucket;      /* of the deadline list */
+	uint32_t next, prev; /* deadline list, or free list (next only) */
+	uint32_t turn;       /* of the loop that started it */
+	uint32_t grace_us;   /* how long to listen on after the time-out, if sockets are plenty */
+	int fd;              /* -1: none */
+	uint16_t bucket;     /* of the deadline list */
 	uint8_t stage, family;
 	bool is_in_flight, is_timed;
-	bool is_watched;      /* epoll: registered */
-	bool is_restarted;    /* io_uring: on a second socket, the first one's outcome was a phantom */
+	bool is_watched;   /* epoll: registered */
+	bool is_restarted; /* io_uring: on a second socket, the first one's outcome was a phantom */
 };
 
 struct conn;
@@ -41,9 +42,11 @@ struct conn_ops {
 	int (*open)(struct conn *c);
 	/** Thread: the worker's, before anything else. @return 0 or -errno. */
 	int (*start)(struct conn *c);
-	/** Connect @p s to its probe's target. @return 0 or -errno: the outcome, -EINPROGRESS when it will come by poll. */
+	/** Connect @p s to its probe's target. @return 0 or -errno: the outcome, -EINPROGRESS when
+	 * it will come by poll. */
 	int (*begin)(struct conn *c, struct conn_slot *s);
-	/** Report what has finished by conn_outcome(), waiting at most @p wait_us. @return 0 or -errno. */
+	/** Report what has finished by conn_outcome(), waiting at most @p wait_us. @return 0 or
+	 * -errno. */
 	int (*poll)(struct conn *c, uint32_t wait_us);
 	/** End an attempt that takes too long: conn_outcome(-ECANCELED), now or by poll. */
 	void (*give_up)(struct conn *c, struct conn_slot *s);
@@ -59,18 +62,18 @@ struct conn {
 	struct conn_slot *slots;
 	uint32_t n_slots, n_used; /* slots below n_used have been given a socket at some time */
 	uint32_t n_in_flight;
-	uint32_t limit;           /* sockets at once; cut by local errors, regrown by outcomes */
-	uint32_t n_to_grow;       /* outcomes until limit grows by one */
-	uint32_t grow_step;       /* doubles with each local error */
+	uint32_t limit;     /* sockets at once; cut by local errors, regrown by outcomes */
+	uint32_t n_to_grow; /* outcomes until limit grows by one */
+	uint32_t grow_step; /* doubles with each local error */
 	uint32_t turn;
 	uint32_t free[CONN_FREE_N];
 	uint32_t wheel[CONN_WHEEL_SLOTS];
-	uint64_t wheel_tick;      /* last tick that fired */
-	uint64_t now_ns;          /* of the running batch */
-	uint64_t hold_until_ns;   /* after a local error */
+	uint64_t wheel_tick;       /* last tick that fired */
+	uint64_t now_ns;           /* of the running batch */
+	uint64_t hold_until_ns;    /* after a local error */
 	uint64_t failing_since_ns; /* no connect could be started since; 0: not failing */
 	int failing_err;
-	bool resets_always;       /* the kernel leaves a failed socket half reset: reset it by hand */
+	bool resets_always; /* the kernel leaves a failed socket half reset: reset it by hand */
 };
 
 union conn_sockaddr {
@@ -87,19 +90,22 @@ int conn_slot_reopen(struct conn *c, struct conn_slot *s) MUST_CHECK;
 void conn_outcome(struct conn *c, struct conn_slot *s, int err);
 
 /* conn_sock.c */
-/** A socket of the family with the scan's options (source, port, interface, TTL). @return fd or -errno. */
+/** A socket of the family with the scan's options (source, port, interface, TTL). @return fd or
+ * -errno. */
 int conn_socket_open(const struct engine_conf *conf, uint8_t family, int socket_flags) MUST_CHECK;
 /** Back to unconnected without a trace: RST if established, silence if not. Cost: 0.3-1 us. */
 void conn_socket_reset(int fd);
 /** Is an established socket connected to itself? */
 bool conn_socket_is_self(int fd, const struct endpoint *to);
 /**
- * ICMP errors that the kernel queued on a connecting socket; the queue is emptied, since it outlives the connect.
+ * ICMP errors that the kernel queued on a connecting socket; the queue is emptied, since it
+ * outlives the connect.
  * @return -errno of one about @p to, 0 when there is none.
  */
 int conn_socket_icmp(int fd, const struct endpoint *to);
 /** Is or was the socket connected? Known until it is reset. */
 bool conn_socket_was_connected(int fd);
-/** Raise the descriptor limit and make the table for @p n of them, while there is one thread. @return sockets possible. */
+/** Raise the descriptor limit and make the table for @p n of them, while there is one thread.
+ * @return sockets possible. */
 uint32_t conn_socket_max(void);
 void conn_socket_table(uint32_t n);

@@ -15,9 +15,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { ERRORS_MAX = 8, /* queued on one socket */
-       FD_RESERVE = 64,        /* for outputs, rings, name resolution */
-       FD_TABLE_SMALL = 256 }; /* the kernel grows the table to this at no cost worth naming */
+enum {
+	ERRORS_MAX = 8,  /* queued on one socket */
+	FD_RESERVE = 64, /* for outputs, rings, name resolution */
+	FD_TABLE_SMALL = 256
+}; /* the kernel grows the table to this at no cost worth naming */
 
 socklen_t conn_sockaddr_of(const struct endpoint *to, union conn_sockaddr *ret)
 {
@@ -26,8 +28,9 @@ socklen_t conn_sockaddr_of(const struct endpoint *to, union conn_sockaddr *ret)
 		memcpy(&ret->v4.sin_addr, to->addr.b, 4);
 		return sizeof(ret->v4);
 	}
-	ret->v6 = (struct sockaddr_in6){
-		.sin6_family = AF_INET6, .sin6_port = htons(to->port), .sin6_scope_id = to->addr.zone};
+	ret->v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
+					.sin6_port = htons(to->port),
+					.sin6_scope_id = to->addr.zone};
 	memcpy(&ret->v6.sin6_addr, to->addr.b, 16);
 	return sizeof(ret->v6);
 }
@@ -38,19 +41,21 @@ static int set_int(int fd, int level, int option, int value)
 }
 
 /**
- * Source address and port. Without a port the kernel chooses one when it connects, per destination; with one, all
- * sockets share it, so only one connection at a time can exist to the same target port.
+ * Source address and port. Without a port the kernel chooses one when it connects, per destination;
+ * with one, all sockets share it, so only one connection at a time can exist to the same target
+ * port.
  */
 static int bind_source(int fd, const struct engine_conf *conf, uint8_t family)
 {
-	struct endpoint from = {
-		.addr = family == ADDR_V4 ? conf->source4 : conf->source6, .port = conf->source_port};
+	struct endpoint from = {.addr = family == ADDR_V4 ? conf->source4 : conf->source6,
+				.port = conf->source_port};
 	union conn_sockaddr sa;
 
 	if (from.addr.family == ADDR_NONE && !from.port)
 		return 0;
 	from.addr.family = family;
-	int err = from.port ? set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) : set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	int err = from.port ? set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1)
+			    : set_int(fd, SOL_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 	if (err)
 		return err;
 	return bind(fd, &sa.any, conn_sockaddr_of(&from, &sa)) < 0 ? -errno : 0;
@@ -80,7 +85,8 @@ static int set_options(int fd, const struct engine_conf *conf, uint8_t family)
 
 int conn_socket_open(const struct engine_conf *conf, uint8_t family, int socket_flags)
 {
-	int fd = socket(family == ADDR_V4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | socket_flags, 0);
+	int fd = socket(family == ADDR_V4 ? AF_INET : AF_INET6,
+			SOCK_STREAM | SOCK_CLOEXEC | socket_flags, 0);
 
 	if (fd < 0)
 		return -errno;
@@ -103,7 +109,8 @@ void conn_socket_reset(int fd)
 static bool is_about(const union conn_sockaddr *sa, const struct endpoint *to)
 {
 	if (to->addr.family == ADDR_V4)
-		return sa->v4.sin_port == htons(to->port) && !memcmp(&sa->v4.sin_addr, to->addr.b, 4);
+		return sa->v4.sin_port == htons(to->port) &&
+		       !memcmp(&sa->v4.sin_addr, to->addr.b, 4);
 	return sa->v6.sin6_port == htons(to->port) && !memcmp(&sa->v6.sin6_addr, to->addr.b, 16);
 }
 
@@ -140,8 +147,12 @@ int conn_socket_icmp(int fd, const struct endpoint *to)
 		ALIGNED(16) uint8_t control[256];
 		uint8_t quoted[128];
 		struct iovec iov = {.iov_base = quoted, .iov_len = sizeof(quoted)};
-		struct msghdr m = {.msg_name = &about, .msg_namelen = sizeof(about), .msg_iov = &iov,
-				   .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+		struct msghdr m = {.msg_name = &about,
+				   .msg_namelen = sizeof(about),
+				   .msg_iov = &iov,
+				   .msg_iovlen = 1,
+				   .msg_control = control,
+				   .msg_controllen = sizeof(control)};
 		if (recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
 			break;
 		if (m.msg_namelen && is_about(&about, to))
@@ -182,7 +193,8 @@ void conn_socket_table(uint32_t n)
 {
 	if (n <= FD_TABLE_SMALL)
 		return;
-	/* with more than one thread each doubling of the table waits for an RCU grace period: grow it at once */
+	/* with more than one thread each doubling of the table waits for an RCU grace period: grow
+	 * it at once */
 	int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, (int)n);
 	if (fd >= 0)
 		close(fd);

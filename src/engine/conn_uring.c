@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Connect scan by io_uring: a batch of connects and all their outcomes for one system call. Sockets are in
- * blocking mode, the kernel polls them itself. A slot has at most one request in the ring, and
- * its socket is touched only when that request has completed: a reset under a pending request
+ * Connect scan by io_uring: a batch of connects and all their outcomes for one system call. Sockets
+ * are in blocking mode, the kernel polls them itself. A slot has at most one request in the ring,
+ * and its socket is touched only when that request has completed: a reset under a pending request
  * would make the kernel connect once more.
  *
- * A result of 0 is checked: the kernel (seen on 6.18) takes a queued ICMP error for the end of the connect and then finds
- * no error to return. The queue even outlives the connect and spoils the next one on the same socket.
+ * A result of 0 is checked: the kernel (seen on 6.18) takes a queued ICMP error for the end of the
+ * connect and then finds no error to return. The queue even outlives the connect and spoils the
+ * next one on the same socket.
  */
 #include "engine/conn_int.h"
 
@@ -24,7 +25,8 @@ enum { SQ_ENTRIES = 64, CQ_ENTRIES_MAX = 4096 };
 struct conn_uring {
 	struct io_uring ring;
 	bool drains; /* ICMP errors occur: refused sockets may have one queued */
-	union conn_sockaddr to[SQ_ENTRIES]; /* by place in the submission queue; the kernel copies at submission */
+	union conn_sockaddr to[SQ_ENTRIES]; /* by place in the submission queue; the kernel copies
+					       at submission */
 };
 
 static int ring_setup(struct io_uring *ring, uint32_t n_slots, uint32_t flags)
@@ -49,12 +51,15 @@ static int uring_open(struct conn *c)
 
 	if (!u)
 		return -ENOMEM;
-	int err = ring_setup(&u->ring, c->n_slots, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
+	int err = ring_setup(&u->ring, c->n_slots,
+			     IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN);
 	if (err == -EINVAL)
 		err = ring_setup(&u->ring, c->n_slots, 0);
 	if (err) {
 		mem_free(u);
-		return err == -ENOSYS || err == -EPERM || err == -EACCES || err == -EINVAL ? -E_UNSUPPORTED : err;
+		return err == -ENOSYS || err == -EPERM || err == -EACCES || err == -EINVAL
+			       ? -E_UNSUPPORTED
+			       : err;
 	}
 	c->backend = u;
 	return 0;
@@ -68,7 +73,8 @@ static int uring_start(struct conn *c)
 	return io_uring_enable_rings(&u->ring);
 }
 
-/** A submission entry; submits what is queued when there is none. NULL: the kernel takes nothing now. */
+/** A submission entry; submits what is queued when there is none. NULL: the kernel takes nothing
+ * now. */
 static struct io_uring_sqe *sqe_get(struct conn_uring *u)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
@@ -92,8 +98,9 @@ static int uring_begin(struct conn *c, struct conn_slot *s)
 }
 
 /**
- * Linux 6.12 and later run at most 20 completions a call unless more are waited for: a batch (CONN_BATCH) is smaller,
- * else outcomes that are already there would pile up while new sockets are made.
+ * Linux 6.12 and later run at most 20 completions a call unless more are waited for: a batch
+ * (CONN_BATCH) is smaller, else outcomes that are already there would pile up while new sockets are
+ * made.
  */
 static int submit(struct conn *c, uint32_t wait_us)
 {
@@ -102,16 +109,19 @@ static int submit(struct conn *c, uint32_t wait_us)
 	int err;
 
 	if (wait_us) {
-		struct __kernel_timespec ts = {.tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000};
+		struct __kernel_timespec ts = {.tv_sec = wait_us / 1000000,
+					       .tv_nsec = wait_us % 1000000 * 1000};
 		err = io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1, &ts, NULL);
 	} else {
 		err = io_uring_submit_and_get_events(&u->ring);
 	}
 	/* busy: completions must be taken first; again: no memory now, the entries stay queued */
-	return err >= 0 || err == -ETIME || err == -EINTR || err == -EBUSY || err == -EAGAIN ? 0 : err;
+	return err >= 0 || err == -ETIME || err == -EINTR || err == -EBUSY || err == -EAGAIN ? 0
+											     : err;
 }
 
-/** Is a connect that "succeeded" connected? @return 0, -errno of the true outcome, -EINPROGRESS: begun anew. */
+/** Is a connect that "succeeded" connected? @return 0, -errno of the true outcome, -EINPROGRESS:
+ * begun anew. */
 static int confirm(struct conn *c, struct conn_slot *s)
 {
 	struct conn_uring *u = c->backend;
@@ -151,7 +161,8 @@ static int uring_poll(struct conn *c, uint32_t wait_us)
 		return 0;
 	int err = submit(c, wait_us);
 	c->now_ns = clock_now_ns();
-	io_uring_for_each_cqe(&u->ring, head, cqe) {
+	io_uring_for_each_cqe(&u->ring, head, cqe)
+	{
 		n++;
 		if (cqe->user_data == UD_CANCEL)
 			continue;

@@ -12,11 +12,21 @@
 #include <string.h>
 #include <time.h>
 
-enum { DEFAULT_BATCH = 250, SMALL_SCAN_PROBES = 16384, ONE_WORKER_RATE_PPS = 100000,
-       SURVEY_RANGES_MAX = 4096, SURVEY_PER_RANGE = 16, HOSTS_PER_SHARD_MIN = 32, WORKERS_DEFAULT_MAX = 4,
-       DEFAULT_MIN_RTO_US = 25000, DEFAULT_MAX_RTO_US = 10000000,
-       TICK_NS = 1000000, PUMP_SLEEP_NS = 4000000, JOIN_SLEEP_NS = 20000,
-       TINY_SCAN_PROBES = 500 /* below this a second thread costs more than it sends */ };
+enum {
+	DEFAULT_BATCH = 250,
+	SMALL_SCAN_PROBES = 16384,
+	ONE_WORKER_RATE_PPS = 100000,
+	SURVEY_RANGES_MAX = 4096,
+	SURVEY_PER_RANGE = 16,
+	HOSTS_PER_SHARD_MIN = 32,
+	WORKERS_DEFAULT_MAX = 4,
+	DEFAULT_MIN_RTO_US = 25000,
+	DEFAULT_MAX_RTO_US = 10000000,
+	TICK_NS = 1000000,
+	PUMP_SLEEP_NS = 4000000,
+	JOIN_SLEEP_NS = 20000,
+	TINY_SCAN_PROBES = 500 /* below this a second thread costs more than it sends */
+};
 
 int engine_route(struct engine *e, const struct addr *a, struct route *ret)
 {
@@ -60,7 +70,8 @@ static void survey_addr(struct engine *e, const struct addr *a)
 	s->has_discovery |= asks_link || !e->conf.skips_discovery;
 }
 
-/** Look at a spread of addresses of each range: enough to choose back ends; stragglers are handled when met. */
+/** Look at a spread of addresses of each range: enough to choose back ends; stragglers are handled
+ * when met. */
 static void survey_targets(struct engine *e)
 {
 	const struct range_set *set = &e->targets->set;
@@ -100,7 +111,8 @@ static void decide_workers(struct engine *e)
 
 	e->n_workers = e->conf.n_threads;
 	if (!e->n_workers)
-		e->n_workers = is_tiny || is_slow ? 1 : MIN(n_cores(e), (uint32_t)WORKERS_DEFAULT_MAX);
+		e->n_workers =
+			is_tiny || is_slow ? 1 : MIN(n_cores(e), (uint32_t)WORKERS_DEFAULT_MAX);
 	e->n_workers = CLAMP(e->n_workers, 1u, ENGINE_WORKERS_MAX);
 	if (e->n_workers > 1 && n_hosts < (u128)e->n_workers * HOSTS_PER_SHARD_MIN) {
 		/* few hosts: divide their ports */
@@ -112,7 +124,8 @@ static void decide_workers(struct engine *e)
 	bool is_large = !is_small && e->survey.has_ether;
 	e->uses_l2 = !e->is_connect && (e->survey.has_arp || is_large);
 	if (e->conf.backend)
-		e->uses_l2 = !e->is_connect && e->survey.has_ether && (e->conf.backend->caps & PKTIO_L2);
+		e->uses_l2 =
+			!e->is_connect && e->survey.has_ether && (e->conf.backend->caps & PKTIO_L2);
 }
 
 static void set_defaults(struct engine_conf *c)
@@ -147,14 +160,16 @@ static bool is_connect_scan(const struct engine_conf *c)
 
 /* --- life ------------------------------------------------------------------------- */
 
-int engine_new(const struct engine_conf *conf, const struct targets *targets, const struct port_set *ports,
-	       struct route_table *routes, struct bus *bus, struct engine **ret, struct err_where *reterr)
+int engine_new(const struct engine_conf *conf, const struct targets *targets,
+	       const struct port_set *ports, struct route_table *routes, struct bus *bus,
+	       struct engine **ret, struct err_where *reterr)
 {
 	struct engine *e = mem_alloc(1, sizeof(*e));
 
 	if (!e)
 		return -ENOMEM;
-	*e = (struct engine){.conf = *conf, .targets = targets, .ports = ports, .routes = routes, .bus = bus};
+	*e = (struct engine){
+		.conf = *conf, .targets = targets, .ports = ports, .routes = routes, .bus = bus};
 	pthread_mutex_init(&e->routes_lock, NULL);
 	if (sched_getaffinity(0, sizeof(e->cores), &e->cores) < 0)
 		CPU_ZERO(&e->cores);
@@ -165,7 +180,8 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets, co
 	survey_targets(e);
 	decide_workers(e);
 	bool by_group = e->n_workers > 1 && !e->is_sharded_by_port;
-	space_init(&e->space, &targets->set, MAX(e->width, TRACK_PINGS_MAX), by_group ? e->n_workers : 1, conf->seed);
+	space_init(&e->space, &targets->set, MAX(e->width, TRACK_PINGS_MAX),
+		   by_group ? e->n_workers : 1, conf->seed);
 	if (e->is_sharded_by_port && e->survey.has_discovery) {
 		e->seeds = mem_alloc(e->space.n_hosts, sizeof(*e->seeds));
 		if (!e->seeds) {
@@ -241,8 +257,8 @@ static void *worker_main(void *arg)
 }
 
 /**
- * Start a worker on a core of its own where there is one: the scheduler wakes a new thread beside its maker, and a
- * scan of a few milliseconds is over before it moves it.
+ * Start a worker on a core of its own where there is one: the scheduler wakes a new thread beside
+ * its maker, and a scan of a few milliseconds is over before it moves it.
  */
 static int start_thread(struct engine *e, struct worker *w)
 {
@@ -267,7 +283,8 @@ static int start_thread(struct engine *e, struct worker *w)
 	return err;
 }
 
-/** Start workers @p first and up. @return how many threads run; @p ret_err -errno when one could not be made. */
+/** Start workers @p first and up. @return how many threads run; @p ret_err -errno when one could
+ * not be made. */
 static uint32_t start_threads(struct engine *e, uint32_t first, int *ret_err)
 {
 	uint32_t n = first;
@@ -288,7 +305,8 @@ static void attend_threads(struct engine *e, uint32_t first, uint32_t n, long sl
 	do {
 		n_done = 0;
 		for (uint32_t i = first; i < first + n; i++)
-			n_done += atomic_load_explicit(&e->workers[i]->is_done, memory_order_acquire);
+			n_done +=
+				atomic_load_explicit(&e->workers[i]->is_done, memory_order_acquire);
 		engine_pump(e);
 		engine_tick(e);
 		if (n_done < n)
@@ -336,12 +354,15 @@ void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
 		ret->n_late += w->track.stats.n_late;
 		ret->n_forged += w->stats.n_forged + w->track.stats.n_unasked;
 		for (uint32_t k = 0; k < ARRAY_LEN(w->io_stats); k++) {
-			ret->n_local_drops += w->io_stats[k].n_rx_dropped + w->io_stats[k].n_tx_errors;
+			ret->n_local_drops +=
+				w->io_stats[k].n_rx_dropped + w->io_stats[k].n_tx_errors;
 			ret->n_rx_drops += w->io_stats[k].n_rx_dropped;
 			ret->n_tx_errors += w->io_stats[k].n_tx_errors;
 			ret->n_tx_calls += w->io_stats[k].n_tx_calls;
 		}
 	}
-	ret->backend = e->is_connect ? conn_backend_name(e->workers[0]) : e->uses_l2 ? pktio_afpacket.name : pktio_rawip.name;
+	ret->backend = e->is_connect ? conn_backend_name(e->workers[0])
+		       : e->uses_l2  ? pktio_afpacket.name
+				     : pktio_rawip.name;
 	ret->interrupted = atomic_load(&e->is_stopped);
 }

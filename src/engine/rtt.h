@@ -7,7 +7,8 @@
 /** Invariant: srtt_us == 0 means no sample yet. */
 struct rtt {
 	uint32_t srtt_us, rttvar_us;
-	uint32_t min_us; /* lowest sample: time in our own queues left out, what reports call latency */
+	uint32_t min_us; /* lowest sample: time in our own queues left out, what reports call
+			    latency */
 };
 
 /** Longest sample believed: what is later answers no time-out, and sums stay within 32 bits. */

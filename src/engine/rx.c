@@ -15,7 +15,8 @@ static bool claims_to_answer(const struct worker *w, const struct pkt *p)
 {
 	if (p->proto != PROTO_TCP || !p->l4_valid || p->dport != w->sport)
 		return false;
-	return p->tcp_flags & TCP_RST || (p->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+	return p->tcp_flags & TCP_RST ||
+	       (p->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
 }
 
 /** Link-local addresses mean something on one link only: the one the packet came by. */

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Outstanding probes: groups, answers, time-outs, completion. A probe is in at most one list at a
- * time: a slot of its group's timer wheel (in flight, or waiting for its host's pace) or the group's
- * ready list (due to be sent again). Answered probes stay in their list until it fires: cheaper than
- * unlinking. Retransmission follows RFC 6298; how often is learned, as nmap does: two attempts more than the
- * highest that brought an answer of the host, and what the loss over all hosts asks for where the host
- * has told little or has lost something itself.
+ * time: a slot of its group's timer wheel (in flight, or waiting for its host's pace) or the
+ * group's ready list (due to be sent again). Answered probes stay in their list until it fires:
+ * cheaper than unlinking. Retransmission follows RFC 6298; how often is learned, as nmap does: two
+ * attempts more than the highest that brought an answer of the host, and what the loss over all
+ * hosts asks for where the host has told little or has lost something itself.
  */
 #include "engine/track.h"
 
 #include "engine/track_int.h"
 
-enum { RETRIES_MIN = 1, /* a silent port is asked twice */
-       SAMPLES_FOR_LOSS = 64, OWN_ANSWERS_MIN = 64,
-       BACKOFF_SHIFT_MAX = 3, GLOBAL_RTO_MIN_US = 100000, RTO_CEILING_SPURIOUS_US = 1000000,
-       FAR_WAIT_US = 500000, RTO_MAX_US = 1800000000, /* ages are compared in 31 bits */
-       RTT_UNKNOWN_CHECK_US = 25000, WAITING_MAX = 1 << 16 };
+enum {
+	RETRIES_MIN = 1, /* a silent port is asked twice */
+	SAMPLES_FOR_LOSS = 64,
+	OWN_ANSWERS_MIN = 64,
+	BACKOFF_SHIFT_MAX = 3,
+	GLOBAL_RTO_MIN_US = 100000,
+	RTO_CEILING_SPURIOUS_US = 1000000,
+	FAR_WAIT_US = 500000,
+	RTO_MAX_US = 1800000000, /* ages are compared in 31 bits */
+	RTT_UNKNOWN_CHECK_US = 25000,
+	WAITING_MAX = 1 << 16
+};
 
 #define UNHEARD_MAX 0.00001
 
@@ -61,14 +68,17 @@ uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t
 	if (h->rtt.srtt_us)
 		rto_us = MAX(rtt_rto_us(&h->rtt), t->min_rto_us);
 	else if (t->rtt.srtt_us)
-		rto_us = CLAMP(rtt_rto_us(&t->rtt), MAX((uint32_t)GLOBAL_RTO_MIN_US, t->min_rto_us), t->conf.initial_rto_us);
+		rto_us = CLAMP(rtt_rto_us(&t->rtt), MAX((uint32_t)GLOBAL_RTO_MIN_US, t->min_rto_us),
+			       t->conf.initial_rto_us);
 	rto_us <<= MIN(attempt, (uint32_t)BACKOFF_SHIFT_MAX);
 	/*
-	 * Quick hosts say when to ask a silent one again, not that it is silent: it may be far, or its router slow to
-	 * find it. It is waited for as if it were alone; with -Pn, where most hosts may not exist, half a second.
+	 * Quick hosts say when to ask a silent one again, not that it is silent: it may be far, or
+	 * its router slow to find it. It is waited for as if it were alone; with -Pn, where most
+	 * hosts may not exist, half a second.
 	 */
 	if (!h->rtt.srtt_us && attempt >= retries_allowed(t, h))
-		rto_us = MAX(rto_us, is_assumed_up(h) ? MIN(first_us, (uint32_t)FAR_WAIT_US) : first_us);
+		rto_us = MAX(rto_us,
+			     is_assumed_up(h) ? MIN(first_us, (uint32_t)FAR_WAIT_US) : first_us);
 	return (uint32_t)MIN(rto_us, (uint64_t)MIN(t->conf.max_rto_us, (uint32_t)RTO_MAX_US));
 }
 
@@ -79,7 +89,8 @@ static void wheel_add(struct track_group *g, uint32_t q, uint64_t now_ns, uint64
 	uint32_t now_tick = tick_of(now_ns);
 	uint64_t ticks = due_ns > now_ns ? (due_ns - now_ns) / (TRACK_TICK_US * NS_PER_US) + 1 : 1;
 	uint32_t base = (int32_t)(now_tick - g->wheel_tick) > 0 ? now_tick : g->wheel_tick;
-	uint32_t slot = (base + (uint32_t)MIN(ticks, (uint64_t)TRACK_WHEEL_SLOTS - 1)) % TRACK_WHEEL_SLOTS;
+	uint32_t slot =
+		(base + (uint32_t)MIN(ticks, (uint64_t)TRACK_WHEEL_SLOTS - 1)) % TRACK_WHEEL_SLOTS;
 
 	g->link[q] = g->wheel[slot];
 	g->wheel[slot] = q;
@@ -143,7 +154,8 @@ static void probe_silent(struct track *t, struct track_group *g, uint32_t q)
 	host_probe_done(t, g, group_host(g, q));
 }
 
-/** Attempts needed so that loss at the rate seen so far leaves at most one port in 100,000 unheard. */
+/** Attempts needed so that loss at the rate seen so far leaves at most one port in 100,000 unheard.
+ */
 static void update_global_retries(struct track *t)
 {
 	uint64_t n = 0, recovered = 0;
@@ -185,8 +197,8 @@ static bool tells_attempt(const struct probe_reply *r)
 }
 
 /** RTT, pace and loss facts from one reply. */
-static void learn(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h, const struct probe_reply *r,
-		  uint64_t now_ns)
+static void learn(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h,
+		  const struct probe_reply *r, uint64_t now_ns)
 {
 	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
 	uint32_t attempt = tells_attempt(r) ? r->attempt : attempts_made(g->state[q]) - 1;
@@ -199,7 +211,8 @@ static void learn(struct track *t, struct track_group *g, uint32_t q, struct hos
 		rtt_sample(&t->rtt, us);
 	} else if (attempt < last && (g->state[q] & PROBE_STATE) != PROBE_WAIT) {
 		t->stats.n_spurious++;
-		t->min_rto_us = MIN(t->min_rto_us + t->min_rto_us / 4, (uint32_t)RTO_CEILING_SPURIOUS_US);
+		t->min_rto_us =
+			MIN(t->min_rto_us + t->min_rto_us / 4, (uint32_t)RTO_CEILING_SPURIOUS_US);
 	}
 	h->max_attempt = (uint8_t)MAX(h->max_attempt, attempt);
 	if (h->n_answers < OWN_ANSWERS_MIN)
@@ -210,8 +223,8 @@ static void learn(struct track *t, struct track_group *g, uint32_t q, struct hos
 	host_pace_reply(&h->pace, us_of(now_ns), attempt > 0, MAX(4 * h->rtt.srtt_us, 20000u));
 }
 
-static void emit_port(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h, uint8_t state,
-		      const struct probe_reply *r, uint64_t now_ns)
+static void emit_port(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h,
+		      uint8_t state, const struct probe_reply *r, uint64_t now_ns)
 {
 	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
 	struct event *ev = track_event(t, EVENT_PORT_FOUND);
@@ -265,8 +278,9 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 }
 
 /** @return the probe of a host that asked @p r's endpoint, or NO_PROBE. */
-static uint32_t probe_of(const struct track *t, const struct track_group *g, const struct host_slot *h,
-			 const struct scan_type *type, const struct probe_reply *r)
+static uint32_t probe_of(const struct track *t, const struct track_group *g,
+			 const struct host_slot *h, const struct scan_type *type,
+			 const struct probe_reply *r)
 {
 	const struct track_conf *c = &t->conf;
 
@@ -291,7 +305,8 @@ static uint32_t probe_of(const struct track *t, const struct track_group *g, con
 	return NO_PROBE;
 }
 
-void track_reply(struct track *t, const struct scan_type *type, const struct probe_reply *r, uint64_t now_ns)
+void track_reply(struct track *t, const struct scan_type *type, const struct probe_reply *r,
+		 uint64_t now_ns)
 {
 	uint64_t ordinal;
 
@@ -317,7 +332,8 @@ void track_reply(struct track *t, const struct scan_type *type, const struct pro
 
 /* --- sending ------------------------------------------------------------- */
 
-static void fill_probe(const struct track *t, struct track_group *g, uint32_t q, struct track_probe *ret)
+static void fill_probe(const struct track *t, struct track_group *g, uint32_t q,
+		       struct track_probe *ret)
 {
 	uint32_t p = q % g->width;
 	struct host_slot *h = group_host(g, q);
@@ -338,7 +354,8 @@ static void fill_probe(const struct track *t, struct track_group *g, uint32_t q,
 }
 
 /** Hold a probe back until @p due_ns. */
-static void probe_wait(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns, uint64_t due_ns)
+static void probe_wait(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns,
+		       uint64_t due_ns)
 {
 	group_set(g, q, PROBE_WAIT | PROBE_MARK);
 	group_host(g, q)->pace.n_wait++;
@@ -347,7 +364,8 @@ static void probe_wait(struct track *t, struct track_group *g, uint32_t q, uint6
 }
 
 /** Send @p q now if its host's pace allows. */
-static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns, struct track_probe *ret)
+static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns,
+		       struct track_probe *ret)
 {
 	struct host_slot *h = group_host(g, q);
 	uint64_t due_ns;
@@ -360,7 +378,8 @@ static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint6
 	g->state[q] = (uint8_t)((g->state[q] & ~(PROBE_STATE | PROBE_MARK)) | PROBE_FLIGHT);
 	g->sent_us[q] = us_of(now_ns);
 	uint64_t check_us = track_rto_us(t, h, ret->attempt);
-	/* without an RTT the time-out is a guess that the first answers will correct: look again soon */
+	/* without an RTT the time-out is a guess that the first answers will correct: look again
+	 * soon */
 	if (!h->rtt.srtt_us && check_us > RTT_UNKNOWN_CHECK_US)
 		check_us = RTT_UNKNOWN_CHECK_US;
 	wheel_add(g, q, now_ns, now_ns + check_us * NS_PER_US);
@@ -371,7 +390,8 @@ static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint6
 	return true;
 }
 
-static bool next_ready(struct track *t, struct track_group *g, uint64_t now_ns, struct track_probe *ret)
+static bool next_ready(struct track *t, struct track_group *g, uint64_t now_ns,
+		       struct track_probe *ret)
 {
 	uint32_t q;
 
@@ -381,7 +401,8 @@ static bool next_ready(struct track *t, struct track_group *g, uint64_t now_ns, 
 	return false;
 }
 
-static bool next_new(struct track *t, struct track_group *g, uint64_t now_ns, struct track_probe *ret)
+static bool next_new(struct track *t, struct track_group *g, uint64_t now_ns,
+		     struct track_probe *ret)
 {
 	while (g->n_picked < g->n_probes && t->n_waiting < WAITING_MAX) {
 		uint32_t q = (uint32_t)permute_at(&g->order, g->n_picked++);
@@ -502,9 +523,11 @@ uint32_t track_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us)
 		const struct track_group *g = &t->groups[t->live[i]];
 		if (g->ready_head != NO_PROBE)
 			return 0;
-		for (uint32_t k = 0; g->n_wheel && k < TRACK_WHEEL_SLOTS && k * TRACK_TICK_US < best; k++)
+		for (uint32_t k = 0;
+		     g->n_wheel && k < TRACK_WHEEL_SLOTS && k * TRACK_TICK_US < best; k++)
 			if (g->wheel[(now_tick + 1 + k) % TRACK_WHEEL_SLOTS] != NO_PROBE) {
-				best = (k + 1) * TRACK_TICK_US - (uint32_t)(now_ns / NS_PER_US % TRACK_TICK_US);
+				best = (k + 1) * TRACK_TICK_US -
+				       (uint32_t)(now_ns / NS_PER_US % TRACK_TICK_US);
 				break;
 			}
 	}

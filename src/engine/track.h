@@ -5,8 +5,8 @@
  *
  * Hosts are visited in groups of bounded size (target/space.h); at most TRACK_GROUPS_MAX groups
  * are live. Inside a group each stage is a keyed permutation of (host x probe). A probe costs nine
- * bytes: state and attempt, time sent, link of the timer list. Time-outs follow RFC 6298 per host, with
- * the worker's own estimate for hosts not heard yet.
+ * bytes: state and attempt, time sent, link of the timer list. Time-outs follow RFC 6298 per host,
+ * with the worker's own estimate for hosts not heard yet.
  *
  * Thread: the worker's. All memory is taken when a group of a new size is first opened.
  */
@@ -18,11 +18,11 @@
 #include "probe/scantype.h"
 #include "target/space.h"
 
-#define TRACK_GROUPS_MAX 8u
-#define TRACK_TYPES_MAX 4u
-#define TRACK_PINGS_MAX 12u
+#define TRACK_GROUPS_MAX  8u
+#define TRACK_TYPES_MAX   4u
+#define TRACK_PINGS_MAX   12u
 #define TRACK_WHEEL_SLOTS 1024u
-#define TRACK_TICK_US 1000u
+#define TRACK_TICK_US     1000u
 
 struct host_slot;
 
@@ -39,36 +39,44 @@ struct track_conf {
 	uint32_t n_types;
 	struct track_ping pings[TRACK_PINGS_MAX];
 	uint32_t n_pings;
-	uint32_t shard, n_shards;  /* this worker's part: groups, or ports of every host */
+	uint32_t shard, n_shards; /* this worker's part: groups, or ports of every host */
 	bool is_sharded_by_port;
 	uint32_t max_retries;
 	uint32_t initial_rto_us, min_rto_us, max_rto_us;
 	uint64_t seed;
-	struct ring *events;       /* of struct event */
+	struct ring *events;            /* of struct event */
 	void (*events_full)(void *ctx); /* make room: pump or wait */
-	/** Discovery pass before sharding by port: told of each host in place of EVENT_HOST_SCANNED. NULL otherwise. */
+	/** Discovery pass before sharding by port: told of each host in place of
+	 * EVENT_HOST_SCANNED. NULL otherwise. */
 	void (*on_discovered)(void *ctx, const struct host_slot *h);
 	/**
-	 * Fill path, reason, and pings (mask over conf.pings; 0: up at once). With HOST_IS_SEEDED set the host's
-	 * facts are from an earlier pass and are not announced again. @return 0, or -E_x: down for h->reason.
+	 * Fill path, reason, and pings (mask over conf.pings; 0: up at once). With HOST_IS_SEEDED
+	 * set the host's facts are from an earlier pass and are not announced again. @return 0, or
+	 * -E_x: down for h->reason.
 	 */
 	int (*classify)(void *ctx, struct host_slot *h);
 	void *ctx;
 };
 
-enum { HOST_IS_UP = 1, HOST_IS_HEARD = 2, HOST_HAS_MAC = 4, HOST_IS_DONE = 8, HOST_IS_USER_SET = 16,
-       HOST_IS_SEEDED = 32 };
+enum {
+	HOST_IS_UP = 1,
+	HOST_IS_HEARD = 2,
+	HOST_HAS_MAC = 4,
+	HOST_IS_DONE = 8,
+	HOST_IS_USER_SET = 16,
+	HOST_IS_SEEDED = 32
+};
 
 struct host_slot {
 	struct addr addr;
-	uint64_t idx;        /* place in target order */
-	uint32_t rank;       /* among the group's hosts of the running stage */
-	uint32_t n_pending;  /* probes of this stage not concluded */
-	uint16_t path;       /* the transport's */
-	uint16_t pings;      /* mask over track_conf.pings */
+	uint64_t idx;       /* place in target order */
+	uint32_t rank;      /* among the group's hosts of the running stage */
+	uint32_t n_pending; /* probes of this stage not concluded */
+	uint16_t path;      /* the transport's */
+	uint16_t pings;     /* mask over track_conf.pings */
 	uint8_t flags, reason, ttl;
-	uint8_t max_attempt; /* highest attempt that was answered */
-	uint8_t n_answers;   /* so far; counted until they say enough about loss */
+	uint8_t max_attempt;     /* highest attempt that was answered */
+	uint8_t n_answers;       /* so far; counted until they say enough about loss */
 	uint32_t initial_rto_us; /* 0: the scan's */
 	struct mac mac;
 	struct rtt rtt;
@@ -78,16 +86,16 @@ struct host_slot {
 enum group_stage { GROUP_FREE, GROUP_DISCOVERY, GROUP_PORTS };
 
 struct track_group {
-	uint64_t first;      /* ordinal of slot 0 */
+	uint64_t first; /* ordinal of slot 0 */
 	uint64_t n_probes, n_picked;
 	struct permute order;
 	struct host_slot *hosts;
-	uint32_t *up;        /* rank -> slot of the running stage */
-	uint8_t *state;      /* PROBE_* | attempt << 2 | PROBE_ANSWERED */
+	uint32_t *up;   /* rank -> slot of the running stage */
+	uint8_t *state; /* PROBE_* | attempt << 2 | PROBE_ANSWERED */
 	uint32_t *sent_us;
-	uint32_t *link;      /* next probe in the same list */
+	uint32_t *link; /* next probe in the same list */
 	uint32_t n_hosts, n_ranks, width;
-	uint32_t n_open;     /* hosts of the stage that are not complete */
+	uint32_t n_open; /* hosts of the stage that are not complete */
 	uint32_t ready_head, ready_tail;
 	uint32_t wheel_tick; /* last tick that fired */
 	uint32_t n_wheel;    /* probes in wheel lists */
@@ -102,17 +110,17 @@ struct track_probe {
 	struct endpoint to;
 	struct host_slot *host;
 	struct track_group *group;
-	uint32_t q;          /* probe number within the group's stage */
+	uint32_t q; /* probe number within the group's stage */
 	uint8_t attempt;
 };
 
 struct track_stats {
-	uint64_t n_picked;     /* first attempts */
+	uint64_t n_picked; /* first attempts */
 	uint64_t n_retried;
-	uint64_t n_concluded;  /* probes with an outcome, silent ones included */
+	uint64_t n_concluded; /* probes with an outcome, silent ones included */
 	uint64_t n_answered[COOKIE_ATTEMPTS_MAX];
 	uint64_t n_dup, n_late, n_unasked;
-	uint64_t n_spurious;   /* retransmitted although the first answer was under way */
+	uint64_t n_spurious; /* retransmitted although the first answer was under way */
 	uint64_t n_hosts_done;
 };
 
@@ -122,10 +130,10 @@ struct track {
 	uint8_t live[TRACK_GROUPS_MAX]; /* indices of live groups, oldest first */
 	uint32_t n_live;
 	uint64_t next_group;
-	bool is_exhausted;   /* no more groups to open */
-	uint16_t *port_of;   /* probe of a host -> port */
-	uint8_t *type_of;    /* probe of a host -> index in conf.types; NULL with one type */
-	uint32_t width;      /* port probes per host in this shard */
+	bool is_exhausted; /* no more groups to open */
+	uint16_t *port_of; /* probe of a host -> port */
+	uint8_t *type_of;  /* probe of a host -> index in conf.types; NULL with one type */
+	uint32_t width;    /* port probes per host in this shard */
 	uint32_t type_base[TRACK_TYPES_MAX], type_n[TRACK_TYPES_MAX];
 	uint32_t n_waiting;  /* probes held back by host paces */
 	uint32_t min_rto_us; /* grows when a retransmission proves to have been too early */
@@ -145,15 +153,16 @@ void track_fini(struct track *t);
  */
 int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret) MUST_CHECK;
 /**
- * Put a probe back that could not be sent for a local reason: tried again after @p delay_us, same attempt.
- * Does nothing when the attempt is no longer under way.
+ * Put a probe back that could not be sent for a local reason: tried again after @p delay_us, same
+ * attempt. Does nothing when the attempt is no longer under way.
  */
 void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, uint32_t delay_us);
 /** The outcome of one probe, known by place (connect scan). */
 void track_answer(struct track *t, struct track_group *g, uint32_t q, const struct scan_type *type,
 		  const struct probe_reply *r, uint64_t now_ns);
 /** A verified reply from the wire: finds its probe. Counts duplicates, late and unasked ones. */
-void track_reply(struct track *t, const struct scan_type *type, const struct probe_reply *r, uint64_t now_ns);
+void track_reply(struct track *t, const struct scan_type *type, const struct probe_reply *r,
+		 uint64_t now_ns);
 /** Fire timers. */
 void track_expire(struct track *t, uint64_t now_ns);
 /** Microseconds until something may become due, at most @p most_us; 0: now. */

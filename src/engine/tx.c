@@ -12,7 +12,8 @@ static struct frame *lane_frame(struct lane *l)
 	return l && l->n_filled < l->n_reserved ? &l->f[l->n_filled] : NULL;
 }
 
-/** @return frames there is room for: a probe that is picked must find one, whichever lane it takes. */
+/** @return frames there is room for: a probe that is picked must find one, whichever lane it takes.
+ */
 static uint32_t lane_reserve(struct lane *l, uint32_t n)
 {
 	if (!l)
@@ -52,7 +53,8 @@ void trace_packet(struct worker *w, const struct frame *f, bool is_sent, uint64_
 	track_event_commit(&w->track);
 }
 
-/** The template of a probe: Ethernet when the next hop's MAC is known, else the kernel finds the way. */
+/** The template of a probe: Ethernet when the next hop's MAC is known, else the kernel finds the
+ * way. */
 static const struct template *template_of(const struct worker *w, const struct track_probe *p)
 {
 	const struct worker_path *path = w->paths[p->host->path];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One worker from sockets to loop: opens its back ends, reserves its source port in the kernel, makes
- * templates for each way out as targets turn up, and runs the raw loop: send a batch, drain
+ * One worker from sockets to loop: opens its back ends, reserves its source port in the kernel,
+ * makes templates for each way out as targets turn up, and runs the raw loop: send a batch, drain
  * what came back, fire timers.
  */
 #include "base/clock.h"
@@ -16,12 +16,20 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEFAULT_TTL = 64, EVENTS_INLINE = 1024, EVENTS_THREAD = 8192,
-       LOOPBACK_RTO_US = 200000, ONLINK_RTO_US = 300000, FULL_WAIT_NS = 100000, PORT_TRIES_MAX = 64 };
+enum {
+	DEFAULT_TTL = 64,
+	EVENTS_INLINE = 1024,
+	EVENTS_THREAD = 8192,
+	LOOPBACK_RTO_US = 200000,
+	ONLINK_RTO_US = 300000,
+	FULL_WAIT_NS = 100000,
+	PORT_TRIES_MAX = 64
+};
 
 /* --- source port ---------------------------------------------------------- */
 
-/** Bind a TCP socket so that no other program gets the port; unlistened, it lets the kernel answer with RST. */
+/** Bind a TCP socket so that no other program gets the port; unlistened, it lets the kernel answer
+ * with RST. */
 static int port_bind(int family, uint16_t port, int *ret_fd)
 {
 	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -32,7 +40,8 @@ static int port_bind(int family, uint16_t port, int *ret_fd)
 		return -errno;
 	if (family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	int err = family == AF_INET ? bind(fd, (struct sockaddr *)&a4, sizeof(a4)) : bind(fd, (struct sockaddr *)&a6, sizeof(a6));
+	int err = family == AF_INET ? bind(fd, (struct sockaddr *)&a4, sizeof(a4))
+				    : bind(fd, (struct sockaddr *)&a6, sizeof(a6));
 	if (err < 0) {
 		err = -errno;
 		close(fd);
@@ -62,7 +71,8 @@ static void port_release(struct worker *w)
 	w->sport_fd4 = w->sport_fd6 = -1;
 }
 
-/** A port free in every family in use, held until the end. A port asked for with -g is used in any case. */
+/** A port free in every family in use, held until the end. A port asked for with -g is used in any
+ * case. */
 static int port_reserve(struct worker *w, const struct survey *s)
 {
 	uint16_t wanted = w->conf->source_port;
@@ -110,7 +120,8 @@ static void add_row(struct worker *w, const struct scan_type *t)
 }
 
 /** Row @p i's templates for the network layer and, where possible, for Ethernet. */
-static int path_prepare_row(struct worker *w, struct worker_path *p, struct probe_path *pp, uint32_t i, bool is_ether)
+static int path_prepare_row(struct worker *w, struct worker_path *p, struct probe_path *pp,
+			    uint32_t i, bool is_ether)
 {
 	const struct scan_type *t = w->rows[i];
 	bool is_l2_only = t->needs & NEED_L2;
@@ -132,7 +143,9 @@ static int path_prepare(struct worker *w, struct worker_path *p)
 	const struct route *r = &p->route;
 	const struct iface *iface = route_iface(w->e->routes, r->if_idx);
 	bool is_ether = iface && iface->is_ether;
-	struct probe_path pp = {.src = r->src, .if_idx = r->if_idx, .sport = w->sport,
+	struct probe_path pp = {.src = r->src,
+				.if_idx = r->if_idx,
+				.sport = w->sport,
 				.ttl = w->conf->ttl ? w->conf->ttl : DEFAULT_TTL};
 	int err = 0;
 
@@ -140,7 +153,8 @@ static int path_prepare(struct worker *w, struct worker_path *p)
 		pp.src_mac = iface->mac;
 	p->wants_host_mac = r->next_hop.family == ADDR_NONE;
 	p->has_l2 = w->l2 && is_ether && iface->has_arp &&
-		    (p->wants_host_mac || !route_neigh(w->e->routes, r->if_idx, &r->next_hop, &pp.dst_mac));
+		    (p->wants_host_mac ||
+		     !route_neigh(w->e->routes, r->if_idx, &r->next_hop, &pp.dst_mac));
 	for (uint32_t i = 0; i < w->n_rows && !err; i++)
 		if (scan_type_fits(w->rows[i], r->src.family))
 			err = path_prepare_row(w, p, &pp, i, is_ether);
@@ -152,8 +166,8 @@ static int path_of(struct worker *w, const struct route *r)
 {
 	for (uint32_t i = w->n_paths; i-- > 0;) {
 		const struct route *have = &w->paths[i]->route;
-		if (have->if_idx == r->if_idx && have->kind == r->kind && addr_equal(&have->src, &r->src) &&
-		    addr_equal(&have->next_hop, &r->next_hop))
+		if (have->if_idx == r->if_idx && have->kind == r->kind &&
+		    addr_equal(&have->src, &r->src) && addr_equal(&have->next_hop, &r->next_hop))
 			return (int)i;
 	}
 	if (w->n_paths == WORKER_PATHS_MAX)
@@ -165,14 +179,17 @@ static int path_of(struct worker *w, const struct route *r)
 	p->route = *r;
 	/* the default is for the wide world; a time the user chose holds everywhere */
 	if (w->conf->initial_rto_us == DEFAULT_INITIAL_RTO_US)
-		p->initial_rto_us = r->kind == ROUTE_LOOPBACK ? LOOPBACK_RTO_US : r->kind == ROUTE_ONLINK ? ONLINK_RTO_US : 0;
+		p->initial_rto_us = r->kind == ROUTE_LOOPBACK ? LOOPBACK_RTO_US
+				    : r->kind == ROUTE_ONLINK ? ONLINK_RTO_US
+							      : 0;
 	int err = w->e->is_connect ? 0 : path_prepare(w, p);
 	if (err)
 		mem_free(p);
 	return err ? err : (int)w->n_paths++;
 }
 
-/** Discovery of an on-link target: ask the link for it. @return mask, 0 when the link cannot be asked. */
+/** Discovery of an on-link target: ask the link for it. @return mask, 0 when the link cannot be
+ * asked. */
 static uint16_t link_pings(const struct worker *w, uint8_t family)
 {
 	const struct scan_type *t = family == ADDR_V6 ? &ping_nd : &ping_arp;
@@ -224,7 +241,8 @@ static int classify_locked(struct worker *w, struct host_slot *h)
 		return 0;
 	}
 	if (r.kind == ROUTE_ONLINK && !w->e->is_connect) {
-		bool is_known = w->conf->skips_discovery && !route_neigh(w->e->routes, r.if_idx, &h->addr, &h->mac);
+		bool is_known = w->conf->skips_discovery &&
+				!route_neigh(w->e->routes, r.if_idx, &h->addr, &h->mac);
 		h->pings = is_known ? 0 : link_pings(w, h->addr.family);
 		h->flags |= is_known ? HOST_HAS_MAC : 0;
 	}
@@ -265,7 +283,11 @@ static void on_discovered(void *ctx, const struct host_slot *h)
 {
 	struct worker *w = ctx;
 
-	w->e->seeds[h->idx] = (struct host_seed){.flags = h->flags, .reason = h->reason, .ttl = h->ttl, .mac = h->mac, .rtt = h->rtt};
+	w->e->seeds[h->idx] = (struct host_seed){.flags = h->flags,
+						 .reason = h->reason,
+						 .ttl = h->ttl,
+						 .mac = h->mac,
+						 .rtt = h->rtt};
 }
 
 static int track_setup(struct worker *w)
@@ -273,10 +295,21 @@ static int track_setup(struct worker *w)
 	struct engine *e = w->e;
 	const struct engine_conf *c = &e->conf;
 	struct track_conf tc = {
-		.space = &e->space, .ports = e->ports, .n_types = c->n_types, .shard = w->idx, .n_shards = e->n_workers,
-		.is_sharded_by_port = e->is_sharded_by_port, .max_retries = c->max_retries,
-		.initial_rto_us = c->initial_rto_us, .min_rto_us = c->min_rto_us, .max_rto_us = c->max_rto_us,
-		.seed = c->seed, .events = &w->events, .events_full = events_full, .classify = worker_classify, .ctx = w,
+		.space = &e->space,
+		.ports = e->ports,
+		.n_types = c->n_types,
+		.shard = w->idx,
+		.n_shards = e->n_workers,
+		.is_sharded_by_port = e->is_sharded_by_port,
+		.max_retries = c->max_retries,
+		.initial_rto_us = c->initial_rto_us,
+		.min_rto_us = c->min_rto_us,
+		.max_rto_us = c->max_rto_us,
+		.seed = c->seed,
+		.events = &w->events,
+		.events_full = events_full,
+		.classify = worker_classify,
+		.ctx = w,
 	};
 
 	if (e->is_seeding) {
@@ -297,7 +330,8 @@ static int track_setup(struct worker *w)
 	return track_init(&w->track, &tc);
 }
 
-static int lane_open(struct worker *w, const struct pktio_ops *ops, const struct pktio_conf *pc, struct lane **ret)
+static int lane_open(struct worker *w, const struct pktio_ops *ops, const struct pktio_conf *pc,
+		     struct lane **ret)
 {
 	struct lane *l = mem_alloc(1, sizeof(*l) + pc->batch * sizeof(l->f[0]));
 
@@ -320,9 +354,15 @@ static int raw_open(struct worker *w)
 	if (err)
 		return err;
 	cookie_key_init(&w->key, w->conf->seed, w->e->nonce + w->idx);
-	struct pktio_conf pc = {.batch = w->conf->batch, .v4 = s->has_v4, .v6 = s->has_v6, .wants_tcp = true,
-				.port_lo = w->sport, .port_hi = w->sport, .if_idx = w->conf->if_idx,
-				.rx_buf_bytes = 8u << 20, .is_tx_only = w->e->uses_l2};
+	struct pktio_conf pc = {.batch = w->conf->batch,
+				.v4 = s->has_v4,
+				.v6 = s->has_v6,
+				.wants_tcp = true,
+				.port_lo = w->sport,
+				.port_hi = w->sport,
+				.if_idx = w->conf->if_idx,
+				.rx_buf_bytes = 8u << 20,
+				.is_tx_only = w->e->uses_l2};
 	w->rx_frames = mem_alloc(WORKER_RX_BATCH, sizeof(*w->rx_frames));
 	if (!w->rx_frames)
 		return -ENOMEM;
@@ -346,8 +386,10 @@ int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_w
 
 	if (!w)
 		return -ENOMEM;
-	*w = (struct worker){.e = e, .conf = &e->conf, .idx = idx, .sport_fd4 = -1, .sport_fd6 = -1};
-	err = ring_init(&w->events, sizeof(struct event), e->is_inline ? EVENTS_INLINE : EVENTS_THREAD);
+	*w = (struct worker){
+		.e = e, .conf = &e->conf, .idx = idx, .sport_fd4 = -1, .sport_fd6 = -1};
+	err = ring_init(&w->events, sizeof(struct event),
+			e->is_inline ? EVENTS_INLINE : EVENTS_THREAD);
 	if (!err)
 		err = track_setup(w);
 	if (!err)
@@ -357,7 +399,8 @@ int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_w
 		worker_free(w);
 		return err;
 	}
-	uint32_t rate = e->conf.max_rate_pps, share = rate / e->n_workers + (idx < rate % e->n_workers);
+	uint32_t rate = e->conf.max_rate_pps,
+		 share = rate / e->n_workers + (idx < rate % e->n_workers);
 	pace_init(&w->pace, rate ? MAX(share, 1u) : 0, clock_now_ns());
 	*ret = w;
 	return 0;
@@ -370,7 +413,8 @@ static void lane_free(struct lane *l)
 	mem_free(l);
 }
 
-/** Close on the worker's own thread: the kernel takes up to 16 ms for a packet socket, and workers wait side by side. */
+/** Close on the worker's own thread: the kernel takes up to 16 ms for a packet socket, and workers
+ * wait side by side. */
 static void raw_close(struct worker *w)
 {
 	struct lane *lanes[] = {w->l3, w->l2};

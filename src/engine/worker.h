@@ -12,19 +12,21 @@
 #include <pthread.h>
 
 #define WORKER_PATHS_MAX 64u
-#define WORKER_ROWS_MAX 12u
-#define WORKER_RX_BATCH 128u
-#define WORKER_IDLE_US 20000u
+#define WORKER_ROWS_MAX  12u
+#define WORKER_RX_BATCH  128u
+#define WORKER_IDLE_US   20000u
 
 struct engine;
 
 /** One way out: a route, and each row's template for it. */
 struct worker_path {
 	struct route route;
-	bool has_l2;            /* l2 templates are usable for packets (ARP always is) */
-	bool wants_host_mac;    /* next hop is the host itself: its own MAC goes into each Ethernet frame */
+	bool has_l2;         /* l2 templates are usable for packets (ARP always is) */
+	bool wants_host_mac; /* next hop is the host itself: its own MAC goes into each Ethernet
+				frame */
 	uint32_t initial_rto_us;
-	struct template l3[WORKER_ROWS_MAX], l2[WORKER_ROWS_MAX]; /* by index in rows; len 0: row does not fit */
+	struct template l3[WORKER_ROWS_MAX],
+		l2[WORKER_ROWS_MAX]; /* by index in rows; len 0: row does not fit */
 };
 
 /** Frames reserved from one back end and filled so far. */
@@ -35,11 +37,11 @@ struct lane {
 };
 
 struct worker_stats {
-	uint64_t n_sent, n_received;      /* packets; connect scan: attempts and outcomes */
-	uint64_t n_forged;                /* to our port, cookie wrong */
+	uint64_t n_sent, n_received; /* packets; connect scan: attempts and outcomes */
+	uint64_t n_forged;           /* to our port, cookie wrong */
 	uint64_t n_malformed;
-	uint64_t n_full_waits;            /* event ring full */
-	uint64_t n_local_errors;          /* connect: no ports, no descriptors: tried again */
+	uint64_t n_full_waits;   /* event ring full */
+	uint64_t n_local_errors; /* connect: no ports, no descriptors: tried again */
 };
 
 struct worker {
@@ -51,20 +53,21 @@ struct worker {
 	struct ring events;
 	struct worker_stats stats;
 	_Atomic bool is_done;
-	int error;                         /* -errno that ended it early */
+	int error; /* -errno that ended it early */
 	pthread_t thread;
 	/* raw transport */
 	struct cookie_key key;
 	const struct scan_type *rows[WORKER_ROWS_MAX];
 	uint32_t n_rows;
 	uint16_t sport;
-	int sport_fd4, sport_fd6;          /* keep the port ours; -1 none */
-	struct worker_path *paths[WORKER_PATHS_MAX]; /* made when the first target behind them turns up */
+	int sport_fd4, sport_fd6; /* keep the port ours; -1 none */
+	struct worker_path
+		*paths[WORKER_PATHS_MAX]; /* made when the first target behind them turns up */
 	uint32_t n_paths;
-	struct lane *l3, *l2;              /* l2 NULL when not in use */
+	struct lane *l3, *l2; /* l2 NULL when not in use */
 	struct pktio *rx;
-	struct pktio_stats io_stats[2];    /* l3, l2: their last word before closing */
-	struct frame *rx_frames;           /* WORKER_RX_BATCH */
+	struct pktio_stats io_stats[2]; /* l3, l2: their last word before closing */
+	struct frame *rx_frames;        /* WORKER_RX_BATCH */
 	/* connect transport */
 	void *conn;
 };
@@ -77,9 +80,11 @@ int rx_drain(struct worker *w, uint32_t wait_us) MUST_CHECK;
 void trace_packet(struct worker *w, const struct frame *f, bool is_sent, uint64_t now_ns);
 /** Index of @p t in w->rows. */
 uint32_t worker_row(const struct worker *w, const struct scan_type *t);
-/** track_conf.classify of both transports: find the host's path and its discovery probes. @p ctx struct worker. */
+/** track_conf.classify of both transports: find the host's path and its discovery probes. @p ctx
+ * struct worker. */
 int worker_classify(void *ctx, struct host_slot *h);
-/** Has the engine been told to stop? Between batches; on the coordinator's thread it also pumps events. */
+/** Has the engine been told to stop? Between batches; on the coordinator's thread it also pumps
+ * events. */
 bool worker_turn(struct worker *w);
 
 /** Connect transport (conn.c). Opened before privileges drop, run on the worker's thread. */

@@ -14,7 +14,14 @@ typedef void bus_fn(void *ctx, const struct event *ev);
 
 #define BUS_SUBSCRIBERS_MAX 16
 
-enum control_kind { CONTROL_NONE, CONTROL_STOP, CONTROL_PAUSE, CONTROL_RESUME, CONTROL_RATE, CONTROL_N };
+enum control_kind {
+	CONTROL_NONE,
+	CONTROL_STOP,
+	CONTROL_PAUSE,
+	CONTROL_RESUME,
+	CONTROL_RATE,
+	CONTROL_N
+};
 struct control {
 	enum control_kind kind;
 	uint64_t value; /* CONTROL_RATE: packets per second, 0 = no limit */
@@ -31,7 +38,7 @@ struct bus {
 		void *ctx;
 	} subs[BUS_SUBSCRIBERS_MAX];
 	uint32_t n_subs;
-	uint32_t mask; /* union of all masks: producers skip kinds nobody wants */
+	uint32_t mask;               /* union of all masks: producers skip kinds nobody wants */
 	struct bus_frame *under_way; /* innermost event being delivered */
 	uint64_t n_by_kind[EVENT_N];
 	/* a tiny MPSC mailbox: value is written before kind */
@@ -40,7 +47,8 @@ struct bus {
 };
 
 void bus_init(struct bus *b, const struct scan_info *scan);
-/** Subscribers run in the order of this call. @return 0 or -E_FULL. Thread: owner, before the scan. */
+/** Subscribers run in the order of this call. @return 0 or -E_FULL. Thread: owner, before the scan.
+ */
 int bus_subscribe(struct bus *b, uint32_t mask, bus_fn *fn, void *ctx) MUST_CHECK;
 /**
  * Stamp seq (and time when 0) and run the subscribers; all have had the event on return.

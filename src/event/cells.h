@@ -8,9 +8,9 @@
 
 #include "event/hosts.h"
 
-#define CELL_SILENT 0
-#define CELL_REC 255
-#define CELL_INLINE 16 /* hosts with no more asked ports need no block */
+#define CELL_SILENT      0
+#define CELL_REC         255
+#define CELL_INLINE      16 /* hosts with no more asked ports need no block */
 #define CELL_RECS_INLINE 2
 
 /** Facts that many ports share. */

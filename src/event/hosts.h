@@ -50,15 +50,18 @@ struct host_facts {
 	const char *name;        /* PTR name or NULL; borrowed until the host is finished */
 	const char *target_name; /* what the user typed when it was a name, or NULL */
 	uint32_t rtt_us, srtt_us, rttvar_us, rto_us;
-	uint64_t start_ns, end_ns;         /* wall clock of the first and the last event; end 0 while unfinished */
-	uint32_t n_replied;                /* ports whose state was concluded from a reply */
-	uint32_t n_by_state[PORT_STATE_N]; /* silent ports included; PORT_UNKNOWN: not done when stopped */
+	uint64_t start_ns,
+		end_ns;     /* wall clock of the first and the last event; end 0 while unfinished */
+	uint32_t n_replied; /* ports whose state was concluded from a reply */
+	uint32_t n_by_state[PORT_STATE_N]; /* silent ports included; PORT_UNKNOWN: not done when
+					      stopped */
 };
 
 struct hosts;
 /**
  * @param n_parts workers that each send one EVENT_HOST_SCANNED per host.
- * @param max_held finished hosts kept back for target order; beyond it order is given up (one warning).
+ * @param max_held finished hosts kept back for target order; beyond it order is given up (one
+ * warning).
  * @return owned, or NULL without memory. Subscribes itself; must be the first subscriber.
  */
 struct hosts *hosts_new(struct bus *bus, uint32_t n_parts, uint32_t max_held) MUST_CHECK;
@@ -76,9 +79,12 @@ void host_facts(const struct hosts *h, const struct host *host, struct host_fact
  * that was not port-scanned; of a partial host only those with a result.
  * @param pos iteration state, 0 to start. @return false after the last. Cost: O(1) amortised.
  */
-bool host_next_port(const struct hosts *h, const struct host *host, uint32_t *pos, struct host_port *ret);
-/** Counts per (protocol, state, reason), largest first. @return groups written, at most @p cap (HOST_GROUPS_MAX suffices). */
-uint32_t host_groups(const struct hosts *h, const struct host *host, struct host_group *ret, uint32_t cap);
+bool host_next_port(const struct hosts *h, const struct host *host, uint32_t *pos,
+		    struct host_port *ret);
+/** Counts per (protocol, state, reason), largest first. @return groups written, at most @p cap
+ * (HOST_GROUPS_MAX suffices). */
+uint32_t host_groups(const struct hosts *h, const struct host *host, struct host_group *ret,
+		     uint32_t cap);
 
 /** Totals over finished hosts. */
 struct hosts_totals {

@@ -17,30 +17,32 @@
 #define OUT_SPILL_BYTES (128u * 1024)
 /** A single record (the ports of one host are many records) stays far below. */
 #define OUT_BUF_MAX_BYTES (8u * 1024 * 1024)
-#define OUTS_MAX 12
+#define OUTS_MAX          12
 
 /** What the sinks are told. Borrowed until outs_close. */
 struct out_conf {
 	const struct scan_info *scan;
 	const struct hosts *hosts;
-	/** @return the port's name in the services file (may be @p out), or NULL when it has none. NULL: no names. */
+	/** @return the port's name in the services file (may be @p out), or NULL when it has none.
+	 * NULL: no names. */
 	const char *(*service_name)(void *ctx, uint8_t proto, uint16_t port, char out[32]);
 	/** @return the vendor of the address block, or NULL. NULL: no vendors. */
 	const char *(*mac_vendor)(void *ctx, const struct mac *mac);
 	void *ctx;
-	const char *xml_stylesheet;   /* href of nmap.xsl, or NULL for no instruction */
-	int console_fd;               /* where the interactive report goes: 1 */
-	int status_fd;                /* status line and --stats-every: 2 */
-	bool is_status_tty;           /* status_fd is a terminal: a line is redrawn in place */
-	uint64_t stats_every_ns;      /* 0: no --stats-every lines */
+	const char *xml_stylesheet; /* href of nmap.xsl, or NULL for no instruction */
+	int console_fd;             /* where the interactive report goes: 1 */
+	int status_fd;              /* status line and --stats-every: 2 */
+	bool is_status_tty;         /* status_fd is a terminal: a line is redrawn in place */
+	uint64_t stats_every_ns;    /* 0: no --stats-every lines */
 };
 
 struct outs;
 struct out;
 
-/** A format. on_event gets the kinds of wants only, SCAN_STARTED first; hosts are read from out_view() at HOST_FINISHED. */
+/** A format. on_event gets the kinds of wants only, SCAN_STARTED first; hosts are read from
+ * out_view() at HOST_FINISHED. */
 struct out_ops {
-	const char *name;      /* "xml" */
+	const char *name; /* "xml" */
 	const char *help;
 	const char *extension; /* of -oA: ".xml"; NULL: not a file format */
 	uint32_t wants;        /* EVENT_BIT()s */
@@ -59,7 +61,7 @@ struct out {
 	struct outs *outs;
 	struct buf buf;
 	void *state;
-	char *path;      /* for messages; NULL: console or status line */
+	char *path; /* for messages; NULL: console or status line */
 	int fd;
 	bool owns_fd;
 	bool is_console; /* the interactive report: its own first and last lines */
@@ -79,9 +81,11 @@ const struct out_ops *out_find(const char *name);
 /** @return 0 or -ENOMEM. Borrows @p conf. */
 int outs_new(const struct out_conf *conf, struct outs **ret) MUST_CHECK;
 /**
- * Open a sink. The file is created or truncated now, so that a wrong path stops the run before the scan.
+ * Open a sink. The file is created or truncated now, so that a wrong path stops the run before the
+ * scan.
  * @param path borrowed; "-" is standard output, which one sink only may own.
- * @return 0; -errno of open (token: the path, want: the reason); -EBUSY when stdout is taken; -E_FULL; -ENOMEM.
+ * @return 0; -errno of open (token: the path, want: the reason); -EBUSY when stdout is taken;
+ * -E_FULL; -ENOMEM.
  */
 int outs_add(struct outs *outs, const struct out_ops *ops, const char *path,
 	     struct err_where *reterr) MUST_CHECK;
@@ -89,20 +93,24 @@ int outs_add(struct outs *outs, const struct out_ops *ops, const char *path,
 int outs_add_all(struct outs *outs, const char *base, struct err_where *reterr) MUST_CHECK;
 /**
  * The interactive report on console_fd and, when wanted by conf, the status line. Call after the
- * files: a machine format on "-" keeps stdout for itself, and then there is no report. @return 0 or -ENOMEM.
+ * files: a machine format on "-" keeps stdout for itself, and then there is no report. @return 0 or
+ * -ENOMEM.
  */
 int outs_add_console(struct outs *outs) MUST_CHECK;
 /** Subscribe to the bus; after hosts_new and the last outs_add. @return 0 or -E_FULL. */
 int outs_start(struct outs *outs, struct bus *bus) MUST_CHECK;
 /** Hand what has come together to the kernel. Cheap when there is nothing. */
 void outs_flush(struct outs *outs);
-/** True when no report can be written any more: every sink but the status line has met a write error. */
+/** True when no report can be written any more: every sink but the status line has met a write
+ * error. */
 bool outs_are_broken(const struct outs *outs);
-/** Wipe the status line before others write to the terminal; the next progress event draws it again. */
+/** Wipe the status line before others write to the terminal; the next progress event draws it
+ * again. */
 void outs_clear_status(struct outs *outs);
 /**
  * End every document, write, close, free. Accepts NULL.
- * @return 0, or the first sink's -errno (exit code 3); @p reterr then names the file and the reason.
+ * @return 0, or the first sink's -errno (exit code 3); @p reterr then names the file and the
+ * reason.
  */
 int outs_close(struct outs *outs, struct err_where *reterr);
 
@@ -116,8 +124,8 @@ void out_write(struct out *o);
 const struct view *out_view(const struct out *o);
 /** Scan facts that several formats print at the end. */
 struct out_totals {
-	uint64_t n_hosts;    /* finished hosts, up or not */
-	uint64_t max_pps;    /* highest rate a progress event named */
+	uint64_t n_hosts; /* finished hosts, up or not */
+	uint64_t max_pps; /* highest rate a progress event named */
 	uint64_t start_mono_ns;
 };
 const struct out_totals *out_totals(const struct out *o);

@@ -8,7 +8,8 @@
 #include "base/buf.h"
 #include "event/hosts.h"
 
-/** Ports per state beyond which nmap 7.93 only counts, for each step of verbosity; a debug level is worth 20 steps. */
+/** Ports per state beyond which nmap 7.93 only counts, for each step of verbosity; a debug level is
+ * worth 20 steps. */
 #define VIEW_LISTED_PER_STATE 25
 
 struct view {
@@ -16,20 +17,23 @@ struct view {
 	const struct hosts *hosts;
 	const struct host *host;
 	struct host_facts facts;
-	struct host_group groups[HOST_GROUPS_MAX]; /* by state, fullest first; in a state largest first */
+	struct host_group
+		groups[HOST_GROUPS_MAX]; /* by state, fullest first; in a state largest first */
 	uint32_t n_groups;
-	uint32_t n_ports;       /* with a result */
-	uint32_t n_listed;      /* of these not in an ignored state */
+	uint32_t n_ports;  /* with a result */
+	uint32_t n_listed; /* of these not in an ignored state */
 	uint32_t n_ignored_states;
 	bool is_ignored[PORT_STATE_N]; /* counted only */
-	bool is_shown;          /* --open and -v rules */
-	const char *name;       /* typed name, else PTR name, else NULL */
+	bool is_shown;                 /* --open and -v rules */
+	const char *name;              /* typed name, else PTR name, else NULL */
 	char addr[ADDR_TEXT_CAP];      /* with zone */
 	char addr_bare[ADDR_TEXT_CAP];
 };
 
-/** Fill @p v for a host of the table; pointers in it are valid while the host is. @return false when there is no such host. */
-bool view_load(struct view *v, const struct scan_info *scan, const struct hosts *hosts, uint64_t host_idx);
+/** Fill @p v for a host of the table; pointers in it are valid while the host is. @return false
+ * when there is no such host. */
+bool view_load(struct view *v, const struct scan_info *scan, const struct hosts *hosts,
+	       uint64_t host_idx);
 /** The next listed port; @p pos as host_next_port. */
 bool view_next_port(const struct view *v, uint32_t *pos, struct host_port *ret);
 /** --open: does a port in @p state count as possibly open? */

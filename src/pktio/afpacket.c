@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Back end with Ethernet frames: one packet socket (packet(7)), sendmmsg past the queueing discipline
- * on the way out, a filtered view of what arrives on the way in. Faster than raw IP because routing,
- * neighbour lookup and netfilter are not asked per frame; slower to close (8-16 ms for a packet
- * socket), so it is for large scans. It is opened for no protocol and bound to one only when its
- * filter stands, so nothing unfiltered ever comes in.
+ * Back end with Ethernet frames: one packet socket (packet(7)), sendmmsg past the queueing
+ * discipline on the way out, a filtered view of what arrives on the way in. Faster than raw IP
+ * because routing, neighbour lookup and netfilter are not asked per frame; slower to close (8-16 ms
+ * for a packet socket), so it is for large scans. It is opened for no protocol and bound to one
+ * only when its filter stands, so nothing unfiltered ever comes in.
  */
 #include "base/mem.h"
 #include "pktio/rawrx.h"

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Receive side shared by rawip and afpacket. rawip: the kernel hands raw sockets a copy of every packet of
- * their protocol, and a classic BPF program keeps those for our source ports; of ICMP the types
- * that can be answers (by mask: loading a program costs 40 us, measured 2026-11 on a 2-core EPYC
- * guest). One ppoll over all sockets, then one recvmmsg per readable one into shared slots. IPv4
- * sockets see the IP header. IPv6 ones do not (RFC 3542 3): source, destination and hop limit come
- * as ancillary data and a header is put in front of the payload, so that decode() sees a plain
+ * Receive side shared by rawip and afpacket. rawip: the kernel hands raw sockets a copy of every
+ * packet of their protocol, and a classic BPF program keeps those for our source ports; of ICMP the
+ * types that can be answers (by mask: loading a program costs 40 us, measured 2026-11 on a 2-core
+ * EPYC guest). One ppoll over all sockets, then one recvmmsg per readable one into shared slots.
+ * IPv4 sockets see the IP header. IPv6 ones do not (RFC 3542 3): source, destination and hop limit
+ * come as ancillary data and a header is put in front of the payload, so that decode() sees a plain
  * packet; extension headers, traffic class and flow label are lost, next header is the socket's
  * protocol. afpacket: its own packet socket, heard before netfilter like everything it sends leaves
- * behind netfilter's back (else a stateful firewall here would drop the answers to probes it never saw).
+ * behind netfilter's back (else a stateful firewall here would drop the answers to probes it never
+ * saw).
  */
 #include "pktio/rawrx.h"
 
@@ -17,8 +18,8 @@
 #include "base/mem.h"
 
 #include <errno.h>
-#include <netinet/icmp6.h>
 #include <net/if_arp.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -74,7 +75,7 @@ static const struct rx_shape {
 
 /** ICMP types that can answer a probe, a bit each. */
 #define ICMP4_ANSWERS                                                                              \
-	(1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH | 1u << ICMP_TIME_EXCEEDED |                   \
+	(1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH | 1u << ICMP_TIME_EXCEEDED |               \
 	 1u << ICMP_PARAMETERPROB | 1u << ICMP_TIMESTAMPREPLY | 1u << ICMP_ADDRESSREPLY)
 
 static int attach(int fd, struct sock_filter *code, size_t n)
@@ -102,19 +103,19 @@ static int filter_v6_ports(int fd, const struct pktio_conf *c)
 	return attach(fd, code, ARRAY_LEN(code));
 }
 
-#define LDB(at)      BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at)
-#define LDB_X(at)    BPF_STMT(BPF_LD | BPF_B | BPF_IND, at)
-#define NET(off)     ((uint32_t)SKF_NET_OFF + (off)) /* from the network header, whatever the link */
-#define SKIP(n)      BPF_STMT(BPF_JMP | BPF_JA, n)
+#define LDB(at)   BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at)
+#define LDB_X(at) BPF_STMT(BPF_LD | BPF_B | BPF_IND, at)
+#define NET(off)  ((uint32_t)SKF_NET_OFF + (off)) /* from the network header, whatever the link */
+#define SKIP(n)   BPF_STMT(BPF_JMP | BPF_JA, n)
 
 /** X = length of the IPv4 header. */
 #define IHL_TO_X                                                                                   \
-	LDB(NET(0)), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 15), BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 2),  \
-		BPF_STMT(BPF_MISC | BPF_TAX, 0)
+	LDB(NET(0)), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 15),                                      \
+		BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 2), BPF_STMT(BPF_MISC | BPF_TAX, 0)
 
 /**
- * What a packet socket passes up: segments and datagrams to our ports, ICMP that can be an answer, ARP replies.
- * IPv6 extension headers are not followed: no stack answers a probe with one.
+ * What a packet socket passes up: segments and datagrams to our ports, ICMP that can be an answer,
+ * ARP replies. IPv6 extension headers are not followed: no stack answers a probe with one.
  */
 static int filter_link(int fd, const struct pktio_conf *c)
 {

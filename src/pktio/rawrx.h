@@ -25,8 +25,8 @@ struct rawrx {
 	struct rawrx_sock socks[RAWRX_SOCK_MAX];
 	uint32_t n_socks;
 	bool is_borrowed; /* the socket is the caller's to close */
-	uint32_t next; /* socket to read first: turns, so that a flood on one does not starve the
-			  rest */
+	uint32_t next;    /* socket to read first: turns, so that a flood on one does not starve the
+			     rest */
 	uint32_t slot_cap; /* bytes of one slot, head-room included */
 	uint32_t n_used;   /* slots handed out since all were free */
 	uint32_t n_lent;
@@ -37,7 +37,8 @@ struct rawrx {
 
 /** @return 0 or -errno; on failure rawrx_close() is still to be called. */
 int rawrx_open(struct rawrx *rx, const struct pktio_conf *conf) MUST_CHECK;
-/** Receive by packet socket @p fd instead, opened for no protocol; it stays the caller's. @return as rawrx_open. */
+/** Receive by packet socket @p fd instead, opened for no protocol; it stays the caller's. @return
+ * as rawrx_open. */
 int rawrx_open_link(struct rawrx *rx, const struct pktio_conf *conf, int fd) MUST_CHECK;
 /** As pktio_ops.rx_acquire. */
 int rawrx_acquire(struct rawrx *rx, struct frame *f, uint32_t n, uint32_t wait_us);

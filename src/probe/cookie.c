@@ -16,8 +16,8 @@ void cookie_key_init(struct cookie_key *k, uint64_t seed, uint64_t nonce)
 	k->sip.k1 = rng_u64(&r);
 }
 
-uint32_t cookie_tag(const struct cookie_key *k, uint32_t row, const struct addr *local, uint16_t sport,
-		    const struct endpoint *to)
+uint32_t cookie_tag(const struct cookie_key *k, uint32_t row, const struct addr *local,
+		    uint16_t sport, const struct endpoint *to)
 {
 	uint64_t w[5];
 	size_t n = 0;

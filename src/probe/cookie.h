@@ -24,20 +24,22 @@ void cookie_key_init(struct cookie_key *k, uint64_t seed, uint64_t nonce);
  * @param to     the endpoint asked
  * Cost: 12 ns (v4), 20 ns (v6). Thread: any. Pure.
  */
-uint32_t cookie_tag(const struct cookie_key *k, uint32_t row, const struct addr *local, uint16_t sport,
-		    const struct endpoint *to);
+uint32_t cookie_tag(const struct cookie_key *k, uint32_t row, const struct addr *local,
+		    uint16_t sport, const struct endpoint *to);
 /** The value a probe carries. */
 static inline uint32_t cookie_value(uint32_t tag, uint32_t attempt)
 {
 	return tag + 2 * attempt;
 }
-/** @param echoed what came back (for a TCP acknowledgement: the ack number). @return the attempt, or -1: not ours. */
+/** @param echoed what came back (for a TCP acknowledgement: the ack number). @return the attempt,
+ * or -1: not ours. */
 static inline int cookie_attempt(uint32_t tag, uint32_t echoed)
 {
 	uint32_t diff = echoed - tag;
 	return diff < 2 * COOKIE_ATTEMPTS_MAX ? (int)(diff >> 1) : -1;
 }
-/** As cookie_attempt, for fields that are echoed as they are, or always as their successor: no room is left. */
+/** As cookie_attempt, for fields that are echoed as they are, or always as their successor: no room
+ * is left. */
 static inline int cookie_attempt_exact(uint32_t tag, uint32_t echoed)
 {
 	return (echoed - tag) & 1 ? -1 : cookie_attempt(tag, echoed);

@@ -11,7 +11,8 @@
 /** A timestamp message carries three 32-bit times after the header. */
 enum { TIMESTAMP_BODY_LEN = 12 };
 
-static int icmp_prepare(const struct scan_type *t, const struct probe_path *path, struct template *ret)
+static int icmp_prepare(const struct scan_type *t, const struct probe_path *path,
+			struct template *ret)
 {
 	uint8_t l4[ICMP_HDR_LEN + TIMESTAMP_BODY_LEN] = {0};
 	bool is_v6 = path->src.family == ADDR_V6;
@@ -24,8 +25,8 @@ static int icmp_prepare(const struct scan_type *t, const struct probe_path *path
 	return err;
 }
 
-static void icmp_patch(const struct scan_type *t, const struct template *tpl, const struct endpoint *to,
-		       uint32_t value, struct frame *f)
+static void icmp_patch(const struct scan_type *t, const struct template *tpl,
+		       const struct endpoint *to, uint32_t value, struct frame *f)
 {
 	uint64_t sum;
 	uint8_t *l4 = template_start(tpl, &to->addr, (uint16_t)(value >> 8 | 1), f, &sum);
@@ -45,7 +46,9 @@ static bool icmp_match(const struct scan_type *t, const struct probe_match *m, c
 
 	if (!p->l4_valid || p->proto != (is_v6 ? PROTO_ICMPV6 : PROTO_ICMP))
 		return false;
-	if (p->icmp_type != (is_timestamp ? ICMP4_TIMESTAMP_REPLY : is_v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY))
+	if (p->icmp_type != (is_timestamp ? ICMP4_TIMESTAMP_REPLY
+			     : is_v6      ? ICMP6_ECHO_REPLY
+					  : ICMP4_ECHO_REPLY))
 		return match_icmp_error(t, m, p, ret);
 	struct endpoint to = {.addr = p->src, .proto = t->proto};
 	uint32_t tag = cookie_tag(m->key, t->row, &p->dst, 0, &to);
@@ -63,14 +66,28 @@ static bool icmp_match(const struct scan_type *t, const struct probe_match *m, c
 	return true;
 }
 
-#define ICMP_ROW .proto = PROTO_ICMP, .prepare = icmp_prepare, .patch = icmp_patch, .match = icmp_match, .state_if_silent = HOST_DOWN
+#define ICMP_ROW                                                                                   \
+	.proto = PROTO_ICMP, .prepare = icmp_prepare, .patch = icmp_patch, .match = icmp_match,    \
+	.state_if_silent = HOST_DOWN
 
 const struct scan_type ping_echo = {
-	.name = "echo-ping", .title = "ICMP Echo Ping", .row = 6, .needs = NEED_RAW, ICMP_ROW,
-	.state_of = {[REPLY_ECHO] = HOST_UP, [REPLY_UNREACH] = HOST_DOWN, [REPLY_PORT_UNREACH] = HOST_UP},
+	.name = "echo-ping",
+	.title = "ICMP Echo Ping",
+	.row = 6,
+	.needs = NEED_RAW,
+	ICMP_ROW,
+	.state_of = {[REPLY_ECHO] = HOST_UP,
+		     [REPLY_UNREACH] = HOST_DOWN,
+		     [REPLY_PORT_UNREACH] = HOST_UP},
 };
 
 const struct scan_type ping_timestamp = {
-	.name = "timestamp-ping", .title = "ICMP Timestamp Ping", .row = 7, .needs = NEED_RAW | NEED_V4, ICMP_ROW,
-	.state_of = {[REPLY_TIMESTAMP] = HOST_UP, [REPLY_UNREACH] = HOST_DOWN, [REPLY_PORT_UNREACH] = HOST_UP},
+	.name = "timestamp-ping",
+	.title = "ICMP Timestamp Ping",
+	.row = 7,
+	.needs = NEED_RAW | NEED_V4,
+	ICMP_ROW,
+	.state_of = {[REPLY_TIMESTAMP] = HOST_UP,
+		     [REPLY_UNREACH] = HOST_DOWN,
+		     [REPLY_PORT_UNREACH] = HOST_UP},
 };

@@ -2,7 +2,8 @@
 /*
  * Link-layer discovery rows: ARP (RFC 826) and IPv6 neighbour discovery (RFC 4861). Neither
  * protocol can carry a cookie; a reply counts only while the engine waits for that address.
- * A solicitation goes out as an ordinary IPv6 packet to the solicited-node group with hop limit 255.
+ * A solicitation goes out as an ordinary IPv6 packet to the solicited-node group with hop limit
+ * 255.
  */
 #include "probe/scantype.h"
 
@@ -10,15 +11,22 @@
 #include "wire/icmp.h"
 #include "wire/ip.h"
 
-static int arp_prepare(const struct scan_type *t, const struct probe_path *path, struct template *ret)
+static int arp_prepare(const struct scan_type *t, const struct probe_path *path,
+		       struct template *ret)
 {
 	static const struct mac broadcast = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
 	struct wcursor w = wcursor_of(ret->bytes, sizeof(ret->bytes));
-	struct arp a = {.op = ARP_REQUEST, .sender_mac = path->src_mac, .sender = path->src, .target = {.family = ADDR_V4}};
+	struct arp a = {.op = ARP_REQUEST,
+			.sender_mac = path->src_mac,
+			.sender = path->src,
+			.target = {.family = ADDR_V4}};
 
 	if (path->link != LINK_ETHERNET || path->src.family != ADDR_V4)
 		return -E_FAMILY;
-	*ret = (struct template){.family = ADDR_V4, .link = LINK_ETHERNET, .if_idx = path->if_idx, .l3_off = ETH_HDR_LEN};
+	*ret = (struct template){.family = ADDR_V4,
+				 .link = LINK_ETHERNET,
+				 .if_idx = path->if_idx,
+				 .l3_off = ETH_HDR_LEN};
 	eth_encode(&w, &broadcast, &path->src_mac, ETHTYPE_ARP);
 	arp_encode(&w, &a);
 	ret->len = (uint16_t)w.pos;
@@ -28,8 +36,8 @@ static int arp_prepare(const struct scan_type *t, const struct probe_path *path,
 /** Offset of the target protocol address in an ARP body. */
 enum { ARP_TARGET_OFF = 24 };
 
-static void arp_patch(const struct scan_type *t, const struct template *tpl, const struct endpoint *to,
-		      uint32_t value, struct frame *f)
+static void arp_patch(const struct scan_type *t, const struct template *tpl,
+		      const struct endpoint *to, uint32_t value, struct frame *f)
 {
 	memcpy(f->bytes, tpl->bytes, tpl->len);
 	memcpy(f->bytes + tpl->l3_off + ARP_TARGET_OFF, to->addr.b, 4);
@@ -39,8 +47,8 @@ static void arp_patch(const struct scan_type *t, const struct template *tpl, con
 }
 
 /**
- * A group's or no address is nobody's (RFC 1812 3.3.2): not put into our frames and not reported. Such probes go
- * by the kernel, whose own ARP may believe it.
+ * A group's or no address is nobody's (RFC 1812 3.3.2): not put into our frames and not reported.
+ * Such probes go by the kernel, whose own ARP may believe it.
  */
 static bool is_station(const struct mac *m)
 {
@@ -65,7 +73,8 @@ static bool arp_match(const struct scan_type *t, const struct probe_match *m, co
 	return true;
 }
 
-static int nd_prepare(const struct scan_type *t, const struct probe_path *path, struct template *ret)
+static int nd_prepare(const struct scan_type *t, const struct probe_path *path,
+		      struct template *ret)
 {
 	uint8_t l4[64];
 	struct wcursor w = wcursor_of(l4, sizeof(l4));
@@ -82,8 +91,8 @@ static int nd_prepare(const struct scan_type *t, const struct probe_path *path, 
 	return template_build(ret, &p, PROTO_ICMPV6, l4, w.pos);
 }
 
-static void nd_patch(const struct scan_type *t, const struct template *tpl, const struct endpoint *to,
-		     uint32_t value, struct frame *f)
+static void nd_patch(const struct scan_type *t, const struct template *tpl,
+		     const struct endpoint *to, uint32_t value, struct frame *f)
 {
 	struct addr group = addr_solicited_node(&to->addr);
 	uint64_t sum;
@@ -118,14 +127,26 @@ static bool nd_match(const struct scan_type *t, const struct probe_match *m, con
 }
 
 const struct scan_type ping_arp = {
-	.name = "arp-ping", .title = "ARP Ping", .row = 8, .needs = NEED_RAW | NEED_V4 | NEED_L2, .state_if_silent = HOST_DOWN,
+	.name = "arp-ping",
+	.title = "ARP Ping",
+	.row = 8,
+	.needs = NEED_RAW | NEED_V4 | NEED_L2,
+	.state_if_silent = HOST_DOWN,
 	.state_of = {[REPLY_ARP] = HOST_UP},
-	.prepare = arp_prepare, .patch = arp_patch, .match = arp_match,
+	.prepare = arp_prepare,
+	.patch = arp_patch,
+	.match = arp_match,
 };
 
 const struct scan_type ping_nd = {
-	.name = "nd-ping", .title = "ND Ping", .row = 9, .proto = PROTO_ICMPV6, .needs = NEED_RAW | NEED_V6,
+	.name = "nd-ping",
+	.title = "ND Ping",
+	.row = 9,
+	.proto = PROTO_ICMPV6,
+	.needs = NEED_RAW | NEED_V6,
 	.state_if_silent = HOST_DOWN,
 	.state_of = {[REPLY_ND] = HOST_UP},
-	.prepare = nd_prepare, .patch = nd_patch, .match = nd_match,
+	.prepare = nd_prepare,
+	.patch = nd_patch,
+	.match = nd_match,
 };

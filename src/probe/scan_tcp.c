@@ -14,7 +14,8 @@
 /** As a normal stack on Ethernet: MSS 1460, 1440 over IPv6. */
 enum { MSS_V4 = 1460, MSS_V6 = 1440, PROBE_WINDOW = 64240 };
 
-static int tcp_prepare(const struct scan_type *t, const struct probe_path *path, struct template *ret)
+static int tcp_prepare(const struct scan_type *t, const struct probe_path *path,
+		       struct template *ret)
 {
 	uint8_t l4[TCP_HDR_LEN + 4];
 	struct wcursor w = wcursor_of(l4, sizeof(l4));
@@ -22,7 +23,9 @@ static int tcp_prepare(const struct scan_type *t, const struct probe_path *path,
 		.sport = path->sport,
 		.window = PROBE_WINDOW,
 		.flags = t->tcp_flags,
-		.mss = !(t->tcp_flags & TCP_SYN) ? 0 : path->src.family == ADDR_V6 ? MSS_V6 : MSS_V4,
+		.mss = !(t->tcp_flags & TCP_SYN)     ? 0
+		       : path->src.family == ADDR_V6 ? MSS_V6
+						     : MSS_V4,
 	};
 
 	tcp_encode(&w, &c, &path->src, &path->src);
@@ -30,8 +33,8 @@ static int tcp_prepare(const struct scan_type *t, const struct probe_path *path,
 	return template_build(ret, path, PROTO_TCP, l4, w.pos);
 }
 
-static void tcp_patch(const struct scan_type *t, const struct template *tpl, const struct endpoint *to,
-		      uint32_t value, struct frame *f)
+static void tcp_patch(const struct scan_type *t, const struct template *tpl,
+		      const struct endpoint *to, uint32_t value, struct frame *f)
 {
 	uint64_t sum;
 	uint8_t *l4 = template_start(tpl, &to->addr, (uint16_t)(value >> 8 | 1), f, &sum);
@@ -66,7 +69,9 @@ static bool tcp_match(const struct scan_type *t, const struct probe_match *m, co
 		return match_icmp_error(t, m, p, ret);
 	if (!p->l4_valid || p->dport != m->sport)
 		return false;
-	enum reply_kind kind = is_syn ? syn_reply_kind(p->tcp_flags) : p->tcp_flags & TCP_RST ? REPLY_RST : REPLY_NONE;
+	enum reply_kind kind = is_syn                   ? syn_reply_kind(p->tcp_flags)
+			       : p->tcp_flags & TCP_RST ? REPLY_RST
+							: REPLY_NONE;
 	if (kind == REPLY_NONE)
 		return false;
 	struct endpoint to = {.addr = p->src, .port = p->sport, .proto = PROTO_TCP};
@@ -86,42 +91,79 @@ static bool tcp_match(const struct scan_type *t, const struct probe_match *m, co
 	return true;
 }
 
-#define TCP_ROW .proto = PROTO_TCP, .has_ports = true, .prepare = tcp_prepare, .patch = tcp_patch, .match = tcp_match
+#define TCP_ROW                                                                                    \
+	.proto = PROTO_TCP, .has_ports = true, .prepare = tcp_prepare, .patch = tcp_patch,         \
+	.match = tcp_match
 
 const struct scan_type scan_syn = {
-	.name = "syn", .title = "SYN Stealth Scan", .flag = 'S', .row = 1, .tcp_flags = TCP_SYN, .needs = NEED_RAW, TCP_ROW,
-	.state_of = {[REPLY_SYN_ACK] = PORT_OPEN, [REPLY_RST] = PORT_CLOSED, [REPLY_UNREACH] = PORT_FILTERED,
+	.name = "syn",
+	.title = "SYN Stealth Scan",
+	.flag = 'S',
+	.row = 1,
+	.tcp_flags = TCP_SYN,
+	.needs = NEED_RAW,
+	TCP_ROW,
+	.state_of = {[REPLY_SYN_ACK] = PORT_OPEN,
+		     [REPLY_RST] = PORT_CLOSED,
+		     [REPLY_UNREACH] = PORT_FILTERED,
 		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
 	.state_if_silent = PORT_FILTERED,
 	.desc = {"syn", "SYN Stealth Scan", PROTO_TCP, PORT_FILTERED},
 };
 
 const struct scan_type scan_connect = {
-	.name = "connect", .title = "Connect Scan", .flag = 'T', .row = 2, .proto = PROTO_TCP, .has_ports = true,
+	.name = "connect",
+	.title = "Connect Scan",
+	.flag = 'T',
+	.row = 2,
+	.proto = PROTO_TCP,
+	.has_ports = true,
 	.needs = NEED_CONNECT,
-	.state_of = {[REPLY_CONNECTED] = PORT_OPEN, [REPLY_REFUSED] = PORT_CLOSED, [REPLY_UNREACH] = PORT_FILTERED,
+	.state_of = {[REPLY_CONNECTED] = PORT_OPEN,
+		     [REPLY_REFUSED] = PORT_CLOSED,
+		     [REPLY_UNREACH] = PORT_FILTERED,
 		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
 	.state_if_silent = PORT_FILTERED,
 	.desc = {"connect", "Connect Scan", PROTO_TCP, PORT_FILTERED},
 };
 
 const struct scan_type ping_syn = {
-	.name = "syn-ping", .title = "TCP SYN Ping", .row = 3, .tcp_flags = TCP_SYN, .needs = NEED_RAW, TCP_ROW,
-	.state_of = {[REPLY_SYN_ACK] = HOST_UP, [REPLY_RST] = HOST_UP, [REPLY_PORT_UNREACH] = HOST_UP,
+	.name = "syn-ping",
+	.title = "TCP SYN Ping",
+	.row = 3,
+	.tcp_flags = TCP_SYN,
+	.needs = NEED_RAW,
+	TCP_ROW,
+	.state_of = {[REPLY_SYN_ACK] = HOST_UP,
+		     [REPLY_RST] = HOST_UP,
+		     [REPLY_PORT_UNREACH] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN},
 	.state_if_silent = HOST_DOWN,
 };
 
 const struct scan_type ping_ack = {
-	.name = "ack-ping", .title = "TCP ACK Ping", .row = 4, .tcp_flags = TCP_ACK, .needs = NEED_RAW, TCP_ROW,
-	.state_of = {[REPLY_RST] = HOST_UP, [REPLY_PORT_UNREACH] = HOST_UP, [REPLY_UNREACH] = HOST_DOWN},
+	.name = "ack-ping",
+	.title = "TCP ACK Ping",
+	.row = 4,
+	.tcp_flags = TCP_ACK,
+	.needs = NEED_RAW,
+	TCP_ROW,
+	.state_of = {[REPLY_RST] = HOST_UP,
+		     [REPLY_PORT_UNREACH] = HOST_UP,
+		     [REPLY_UNREACH] = HOST_DOWN},
 	.state_if_silent = HOST_DOWN,
 };
 
 const struct scan_type ping_connect = {
-	.name = "connect-ping", .title = "Connect Ping", .row = 5, .proto = PROTO_TCP, .has_ports = true,
+	.name = "connect-ping",
+	.title = "Connect Ping",
+	.row = 5,
+	.proto = PROTO_TCP,
+	.has_ports = true,
 	.needs = NEED_CONNECT,
-	.state_of = {[REPLY_CONNECTED] = HOST_UP, [REPLY_REFUSED] = HOST_UP, [REPLY_PORT_UNREACH] = HOST_UP,
+	.state_of = {[REPLY_CONNECTED] = HOST_UP,
+		     [REPLY_REFUSED] = HOST_UP,
+		     [REPLY_PORT_UNREACH] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN},
 	.state_if_silent = HOST_DOWN,
 };

@@ -8,7 +8,8 @@
 #include "wire/icmp.h"
 
 const struct scan_type *const scan_types[] = {
-	&scan_syn, &scan_connect, &ping_syn, &ping_ack, &ping_echo, &ping_timestamp, &ping_arp, &ping_nd, &ping_connect, NULL,
+	&scan_syn,       &scan_connect, &ping_syn, &ping_ack,     &ping_echo,
+	&ping_timestamp, &ping_arp,     &ping_nd,  &ping_connect, NULL,
 };
 
 const struct scan_type *scan_type_of_flag(char flag)
@@ -20,14 +21,14 @@ const struct scan_type *scan_type_of_flag(char flag)
 }
 
 static const uint8_t icmp4_unreach_reason[16] = {
-	[0] = REASON_NET_UNREACH,   [1] = REASON_HOST_UNREACH,	   [2] = REASON_PROTO_UNREACH,
-	[3] = REASON_PORT_UNREACH,  [9] = REASON_NET_PROHIBITED,   [10] = REASON_HOST_PROHIBITED,
+	[0] = REASON_NET_UNREACH,       [1] = REASON_HOST_UNREACH,   [2] = REASON_PROTO_UNREACH,
+	[3] = REASON_PORT_UNREACH,      [9] = REASON_NET_PROHIBITED, [10] = REASON_HOST_PROHIBITED,
 	[13] = REASON_ADMIN_PROHIBITED,
 };
 
 static const uint8_t icmp6_unreach_reason[8] = {
-	[0] = REASON_NO_ROUTE,	    [1] = REASON_ADMIN_PROHIBITED, [2] = REASON_BEYOND_SCOPE,
-	[3] = REASON_HOST_UNREACH,  [4] = REASON_PORT_UNREACH,	   [5] = REASON_ADMIN_PROHIBITED,
+	[0] = REASON_NO_ROUTE,     [1] = REASON_ADMIN_PROHIBITED, [2] = REASON_BEYOND_SCOPE,
+	[3] = REASON_HOST_UNREACH, [4] = REASON_PORT_UNREACH,     [5] = REASON_ADMIN_PROHIBITED,
 	[6] = REASON_REJECT_ROUTE,
 };
 
@@ -63,7 +64,8 @@ bool match_icmp_error(const struct scan_type *t, const struct probe_match *m, co
 	enum reason reason = reason_of_icmp(p->family, p->icmp_type, p->icmp_code);
 	if (reason == REASON_UNKNOWN)
 		return false;
-	struct endpoint to = {.addr = q->dst, .port = t->has_ports ? q->dport : 0, .proto = t->proto};
+	struct endpoint to = {
+		.addr = q->dst, .port = t->has_ports ? q->dport : 0, .proto = t->proto};
 	uint32_t tag = cookie_tag(m->key, t->row, &q->src, t->has_ports ? m->sport : 0, &to);
 	int attempt = cookie_attempt_exact(tag, q->tag);
 	if (attempt < 0)
@@ -72,7 +74,8 @@ bool match_icmp_error(const struct scan_type *t, const struct probe_match *m, co
 	*ret = (struct probe_reply){
 		.to = to,
 		.from = p->src,
-		.kind = reason == REASON_PORT_UNREACH && is_target ? REPLY_PORT_UNREACH : REPLY_UNREACH,
+		.kind = reason == REASON_PORT_UNREACH && is_target ? REPLY_PORT_UNREACH
+								   : REPLY_UNREACH,
 		.reason = (uint8_t)reason,
 		.attempt = (uint8_t)attempt,
 		.ttl = p->ttl,

@@ -14,7 +14,7 @@
 enum reply_kind {
 	REPLY_NONE,
 	REPLY_SYN_ACK,
-	REPLY_SYN,          /* simultaneous open: SYN without ACK */
+	REPLY_SYN, /* simultaneous open: SYN without ACK */
 	REPLY_RST,
 	REPLY_ECHO,
 	REPLY_TIMESTAMP,
@@ -41,8 +41,8 @@ struct probe_reply {
 	struct addr from;   /* who answered */
 	struct mac mac;     /* link discovery */
 	bool has_mac;
-	uint8_t kind;       /* enum reply_kind */
-	uint8_t reason;     /* enum reason */
+	uint8_t kind;   /* enum reply_kind */
+	uint8_t reason; /* enum reason */
 	uint8_t attempt;
 	uint8_t ttl;
 };
@@ -62,23 +62,27 @@ struct scan_type {
 	uint8_t tcp_flags;
 	bool has_ports;
 	uint32_t needs;
-	uint8_t state_of[REPLY_N]; /* enum port_state; discovery: enum host_state; 0: reply means nothing */
+	uint8_t state_of[REPLY_N]; /* enum port_state; discovery: enum host_state; 0: reply means
+				      nothing */
 	uint8_t state_if_silent;
 	struct scan_desc desc;
 	/** Build the template for one path. @return 0 or -E_x. Per path. */
-	int (*prepare)(const struct scan_type *t, const struct probe_path *path, struct template *ret);
-	/** Fill a reserved frame for one probe. @param value cookie_value(). Per probe; no allocation, no system call. */
-	void (*patch)(const struct scan_type *t, const struct template *tpl, const struct endpoint *to,
-		      uint32_t value, struct frame *f);
-	/** @return true when @p p answers a probe of this row and proves it. Per received packet. */
+	int (*prepare)(const struct scan_type *t, const struct probe_path *path,
+		       struct template *ret);
+	/** Fill a reserved frame for one probe. @param value cookie_value(). Per probe; no
+	 * allocation, no system call. */
+	void (*patch)(const struct scan_type *t, const struct template *tpl,
+		      const struct endpoint *to, uint32_t value, struct frame *f);
+	/** @return true when @p p answers a probe of this row and proves it. Per received packet.
+	 */
 	bool (*match)(const struct scan_type *t, const struct probe_match *m, const struct pkt *p,
 		      struct probe_reply *ret);
 };
 
 /** Registry, NULL-terminated. */
 extern const struct scan_type *const scan_types[];
-extern const struct scan_type scan_syn, scan_connect, ping_syn, ping_ack, ping_echo, ping_timestamp, ping_arp, ping_nd,
-	ping_connect;
+extern const struct scan_type scan_syn, scan_connect, ping_syn, ping_ack, ping_echo, ping_timestamp,
+	ping_arp, ping_nd, ping_connect;
 
 /** @return the port scan row of a -s letter, or NULL. */
 const struct scan_type *scan_type_of_flag(char flag);

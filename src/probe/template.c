@@ -8,23 +8,32 @@
 #include "wire/eth.h"
 #include "wire/ip.h"
 
-int template_build(struct template *t, const struct probe_path *path, uint8_t proto, const uint8_t *l4, size_t l4_len)
+int template_build(struct template *t, const struct probe_path *path, uint8_t proto,
+		   const uint8_t *l4, size_t l4_len)
 {
 	struct wcursor w = wcursor_of(t->bytes, sizeof(t->bytes));
 	bool is_v6 = path->src.family == ADDR_V6;
 	struct addr zero = {.family = path->src.family};
 
-	*t = (struct template){.family = path->src.family, .link = path->link, .if_idx = path->if_idx};
+	*t = (struct template){
+		.family = path->src.family, .link = path->link, .if_idx = path->if_idx};
 	if (path->link == LINK_ETHERNET)
 		eth_encode(&w, &path->dst_mac, &path->src_mac, is_v6 ? ETHTYPE_IPV6 : ETHTYPE_IPV4);
 	t->l3_off = (uint8_t)w.pos;
 	if (is_v6) {
-		struct ipv6_conf c = {.src = path->src, .dst = zero, .hop_limit = path->ttl, .next_header = proto,
+		struct ipv6_conf c = {.src = path->src,
+				      .dst = zero,
+				      .hop_limit = path->ttl,
+				      .next_header = proto,
 				      .payload_len = (uint16_t)l4_len};
 		ipv6_encode(&w, &c);
 	} else {
-		struct ipv4_conf c = {.src = path->src, .dst = zero, .ttl = path->ttl, .proto = proto,
-				      .dont_fragment = true, .payload_len = (uint16_t)l4_len};
+		struct ipv4_conf c = {.src = path->src,
+				      .dst = zero,
+				      .ttl = path->ttl,
+				      .proto = proto,
+				      .dont_fragment = true,
+				      .payload_len = (uint16_t)l4_len};
 		ipv4_encode(&w, &c);
 		if (!w.failed) {
 			memset(t->bytes + t->l3_off + 10, 0, 2);
@@ -40,8 +49,8 @@ int template_build(struct template *t, const struct probe_path *path, uint8_t pr
 	return 0;
 }
 
-uint8_t *template_start(const struct template *t, const struct addr *dst, uint16_t ip_id, struct frame *f,
-			uint64_t *ret_sum)
+uint8_t *template_start(const struct template *t, const struct addr *dst, uint16_t ip_id,
+			struct frame *f, uint64_t *ret_sum)
 {
 	uint8_t *l3 = f->bytes + t->l3_off;
 

@@ -22,7 +22,8 @@ struct probe_path {
 };
 
 /** Invariant: bytes[0..len) is a complete frame with zero destination, tag and checksums. */
-struct template {
+struct template
+{
 	uint8_t bytes[TEMPLATE_CAP];
 	uint16_t len;
 	uint8_t family, link;
@@ -33,19 +34,19 @@ struct template {
 };
 
 /**
- * Build link and network headers for @p proto with an l4 of @p l4_len bytes that the caller has placed
- * in @p l4 (destination fields, tag and checksum zero).
+ * Build link and network headers for @p proto with an l4 of @p l4_len bytes that the caller has
+ * placed in @p l4 (destination fields, tag and checksum zero).
  * @return 0, -E_FULL.
  */
-int template_build(struct template *t, const struct probe_path *path, uint8_t proto, const uint8_t *l4, size_t l4_len)
-	MUST_CHECK;
+int template_build(struct template *t, const struct probe_path *path, uint8_t proto,
+		   const uint8_t *l4, size_t l4_len) MUST_CHECK;
 /**
  * Copy the template into @p f and patch destination address and IPv4 id; f->len, link, if_idx set.
- * @return the l4 start in @p f. @p ret_sum: l4_sum plus the destination address, to which the caller adds
- * its own patched words. Cost: a 64-byte copy and a dozen adds. Thread: the frame's.
+ * @return the l4 start in @p f. @p ret_sum: l4_sum plus the destination address, to which the
+ * caller adds its own patched words. Cost: a 64-byte copy and a dozen adds. Thread: the frame's.
  */
-uint8_t *template_start(const struct template *t, const struct addr *dst, uint16_t ip_id, struct frame *f,
-			uint64_t *ret_sum);
+uint8_t *template_start(const struct template *t, const struct addr *dst, uint16_t ip_id,
+			struct frame *f, uint64_t *ret_sum);
 /** A 16- or 32-bit value as it adds to a memory-order sum. */
 static inline uint64_t template_sum16(uint16_t host)
 {

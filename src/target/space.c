@@ -8,7 +8,8 @@
 /** Below this many hosts a shard is by port, not by host: too few to divide fairly. */
 enum { HOSTS_PER_SHARD_MIN = 32 };
 
-void space_init(struct space *s, const struct range_set *set, uint32_t width, uint32_t min_groups, uint64_t seed)
+void space_init(struct space *s, const struct range_set *set, uint32_t width, uint32_t min_groups,
+		uint64_t seed)
 {
 	u128 ceiling = (u128)1 << 62;
 	uint32_t by_probes = SPACE_GROUP_PROBES_MAX / width;

@@ -16,15 +16,17 @@
 struct space {
 	const struct range_set *set; /* borrowed, sealed */
 	u128 n_addrs;
-	uint64_t n_hosts;            /* visited: n_addrs, at most 2^62 */
+	uint64_t n_hosts; /* visited: n_addrs, at most 2^62 */
 	uint64_t n_groups;
 	uint32_t hosts_per_group;
 	bool is_permuted;
 	struct permute order;
 };
 
-/** @param width probes per host, at least 1. @param min_groups cut finer when there are enough hosts (sharding). */
-void space_init(struct space *s, const struct range_set *set, uint32_t width, uint32_t min_groups, uint64_t seed);
+/** @param width probes per host, at least 1. @param min_groups cut finer when there are enough
+ * hosts (sharding). */
+void space_init(struct space *s, const struct range_set *set, uint32_t width, uint32_t min_groups,
+		uint64_t seed);
 /** @param ordinal place in visiting order, < n_hosts. @param ret_idx place in target order. */
 void space_host(const struct space *s, uint64_t ordinal, struct addr *ret, uint64_t *ret_idx);
 /** Inverse: where an address stands in visiting order. @return false when it is no target. */

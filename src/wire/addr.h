@@ -36,7 +36,7 @@ struct endpoint {
 
 /** Longest text with zone "%4294967295" and NUL. */
 #define ADDR_TEXT_CAP 64
-#define MAC_TEXT_CAP 18
+#define MAC_TEXT_CAP  18
 
 struct addr addr_v4(uint32_t host_order);
 struct addr addr_v6(const uint8_t bytes[16]);
@@ -50,8 +50,9 @@ bool addr_equal(const struct addr *a, const struct addr *b);
 int addr_cmp(const struct addr *a, const struct addr *b);
 
 /**
- * Parse one literal, v4 dotted quad (decimal, no leading-zero octal) or v6 (RFC 4291, with embedded v4).
- * No zone, no prefix. @param len bytes of @p s. @return 0, -E_SYNTAX. @p ret written only on success.
+ * Parse one literal, v4 dotted quad (decimal, no leading-zero octal) or v6 (RFC 4291, with embedded
+ * v4). No zone, no prefix. @param len bytes of @p s. @return 0, -E_SYNTAX. @p ret written only on
+ * success.
  */
 int addr_parse(const char *s, size_t len, struct addr *ret) MUST_CHECK;
 /** RFC 5952 text, zone as %name when the interface exists, else %number. @return @p out. */
@@ -70,6 +71,7 @@ bool addr_is_linklocal(const struct addr *a);
 bool addr_is_multicast(const struct addr *a);
 /** RFC 1918, fc00::/7, 100.64/10, link-local, loopback, documentation and benchmarking blocks. */
 bool addr_is_private(const struct addr *a);
-/** 33:33:ff:xx:xx:xx address and ff02::1:ffxx:xxxx group of a v6 address (RFC 4291 2.7.1, RFC 2464 7). */
+/** 33:33:ff:xx:xx:xx address and ff02::1:ffxx:xxxx group of a v6 address (RFC 4291 2.7.1, RFC 2464
+ * 7). */
 struct addr addr_solicited_node(const struct addr *a);
 struct mac mac_of_multicast(const struct addr *group);

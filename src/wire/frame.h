@@ -16,8 +16,8 @@ struct frame {
 	uint8_t *bytes;
 	uint32_t len;
 	uint32_t cap;
-	uint32_t if_idx;   /* kernel interface index: tx the way out, rx the way in; 0 unknown */
-	uint8_t link;      /* enum link_type */
-	uint64_t time_ns;  /* rx: monotonic arrival time, 0 when the back end does not know */
-	uint64_t cookie;   /* the back end's own */
+	uint32_t if_idx;  /* kernel interface index: tx the way out, rx the way in; 0 unknown */
+	uint8_t link;     /* enum link_type */
+	uint64_t time_ns; /* rx: monotonic arrival time, 0 when the back end does not know */
+	uint64_t cookie;  /* the back end's own */
 };

@@ -13,14 +13,16 @@ enum { IPV4_HDR_LEN = 20, IPV6_HDR_LEN = 40 };
  * is padded with a zero byte: only the last piece of a packet may be odd.
  */
 uint64_t csum_add(uint64_t sum, const void *p, size_t len);
-/** Pseudo header of TCP, UDP, ICMPv6 and SCTP-less protocols (RFC 9293 3.1, RFC 8200 8.1). @param l4_len bytes of segment. */
-uint64_t csum_pseudo(const struct addr *src, const struct addr *dst, uint8_t proto, uint32_t l4_len);
+/** Pseudo header of TCP, UDP, ICMPv6 and SCTP-less protocols (RFC 9293 3.1, RFC 8200 8.1). @param
+ * l4_len bytes of segment. */
+uint64_t csum_pseudo(const struct addr *src, const struct addr *dst, uint8_t proto,
+		     uint32_t l4_len);
 /** Fold and complement: the value to store, already in memory order. */
 uint16_t csum_finish(uint64_t sum);
 
 struct ipv4_conf {
 	struct addr src, dst;
-	uint16_t id;        /* host order */
+	uint16_t id; /* host order */
 	uint8_t ttl, tos, proto;
 	bool dont_fragment;
 	uint16_t payload_len; /* bytes after the header */

@@ -44,5 +44,6 @@ static inline uint32_t port_bits_index(const struct port_bits *b, uint16_t port)
 }
 /** The @p idx-th port, idx < n; binary search, 30 ns. */
 uint16_t port_bits_at(const struct port_bits *b, uint32_t idx);
-/** "1-3,80,443" (as nmap's services attribute) into @p out, truncated at @p cap. @return bytes needed without NUL. */
+/** "1-3,80,443" (as nmap's services attribute) into @p out, truncated at @p cap. @return bytes
+ * needed without NUL. */
 size_t port_bits_format(const struct port_bits *b, char *out, size_t cap);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The Internet checksum as RFC 1071 words it, byte by byte: slow, obvious, independent of src/wire. */
+/* The Internet checksum as RFC 1071 words it, byte by byte: slow, obvious, independent of src/wire.
+ */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-/** One's-complement sum of big-endian 16-bit words, folded; @p sum continues an earlier call of even length. */
+/** One's-complement sum of big-endian 16-bit words, folded; @p sum continues an earlier call of
+ * even length. */
 static inline uint16_t csum16(uint16_t sum, const uint8_t *p, size_t len)
 {
 	uint32_t s = sum;
@@ -17,9 +19,10 @@ static inline uint16_t csum16(uint16_t sum, const uint8_t *p, size_t len)
 	return (uint16_t)s;
 }
 
-/** Sum of pseudo header and segment: 0xffff when the checksum inside is right. @param addr_len 4 or 16. */
-static inline uint16_t csum16_segment(const uint8_t *src, const uint8_t *dst, size_t addr_len, uint8_t proto,
-				      const uint8_t *segment, size_t len)
+/** Sum of pseudo header and segment: 0xffff when the checksum inside is right. @param addr_len 4
+ * or 16. */
+static inline uint16_t csum16_segment(const uint8_t *src, const uint8_t *dst, size_t addr_len,
+				      uint8_t proto, const uint8_t *segment, size_t len)
 {
 	const uint8_t tail[6] = {0, proto, 0, 0, (uint8_t)(len >> 8), (uint8_t)len};
 	uint16_t sum = csum16(csum16(0, src, addr_len), dst, addr_len);

@@ -23,7 +23,7 @@ enum { NET_BATCH = 32, NET_SEND_NS = 500, NET_FLYING_CAP = 1 << 18 };
 struct net_conf {
 	uint32_t n_hosts, n_ports; /* 10.0.0.0 on, ports 1 on */
 	uint32_t rtt_us, jitter_us;
-	uint32_t far_rtt_us;           /* of every fifth host; 0: as the others */
+	uint32_t far_rtt_us; /* of every fifth host; 0: as the others */
 	uint32_t loss_percent, dup_percent;
 	uint32_t rst_rate, rst_burst;  /* closed ports of one host that answer; 0: all */
 	uint32_t silent_ports_percent; /* filtered */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The connect transport against listeners of this test's own on loopback, with each back end: a worker and its
- * scheduler made by hand, every event collected, what the kernel says to a plain connect() as truth.
+ * The connect transport against listeners of this test's own on loopback, with each back end: a
+ * worker and its scheduler made by hand, every event collected, what the kernel says to a plain
+ * connect() as truth.
  */
 #include "base/clock.h"
 #include "base/mem.h"
@@ -101,8 +102,14 @@ static struct bed *bed_new(enum conn_backend backend, const char *lo, const char
 
 	assert_non_null(b);
 	b->conf.conn_backend = (uint8_t)backend;
-	b->tc = (struct track_conf){.types = {&scan_connect}, .n_types = 1, .n_shards = 1, .max_retries = 2,
-				    .initial_rto_us = 60000, .min_rto_us = 25000, .max_rto_us = 200000, .seed = 7};
+	b->tc = (struct track_conf){.types = {&scan_connect},
+				    .n_types = 1,
+				    .n_shards = 1,
+				    .max_retries = 2,
+				    .initial_rto_us = 60000,
+				    .min_rto_us = 25000,
+				    .max_rto_us = 200000,
+				    .seed = 7};
 	range_set_init(&b->set);
 	assert_int_equal(addr_parse(lo, strlen(lo), &a), 0);
 	assert_int_equal(addr_parse(hi, strlen(hi), &z), 0);
@@ -166,7 +173,8 @@ static void open_or_skip(struct bed *b)
 		skip();
 	}
 	assert_int_equal(err, 0);
-	assert_string_equal(conn_backend_name(&b->w), b->conf.conn_backend == CONN_URING ? "io_uring" : "epoll");
+	assert_string_equal(conn_backend_name(&b->w),
+			    b->conf.conn_backend == CONN_URING ? "io_uring" : "epoll");
 }
 
 static void run_ok(struct bed *b)
@@ -187,7 +195,8 @@ static int bound_socket(const char *ip, uint16_t *ret_port)
 	socklen_t len = sizeof(sa);
 
 	assert_int_equal(addr_parse(ip, strlen(ip), &at.addr), 0);
-	int fd = socket(at.addr.family == ADDR_V4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(at.addr.family == ADDR_V4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC,
+			0);
 	if (fd < 0 || bind(fd, &sa.any, conn_sockaddr_of(&at, &sa)) < 0) {
 		if (fd >= 0)
 			close(fd);
@@ -207,7 +216,8 @@ static int listener(const char *ip, int backlog, uint16_t *ret_port)
 	return fd;
 }
 
-/** A port that drops SYNs: a listener whose queue is full. @p fds: its listener and its two clients. */
+/** A port that drops SYNs: a listener whose queue is full. @p fds: its listener and its two
+ * clients. */
 static void silent_port(const char *ip, int fds[3], uint16_t *ret_port)
 {
 	struct endpoint to;
@@ -234,7 +244,8 @@ static void close_all(const int *fds, uint32_t n)
 /** What a plain connect() says: PORT_OPEN or PORT_CLOSED. */
 static uint8_t truth(uint32_t host, uint16_t port)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(host)};
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(host)};
 	struct linger rst = {.l_onoff = 1};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -311,7 +322,8 @@ static void open_ends_with_reset(void **state)
 	close(fd);
 }
 
-/** Thousands of ports of four hosts, each exactly once, as a plain connect() sees them; few sockets, no allocation. */
+/** Thousands of ports of four hosts, each exactly once, as a plain connect() sees them; few
+ * sockets, no allocation. */
 static void thousands(void **state)
 {
 	struct bed *b = bed_new(backend_of(state), "127.0.0.1", "127.0.0.4");
@@ -333,7 +345,8 @@ static void thousands(void **state)
 		for (uint32_t p = 1; p <= 3000; p++)
 			assert_int_equal(b->state[h][p], truth(INADDR_LOOPBACK + h, (uint16_t)p));
 		for (uint32_t i = 0; i < ARRAY_LEN(fds); i++)
-			assert_int_equal(b->state[h][open_ports[i]], i % 2 && h != 2 ? PORT_CLOSED : PORT_OPEN);
+			assert_int_equal(b->state[h][open_ports[i]],
+					 i % 2 && h != 2 ? PORT_CLOSED : PORT_OPEN);
 	}
 	bed_free(b);
 	close_all(fds, ARRAY_LEN(fds));
@@ -404,7 +417,8 @@ static void accept_queue(struct bed *b)
 	b->fd = -1;
 }
 
-/** The first SYN is lost, the second attempt finds the port open and says that it was the second. */
+/** The first SYN is lost, the second attempt finds the port open and says that it was the second.
+ */
 static void second_attempt_answers(void **state)
 {
 	uint16_t port;
@@ -429,11 +443,13 @@ static void second_attempt_answers(void **state)
 	close_all(fds, 3);
 }
 
-/** Discovery ends with one probe still under way; its socket must not speak for a port of the next stage. */
+/** Discovery ends with one probe still under way; its socket must not speak for a port of the next
+ * stage. */
 static void stage_changes_under_a_socket(void **state)
 {
 	uint16_t open_port, silent, closed_port = 0;
-	int fds[5] = {listener("127.0.0.1", 8, &open_port), bound_socket("127.0.0.1", &closed_port)};
+	int fds[5] = {listener("127.0.0.1", 8, &open_port),
+		      bound_socket("127.0.0.1", &closed_port)};
 
 	silent_port("127.0.0.1", fds + 2, &silent);
 	struct bed *b = bed_new(backend_of(state), "127.0.0.1", "127.0.0.1");
@@ -614,7 +630,8 @@ static int rejected_child(enum conn_backend backend, const char *ip)
 	return 0;
 }
 
-/** ICMP errors reach the socket while connect() holds it: the port is filtered, its neighbours are not touched. */
+/** ICMP errors reach the socket while connect() holds it: the port is filtered, its neighbours are
+ * not touched. */
 static void rejected_ports_are_filtered(void **state)
 {
 	static const char *const ips[] = {"127.0.0.1", "::1"};
@@ -640,7 +657,8 @@ static bool forbid_io_uring(void)
 	};
 	struct sock_fprog prog = {.len = ARRAY_LEN(code), .filter = code};
 
-	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog);
 }
 
 static int forbidden_child(void)
@@ -672,7 +690,10 @@ static void forbidden_io_uring_is_noticed(void **state)
 	assert_int_equal(code, 0);
 }
 
-#define WITH(fn, b) {#fn "/" #b, fn, NULL, NULL, (void *)(uintptr_t)&backends[b]}
+#define WITH(fn, b)                                                                                \
+	{                                                                                          \
+#fn "/" #b, fn, NULL, NULL, (void *)(uintptr_t)&backends[b]                        \
+	}
 #define BOTH(fn) WITH(fn, CONN_EPOLL), WITH(fn, CONN_URING)
 
 int main(void)

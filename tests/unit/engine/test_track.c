@@ -219,20 +219,22 @@ static void late_but_host_open(void **state)
 	}
 }
 
-/** What quick hosts measured says little about one that is far: to be found it is waited for as if alone, then half a second. */
+/** What quick hosts measured says little about one that is far: to be found it is waited for as if
+ * alone, then half a second. */
 static void far_among_quick(void **state)
 {
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
-		struct net_conf c = {.n_hosts = 40,
-				     .n_ports = 6,
-				     .rtt_us = 500,
-				     .far_rtt_us = seed & 1 ? 950000 : 450000, /* with and without discovery */
-				     .max_retries = seed % 3 ? 10 : 1,
-				     .n_pings = seed & 1 ? 2 : 0,
-				     .ping_mask = 3,
-				     .seed = seed,
-				     .start_ns = NS_PER_S,
-				     .most_ns = 8 * NS_PER_S};
+		struct net_conf c = {
+			.n_hosts = 40,
+			.n_ports = 6,
+			.rtt_us = 500,
+			.far_rtt_us = seed & 1 ? 950000 : 450000, /* with and without discovery */
+			.max_retries = seed % 3 ? 10 : 1,
+			.n_pings = seed & 1 ? 2 : 0,
+			.ping_mask = 3,
+			.seed = seed,
+			.start_ns = NS_PER_S,
+			.most_ns = 8 * NS_PER_S};
 		struct net n;
 
 		net_run(&n, &c);
@@ -243,7 +245,8 @@ static void far_among_quick(void **state)
 	}
 }
 
-/** The longest time-outs that the command line takes, doubled, are still longer than a round trip. */
+/** The longest time-outs that the command line takes, doubled, are still longer than a round trip.
+ */
 static void longest_timeouts(void **state)
 {
 	struct net_conf c = {.n_hosts = 4,

@@ -59,7 +59,8 @@ static void nested_events_keep_order(void **state)
 		w[i] = (struct watcher){.bus = &bus, .answers_kind = EVENT_N, .last = &w[2]};
 		assert_int_equal(bus_subscribe(&bus, UINT32_MAX, watch, &w[i]), 0);
 	}
-	/* first: scanned -> finished; second: scanned -> warning, finished -> metric-like; three levels deep */
+	/* first: scanned -> finished; second: scanned -> warning, finished -> metric-like; three
+	 * levels deep */
 	w[0].answers_kind = EVENT_HOST_SCANNED;
 	w[0].answer = EVENT_HOST_FINISHED;
 	w[1].answers_kind = EVENT_HOST_SCANNED;
@@ -69,8 +70,8 @@ static void nested_events_keep_order(void **state)
 	bus_publish(&bus, &ev);
 	assert_int_equal(ev.seq, 1);
 	for (int i = 0; i < 3; i++) {
-		static const uint32_t want[] = {EVENT_HOST_SCANNED, EVENT_WARNING, EVENT_HOST_FINISHED,
-						EVENT_STAGE_CHANGED};
+		static const uint32_t want[] = {EVENT_HOST_SCANNED, EVENT_WARNING,
+						EVENT_HOST_FINISHED, EVENT_STAGE_CHANGED};
 
 		assert_int_equal(w[i].n, 4);
 		assert_rising(&w[i]);

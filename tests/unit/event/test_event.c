@@ -51,7 +51,10 @@ static void names_are_distinct(void **state)
 	static const struct {
 		const char *(*name)(unsigned);
 		unsigned n;
-	} tables[] = {{reason_by, REASON_N}, {event_by, EVENT_N}, {stage_by, STAGE_N}, {port_state_by, PORT_STATE_N}};
+	} tables[] = {{reason_by, REASON_N},
+		      {event_by, EVENT_N},
+		      {stage_by, STAGE_N},
+		      {port_state_by, PORT_STATE_N}};
 
 	(void)state;
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++)

@@ -96,8 +96,11 @@ static void discovered(struct world *w, uint64_t idx)
 {
 	struct event ev = {.kind = EVENT_HOST_DISCOVERED, .host_idx = idx, .time_ns = 5};
 
-	ev.host = (struct ev_host){.addr = addr_of(idx), .state = HOST_UP, .reason = REASON_ECHO_REPLY,
-				   .ttl = 63, .rtt_us = 120};
+	ev.host = (struct ev_host){.addr = addr_of(idx),
+				   .state = HOST_UP,
+				   .reason = REASON_ECHO_REPLY,
+				   .ttl = 63,
+				   .rtt_us = 120};
 	bus_publish(&w->bus, &ev);
 }
 
@@ -111,23 +114,38 @@ static void port(struct world *w, uint64_t idx, struct ev_port p)
 
 static void closed(struct world *w, uint64_t idx, uint16_t n)
 {
-	port(w, idx, (struct ev_port){.port = n, .proto = PROTO_TCP, .state = PORT_CLOSED,
-				      .reason = REASON_RESET, .ttl = 64, .rtt_us = 50});
+	port(w, idx,
+	     (struct ev_port){.port = n,
+			      .proto = PROTO_TCP,
+			      .state = PORT_CLOSED,
+			      .reason = REASON_RESET,
+			      .ttl = 64,
+			      .rtt_us = 50});
 }
 
 static void open_port(struct world *w, uint64_t idx, uint16_t n)
 {
-	port(w, idx, (struct ev_port){.port = n, .proto = PROTO_TCP, .state = PORT_OPEN,
-				      .reason = REASON_SYN_ACK, .ttl = 64, .rtt_us = 77, .attempt = 2});
+	port(w, idx,
+	     (struct ev_port){.port = n,
+			      .proto = PROTO_TCP,
+			      .state = PORT_OPEN,
+			      .reason = REASON_SYN_ACK,
+			      .ttl = 64,
+			      .rtt_us = 77,
+			      .attempt = 2});
 }
 
 static void scanned(struct world *w, uint64_t idx, uint8_t state)
 {
 	struct event ev = {.kind = EVENT_HOST_SCANNED, .host_idx = idx, .time_ns = 9};
 
-	ev.done = (struct ev_host_done){.addr = addr_of(idx), .state = state,
-					.reason = state == HOST_UP ? REASON_ECHO_REPLY : REASON_NO_RESPONSE,
-					.srtt_us = 100, .rttvar_us = 10, .rto_us = 1000};
+	ev.done = (struct ev_host_done){.addr = addr_of(idx),
+					.state = state,
+					.reason = state == HOST_UP ? REASON_ECHO_REPLY
+								   : REASON_NO_RESPONSE,
+					.srtt_us = 100,
+					.rttvar_us = 10,
+					.rto_us = 1000};
 	bus_publish(&w->bus, &ev);
 }
 
@@ -158,8 +176,12 @@ static void silent_ports_are_in_the_silent_state(void **state)
 	open_port(w, 0, 80);
 	for (uint16_t i = 1; i <= 40; i++)
 		closed(w, 0, i);
-	port(w, 0, (struct ev_port){.port = 60, .proto = PROTO_UDP, .state = PORT_CLOSED,
-				    .reason = REASON_PORT_UNREACH, .ttl = 64});
+	port(w, 0,
+	     (struct ev_port){.port = 60,
+			      .proto = PROTO_UDP,
+			      .state = PORT_CLOSED,
+			      .reason = REASON_PORT_UNREACH,
+			      .ttl = 64});
 	h = hosts_find(w->hosts, 0);
 	assert_non_null(h);
 	n_groups = host_groups(w->hosts, h, g, ARRAY_LEN(g));
@@ -219,8 +241,10 @@ static void cells_agree_with_a_model(void **state)
 	world_start(w, 1, 10);
 	discovered(w, 3);
 	for (int i = 0; i < 60000; i++) {
-		static const uint8_t states[] = {PORT_OPEN, PORT_CLOSED, PORT_FILTERED, PORT_CLOSED, PORT_CLOSED};
-		struct ev_port e = {.port = (uint16_t)rng_below(&rng, 65536), .proto = PROTO_TCP,
+		static const uint8_t states[] = {PORT_OPEN, PORT_CLOSED, PORT_FILTERED, PORT_CLOSED,
+						 PORT_CLOSED};
+		struct ev_port e = {.port = (uint16_t)rng_below(&rng, 65536),
+				    .proto = PROTO_TCP,
 				    .state = states[rng_below(&rng, 5)],
 				    .reason = (uint8_t)(1 + rng_below(&rng, 20)),
 				    .ttl = (uint8_t)rng_below(&rng, 200)};
@@ -499,7 +523,8 @@ static void ceilings_of_memory(void **state)
 			assert_true(used > cases[k].n_ports);
 			assert_true(used < cases[k].max_bytes);
 		}
-		print_message("%u hosts x %u ports: %zu bytes\n", cases[k].n_hosts, cases[k].n_ports, used);
+		print_message("%u hosts x %u ports: %zu bytes\n", cases[k].n_hosts,
+			      cases[k].n_ports, used);
 		hosts_finish_all(w->hosts);
 		assert_int_equal(w->n_released, cases[k].n_hosts);
 		assert_int_equal(hosts_error(w->hosts), 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* A scan that never happened: builds the bus, hosts and sinks and plays events with a fake clock. */
+/* A scan that never happened: builds the bus, hosts and sinks and plays events with a fake clock.
+ */
 #pragma once
 
 #include "base/clock.h"
@@ -111,36 +112,49 @@ static inline struct addr stream_addr(const char *text)
 	return a;
 }
 
-static inline void stream_up(struct stream *s, uint64_t idx, const char *addr, uint8_t reason, const char *mac)
+static inline void stream_up(struct stream *s, uint64_t idx, const char *addr, uint8_t reason,
+			     const char *mac)
 {
 	struct event ev = {.kind = EVENT_HOST_DISCOVERED, .host_idx = idx};
 
-	ev.host = (struct ev_host){.addr = stream_addr(addr), .state = HOST_UP, .reason = reason,
-				   .ttl = reason == REASON_ECHO_REPLY ? 63 : 0, .rtt_us = 1234};
+	ev.host = (struct ev_host){.addr = stream_addr(addr),
+				   .state = HOST_UP,
+				   .reason = reason,
+				   .ttl = reason == REASON_ECHO_REPLY ? 63 : 0,
+				   .rtt_us = 1234};
 	if (mac)
 		ev.host.has_mac = mac_parse(mac, strlen(mac), &ev.host.mac) == 0;
 	stream_put(s, ev);
 }
 
-static inline void stream_port(struct stream *s, uint64_t idx, const char *addr, uint8_t proto, uint16_t port,
-			       uint8_t state, uint8_t reason, const char *from)
+static inline void stream_port(struct stream *s, uint64_t idx, const char *addr, uint8_t proto,
+			       uint16_t port, uint8_t state, uint8_t reason, const char *from)
 {
 	struct event ev = {.kind = EVENT_PORT_FOUND, .host_idx = idx};
 
-	ev.port = (struct ev_port){.addr = stream_addr(addr), .port = port, .proto = proto, .state = state,
-				   .reason = reason, .ttl = from ? 62 : 64, .rtt_us = 250 + port};
+	ev.port = (struct ev_port){.addr = stream_addr(addr),
+				   .port = port,
+				   .proto = proto,
+				   .state = state,
+				   .reason = reason,
+				   .ttl = from ? 62 : 64,
+				   .rtt_us = 250 + port};
 	if (from)
 		ev.port.from = stream_addr(from);
 	stream_put(s, ev);
 }
 
-static inline void stream_done(struct stream *s, uint64_t idx, const char *addr, uint8_t state, uint8_t reason,
-			       uint32_t srtt_us)
+static inline void stream_done(struct stream *s, uint64_t idx, const char *addr, uint8_t state,
+			       uint8_t reason, uint32_t srtt_us)
 {
 	struct event ev = {.kind = EVENT_HOST_SCANNED, .host_idx = idx};
 
-	ev.done = (struct ev_host_done){.addr = stream_addr(addr), .state = state, .reason = reason,
-					.srtt_us = srtt_us, .rttvar_us = srtt_us / 4, .rto_us = srtt_us * 8};
+	ev.done = (struct ev_host_done){.addr = stream_addr(addr),
+					.state = state,
+					.reason = reason,
+					.srtt_us = srtt_us,
+					.rttvar_us = srtt_us / 4,
+					.rto_us = srtt_us * 8};
 	stream_put(s, ev);
 }
 
@@ -159,10 +173,17 @@ static inline void stream_finish(struct stream *s, bool interrupted)
 	hosts_totals(s->hosts, &t);
 	stream_put(s, (struct event){.kind = EVENT_STAGE_CHANGED,
 				     .stage = {STAGE_SCANNING_PORTS, STAGE_COMPLETED}});
-	ev.completed = (struct ev_scan_completed){.elapsed_ns = 2345678901ull, .n_sent = 1234, .n_received = 1200,
-						  .n_up = t.n_up, .n_down = t.n_down, .n_dup = 3, .n_late = 1,
-						  .n_local_drops = 2, .backend = "rawip",
-						  .exit_code = interrupted ? 130 : 0, .interrupted = interrupted};
+	ev.completed = (struct ev_scan_completed){.elapsed_ns = 2345678901ull,
+						  .n_sent = 1234,
+						  .n_received = 1200,
+						  .n_up = t.n_up,
+						  .n_down = t.n_down,
+						  .n_dup = 3,
+						  .n_late = 1,
+						  .n_local_drops = 2,
+						  .backend = "rawip",
+						  .exit_code = interrupted ? 130 : 0,
+						  .interrupted = interrupted};
 	memcpy(ev.completed.n_ports, t.n_ports, sizeof(t.n_ports));
 	stream_put(s, ev);
 }

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DTD "/usr/share/nmap/nmap.dtd"
+#define DTD          "/usr/share/nmap/nmap.dtd"
 #define HOSTILE_NAME "<b>\"&'--\033[31m\xff\xc3\xa9,/(x)\xe2\x80"
 
 static void play_mixed(struct stream *s)
@@ -24,17 +24,20 @@ static void play_mixed(struct stream *s)
 	stream_up(s, 0, "10.0.0.1", REASON_ECHO_REPLY, NULL);
 	stream_port(s, 0, "10.0.0.1", PROTO_TCP, 80, PORT_OPEN, REASON_SYN_ACK, NULL);
 	stream_port(s, 0, "10.0.0.1", PROTO_TCP, 22, PORT_OPEN, REASON_SYN_ACK, NULL);
-	stream_port(s, 0, "10.0.0.1", PROTO_TCP, 25, PORT_FILTERED, REASON_ADMIN_PROHIBITED, "10.9.9.9");
+	stream_port(s, 0, "10.0.0.1", PROTO_TCP, 25, PORT_FILTERED, REASON_ADMIN_PROHIBITED,
+		    "10.9.9.9");
 	for (uint16_t p = 1; p <= 100; p++)
 		if (p != 80 && p != 22 && p != 25)
-			stream_port(s, 0, "10.0.0.1", PROTO_TCP, p, PORT_CLOSED, REASON_RESET, NULL);
+			stream_port(s, 0, "10.0.0.1", PROTO_TCP, p, PORT_CLOSED, REASON_RESET,
+				    NULL);
 	stream_port(s, 0, "10.0.0.1", PROTO_UDP, 53, PORT_OPEN, REASON_UDP_RESPONSE, NULL);
 	stream_port(s, 0, "10.0.0.1", PROTO_UDP, 54, PORT_CLOSED, REASON_PORT_UNREACH, NULL);
 	stream_done(s, 0, "10.0.0.1", HOST_UP, REASON_ECHO_REPLY, 1300);
 	stream_name(s, 0, "ptr.example.net");
 
 	for (uint16_t p = 30; p <= 59; p++)
-		stream_port(s, 1, "2001:db8::1", PROTO_TCP, p, PORT_FILTERED, REASON_ADMIN_PROHIBITED, "2001:db8::ff");
+		stream_port(s, 1, "2001:db8::1", PROTO_TCP, p, PORT_FILTERED,
+			    REASON_ADMIN_PROHIBITED, "2001:db8::ff");
 	for (uint16_t p = 60; p <= 89; p++)
 		stream_port(s, 1, "2001:db8::1", PROTO_TCP, p, PORT_CLOSED, REASON_RESET, NULL);
 	stream_done(s, 1, "2001:db8::1", HOST_UP, REASON_ECHO_REPLY, 5);
@@ -71,10 +74,12 @@ static void set_verbose(struct stream *s)
 
 static void play_verbose(struct stream *s)
 {
-	static const uint8_t syn[] = {0x45, 0, 0,    44,   0x12, 0x34, 0, 0, 64, 6,    0,	0,    10, 0,	0,    9,
-				      10,   0, 0,    1,	   0x9c, 0x40, 0, 80, 1,  2,	3,	4,    0,  0,	0,    0,
-				      0x60, 2, 0x04, 0x00, 0,	 0,    0, 0,  2,  4, 0x05, 0xb4};
-	static const uint8_t arp[] = {0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 9, 0, 0, 0, 0, 0, 0, 10, 0, 0, 4};
+	static const uint8_t syn[] = {0x45, 0,    0,    44, 0x12, 0x34, 0, 0, 64, 6,    0,
+				      0,    10,   0,    0,  9,    10,   0, 0, 1,  0x9c, 0x40,
+				      0,    80,   1,    2,  3,    4,    0, 0, 0,  0,    0x60,
+				      2,    0x04, 0x00, 0,  0,    0,    0, 2, 4,  0x05, 0xb4};
+	static const uint8_t arp[] = {0,  1, 8, 0, 6, 4, 0, 1, 2, 0, 0,  0, 0, 1,
+				      10, 0, 0, 9, 0, 0, 0, 0, 0, 0, 10, 0, 0, 4};
 	struct event ev = {.kind = EVENT_PACKET};
 
 	ev.packet.is_sent = true;
@@ -148,9 +153,9 @@ static const struct scenario {
 	void (*play)(struct stream *s);
 	bool interrupted;
 } scenarios[] = {
-	{"mixed", set_mixed, play_mixed, false},    {"verbose", set_verbose, play_verbose, false},
-	{"open", set_open, play_mixed, false},	    {"list", set_list, play_list, false},
-	{"ping", set_ping, play_ping, false},	    {"cut", set_cut, play_cut, true},
+	{"mixed", set_mixed, play_mixed, false}, {"verbose", set_verbose, play_verbose, false},
+	{"open", set_open, play_mixed, false},   {"list", set_list, play_list, false},
+	{"ping", set_ping, play_ping, false},    {"cut", set_cut, play_cut, true},
 };
 
 static char *slurp(const char *path, size_t *ret_len)
@@ -211,7 +216,8 @@ static int run(char *const argv[])
 
 static void validate_xml(const char *path)
 {
-	char *argv[] = {"xmllint", "--nonet", "--noout", "--dtdvalid", DTD, (char *)(uintptr_t)path, NULL};
+	char *argv[] = {"xmllint", "--nonet", "--noout", "--dtdvalid", DTD, (char *)(uintptr_t)path,
+			NULL};
 	int rc;
 
 	if (access(DTD, R_OK) < 0)
@@ -267,7 +273,8 @@ static void formats_match_their_goldens(void **state)
 	rmdir(dir);
 }
 
-/** After every flush, what is in the file plus the closing tag is well-formed; so is a scan that never completes. */
+/** After every flush, what is in the file plus the closing tag is well-formed; so is a scan that
+ * never completes. */
 static void xml_is_whole_at_every_flush(void **state)
 {
 	char dir[] = "/tmp/prtip-golden-XXXXXX", path[64], copy[64];
@@ -295,7 +302,10 @@ static void xml_is_whole_at_every_flush(void **state)
 		text = slurp(path, &len);
 		f = fopen(copy, "wb");
 		assert_non_null(f);
-		fprintf(f, "%s<runstats><finished time=\"1\" elapsed=\"1\"/><hosts total=\"0\"/></runstats></nmaprun>", text);
+		fprintf(f,
+			"%s<runstats><finished time=\"1\" elapsed=\"1\"/><hosts "
+			"total=\"0\"/></runstats></nmaprun>",
+			text);
 		fclose(f);
 		validate_xml(copy);
 		free(text);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The fan-out: opening, who owns stdout, number and errors of writes, the status line, agreement of formats. */
+/* The fan-out: opening, who owns stdout, number and errors of writes, the status line, agreement of
+ * formats. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -21,13 +22,19 @@ static void play_hosts(struct stream *s, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		struct event ev = {.kind = EVENT_PORT_FOUND, .host_idx = i};
 
-		ev.port = (struct ev_port){.addr = addr_v4(0x0a000000u + i), .port = 80, .proto = PROTO_TCP,
+		ev.port = (struct ev_port){.addr = addr_v4(0x0a000000u + i),
+					   .port = 80,
+					   .proto = PROTO_TCP,
 					   .state = i & 1 ? PORT_OPEN : PORT_CLOSED,
-					   .reason = i & 1 ? REASON_SYN_ACK : REASON_RESET, .ttl = 64, .rtt_us = 100};
+					   .reason = i & 1 ? REASON_SYN_ACK : REASON_RESET,
+					   .ttl = 64,
+					   .rtt_us = 100};
 		stream_put(s, ev);
 		ev = (struct event){.kind = EVENT_HOST_SCANNED, .host_idx = i};
-		ev.done = (struct ev_host_done){.addr = addr_v4(0x0a000000u + i), .state = HOST_UP,
-						.reason = REASON_USER_SET, .srtt_us = 100};
+		ev.done = (struct ev_host_done){.addr = addr_v4(0x0a000000u + i),
+						.state = HOST_UP,
+						.reason = REASON_USER_SET,
+						.srtt_us = 100};
 		stream_put(s, ev);
 	}
 }
@@ -193,9 +200,15 @@ static void progress(struct stream *s, uint64_t elapsed_ms)
 {
 	struct event ev = {.kind = EVENT_PROGRESS};
 
-	ev.progress = (struct ev_progress){.stage = STAGE_SCANNING_PORTS, .n_done = elapsed_ms, .n_total = 4000,
-					   .n_sent = 10, .rate_pps = 5000, .n_hosts_done = 3, .n_hosts = 9,
-					   .elapsed_ns = elapsed_ms * NS_PER_MS, .eta_ns = 65 * NS_PER_S};
+	ev.progress = (struct ev_progress){.stage = STAGE_SCANNING_PORTS,
+					   .n_done = elapsed_ms,
+					   .n_total = 4000,
+					   .n_sent = 10,
+					   .rate_pps = 5000,
+					   .n_hosts_done = 3,
+					   .n_hosts = 9,
+					   .elapsed_ns = elapsed_ms * NS_PER_MS,
+					   .eta_ns = 65 * NS_PER_S};
 	clock_fake_set(STREAM_START_NS + elapsed_ms * NS_PER_MS);
 	stream_put(s, ev);
 }

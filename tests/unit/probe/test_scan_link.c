@@ -35,8 +35,7 @@ static void advert(struct made *p, const struct bed *b, const struct addr *targe
 	l4[25] = 1;
 	if (mac)
 		memcpy(l4 + 26, mac->b, 6);
-	made_l3(p, b->path.link, target, &b->path.src, PROTO_ICMPV6, hop_limit, l4,
-		mac ? 32 : 24);
+	made_l3(p, b->path.link, target, &b->path.src, PROTO_ICMPV6, hop_limit, l4, mac ? 32 : 24);
 }
 
 static void arp_replies(void **state)
