@@ -4,6 +4,8 @@
 #include "cli/plan.h"
 #include "cli/run.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,12 +65,24 @@ static int run(const struct config *c, int argc, char **argv)
 	return code;
 }
 
+/**
+ * A standard descriptor that the caller closed would be taken by the next file or socket. Standard
+ * output becomes a device that is always full, so that a lost report is an error.
+ */
+static void hold_standard_fds(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)!open(fd == 1 ? "/dev/full" : "/dev/null", O_RDWR);
+}
+
 int main(int argc, char **argv)
 {
 	struct config c;
 	struct opt_error e;
 	int code = EXIT_USAGE;
 
+	hold_standard_fds();
 	if (options_parse(argc, argv, &c, &e) < 0)
 		say_error("%s", e.text);
 	else

@@ -231,7 +231,7 @@ static void fill_scan(const struct config *c, const char *args, struct plan *p)
 int plan_make(const struct config *c, const char *args, struct plan *p)
 {
 	memset(p, 0, sizeof(*p));
-	p->has_raw = priv_has_net_raw();
+	p->has_raw = !c->wants_list && priv_has_net_raw();
 	fill_engine(c, &p->engine);
 	int code = choose_scan(c, p);
 	if (!code && !c->wants_list)

@@ -7,7 +7,9 @@
 
 #include <errno.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,7 +20,14 @@ bool priv_has_net_raw(void)
 
 	if (syscall(SYS_capget, &h, d) < 0)
 		return false;
-	return d[CAP_TO_INDEX(CAP_NET_RAW)].effective & CAP_TO_MASK(CAP_NET_RAW);
+	if (!(d[CAP_TO_INDEX(CAP_NET_RAW)].effective & CAP_TO_MASK(CAP_NET_RAW)))
+		return false;
+	/* a capability of a user namespace is none in a network namespace of its parent */
+	int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	bool is_allowed = fd >= 0 || (errno != EPERM && errno != EACCES);
+	if (fd >= 0)
+		close(fd);
+	return is_allowed;
 }
 
 int priv_drop(void)

@@ -4,7 +4,8 @@
 
 #include "base/compiler.h"
 
-/** Is CAP_NET_RAW effective? */
+/** May raw sockets be opened here? CAP_NET_RAW must be effective, and count in this network
+ * namespace. */
 bool priv_has_net_raw(void);
 /**
  * Give up every capability and set no_new_privs (prctl(2)). Call when all sockets are open, before

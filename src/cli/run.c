@@ -284,6 +284,9 @@ static void finish(struct run *r)
 		engine_totals(r->engine, &ev.completed);
 	else
 		ev.completed.backend = "none";
+	if (ev.completed.n_no_route)
+		bus_warn(&r->bus, "%llu target(s) left out: no route to them from here",
+			 (unsigned long long)ev.completed.n_no_route);
 	if (ev.completed.n_tx_errors)
 		bus_warn(&r->bus,
 			 "%llu packets could not be sent: a local firewall, or an interface that "
@@ -314,8 +317,11 @@ static int scan(struct run *r)
 		code = open_subscribers(r, is_list ? 1 : engine_n_parts(r->engine));
 	if (code)
 		return code;
-	/* raw scans need nothing more; connect scans may still bind to a device */
-	if (!(is_list || r->c->iface_name) && priv_drop() < 0)
+	/* raw scans have all their sockets; a connect scan with -e binds each new one to its device
+	 */
+	bool still_binds = r->c->iface_name && r->plan.scan.n_types &&
+			   r->plan.engine.types[0] == &scan_connect;
+	if (!is_list && !still_binds && priv_drop() < 0)
 		say_note("privileges could not be dropped");
 	r->progress_ns = r->flush_ns = r->start_ns;
 	bus_publish(&r->bus, &started);

@@ -334,7 +334,7 @@ static void begin(struct conn *c, struct conn_slot *s, const struct track_probe 
 	s->is_restarted = false;
 	s->turn = c->turn;
 	c->n_in_flight++;
-	c->w->stats.n_sent++;
+	stat_add(&c->w->stats.n_sent, 1);
 	int err = c->ops->begin(c, s);
 	if (err == -EINPROGRESS) {
 		timer_start(c, s, c->now_ns + rto_us * NS_PER_US);

@@ -17,6 +17,7 @@ enum {
 	SMALL_SCAN_PROBES = 16384,
 	ONE_WORKER_RATE_PPS = 100000,
 	SURVEY_RANGES_MAX = 4096,
+	SEEDS_MAX = 1 << 18,
 	SURVEY_PER_RANGE = 16,
 	HOSTS_PER_SHARD_MIN = 32,
 	WORKERS_DEFAULT_MAX = 4,
@@ -47,10 +48,6 @@ static void survey_addr(struct engine *e, const struct addr *a)
 	struct route r;
 	struct mac mac;
 
-	if (a->family == ADDR_V6)
-		s->has_v6 = true;
-	else
-		s->has_v4 = true;
 	if (engine_route(e, a, &r) < 0)
 		return;
 	const struct iface *iface = route_iface(e->routes, r.if_idx);
@@ -70,6 +67,18 @@ static void survey_addr(struct engine *e, const struct addr *a)
 	s->has_discovery |= asks_link || !e->conf.skips_discovery;
 }
 
+/** Does this machine speak the family at all? */
+static bool has_family(const struct route_table *t, uint8_t family)
+{
+	for (uint32_t i = 0; i < route_n_ifaces(t); i++) {
+		const struct iface *iface = route_iface_at(t, i);
+		for (uint32_t k = 0; k < iface->n_addrs; k++)
+			if (iface->addrs[k].addr.family == family)
+				return true;
+	}
+	return false;
+}
+
 /** Look at a spread of addresses of each range: enough to choose back ends; stragglers are handled
  * when met. */
 static void survey_targets(struct engine *e)
@@ -77,6 +86,10 @@ static void survey_targets(struct engine *e)
 	const struct range_set *set = &e->targets->set;
 	uint32_t n = MIN(set->n, (uint32_t)SURVEY_RANGES_MAX);
 
+	/* sorted by family */
+	e->survey.has_v4 = set->r[0].family == ADDR_V4;
+	e->survey.has_v6 = set->r[set->n - 1].family == ADDR_V6 &&
+			   (!e->survey.has_v4 || has_family(e->routes, ADDR_V6));
 	for (uint32_t i = 0; i < n; i++) {
 		const struct range *r = &set->r[i];
 		u128 len = r->hi - r->lo, step = len / SURVEY_PER_RANGE + 1;
@@ -158,6 +171,26 @@ static bool is_connect_scan(const struct engine_conf *c)
 	return c->n_pings && c->pings[0].type->needs & NEED_CONNECT;
 }
 
+/**
+ * Discover all hosts before their ports when the ports are what bounds a group: shards by port
+ * would each discover every host, and with many ports only a few hosts would be looked for at a
+ * time.
+ */
+static bool wants_discovery_pass(const struct engine *e)
+{
+	if (!e->survey.has_discovery || !e->conf.n_types ||
+	    (e->is_connect && e->conf.source_port) || e->targets->set.n_addrs > SEEDS_MAX)
+		return false;
+	return e->is_sharded_by_port || e->width > TRACK_PINGS_MAX;
+}
+
+static int seeds_new(struct engine *e)
+{
+	e->seeds = mem_alloc(e->space.n_hosts, sizeof(*e->seeds));
+	space_init(&e->discovery, &e->targets->set, TRACK_PINGS_MAX, 1, e->conf.seed);
+	return e->seeds ? 0 : -ENOMEM;
+}
+
 /* --- life ------------------------------------------------------------------------- */
 
 int engine_new(const struct engine_conf *conf, const struct targets *targets,
@@ -182,12 +215,9 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 	bool by_group = e->n_workers > 1 && !e->is_sharded_by_port;
 	space_init(&e->space, &targets->set, MAX(e->width, TRACK_PINGS_MAX),
 		   by_group ? e->n_workers : 1, conf->seed);
-	if (e->is_sharded_by_port && e->survey.has_discovery) {
-		e->seeds = mem_alloc(e->space.n_hosts, sizeof(*e->seeds));
-		if (!e->seeds) {
-			engine_free(e);
-			return -ENOMEM;
-		}
+	if (wants_discovery_pass(e) && seeds_new(e) < 0) {
+		engine_free(e);
+		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < e->n_workers; i++) {
 		int err = worker_new(e, i, &e->workers[i], reterr);
@@ -338,9 +368,9 @@ void engine_progress(const struct engine *e, struct engine_progress *ret)
 		const struct worker *w = e->workers[i];
 		uint64_t total = track_n_total(&w->track);
 		ret->n_total = ret->n_total + total < total ? UINT64_MAX : ret->n_total + total;
-		ret->n_concluded += w->track.stats.n_concluded;
-		ret->n_sent += w->stats.n_sent;
-		ret->n_hosts_done += w->track.stats.n_hosts_done;
+		ret->n_concluded += stat_read(&w->track.stats.n_concluded);
+		ret->n_sent += stat_read(&w->stats.n_sent);
+		ret->n_hosts_done += stat_read(&w->track.stats.n_hosts_done);
 	}
 }
 
@@ -353,6 +383,7 @@ void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
 		ret->n_dup += w->track.stats.n_dup;
 		ret->n_late += w->track.stats.n_late;
 		ret->n_forged += w->stats.n_forged + w->track.stats.n_unasked;
+		ret->n_no_route += e->seeds ? 0 : w->track.stats.n_no_route;
 		for (uint32_t k = 0; k < ARRAY_LEN(w->io_stats); k++) {
 			ret->n_local_drops +=
 				w->io_stats[k].n_rx_dropped + w->io_stats[k].n_tx_errors;
@@ -361,6 +392,10 @@ void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
 			ret->n_tx_calls += w->io_stats[k].n_tx_calls;
 		}
 	}
+	ret->n_no_route += e->pass_stats.n_no_route;
+	ret->n_dup += e->pass_stats.n_dup;
+	ret->n_late += e->pass_stats.n_late;
+	ret->n_forged += e->pass_stats.n_unasked;
 	ret->backend = e->is_connect ? conn_backend_name(e->workers[0])
 		       : e->uses_l2  ? pktio_afpacket.name
 				     : pktio_rawip.name;

@@ -42,7 +42,9 @@ struct engine {
 			   pass */
 	_Atomic bool is_stopped;
 	struct host_seed *seeds; /* NULL: no discovery pass */
-	bool is_seeding;         /* the pass is running */
+	struct space discovery;  /* the pass's own groups: many hosts, few probes each */
+	struct track_stats pass_stats;
+	bool is_seeding; /* the pass is running */
 	uint64_t last_tick_ns;
 	struct worker *workers[ENGINE_WORKERS_MAX];
 };

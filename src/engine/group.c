@@ -174,8 +174,11 @@ static void emit_scanned(struct track *t, struct host_slot *h, bool is_up, bool 
 	};
 	track_event_commit(t);
 	h->flags |= HOST_IS_DONE;
-	if (!is_partial)
-		t->stats.n_hosts_done++;
+	if (is_partial)
+		return;
+	stat_add(&t->stats.n_hosts_done, 1);
+	if (!is_up || !t->width)
+		stat_add(&t->stats.n_concluded, t->conf.n_types ? t->width : 1);
 }
 
 static void emit_up(struct track *t, struct host_slot *h, const struct addr *from)
@@ -218,7 +221,6 @@ void host_ping_answered(struct track *t, struct track_group *g, struct host_slot
 			g->state[q] |= PROBE_MARK;
 		probe_conclude(t, g, q);
 		running++;
-		t->stats.n_concluded++;
 	}
 	h->n_pending -= MIN(running, h->n_pending);
 	if (h->n_pending == 0)
@@ -244,6 +246,7 @@ static void host_open(struct track *t, struct track_group *g, uint32_t slot)
 	h->rank = NO_PROBE;
 	h->reason = REASON_NO_RESPONSE;
 	if (t->conf.classify(t->conf.ctx, h) < 0) {
+		t->stats.n_no_route += h->reason == REASON_NO_ROUTE;
 		emit_scanned(t, h, false, false);
 		return;
 	}

@@ -19,6 +19,7 @@ enum {
 	GLOBAL_RTO_MIN_US = 100000,
 	RTO_CEILING_SPURIOUS_US = 1000000,
 	FAR_WAIT_US = 500000,
+	SLOW_PORT_WAIT_US = 300000,
 	RTO_MAX_US = 1800000000, /* ages are compared in 31 bits */
 	RTT_UNKNOWN_CHECK_US = 25000,
 	WAITING_MAX = 1 << 16
@@ -60,6 +61,19 @@ static bool is_assumed_up(const struct host_slot *h)
 	return (h->flags & (HOST_IS_UP | HOST_IS_HEARD)) == HOST_IS_UP;
 }
 
+/**
+ * How long the last attempt is waited for at least. Quick hosts say when to ask a silent one again,
+ * not that it is silent: it may be far, or its router slow to find it. It is waited for as if it
+ * were alone; with -Pn, where most hosts may not exist, half a second. A quick host's silent port
+ * may be served elsewhere (address translation, proxies).
+ */
+static uint32_t last_wait_us(const struct host_slot *h, uint32_t first_us)
+{
+	if (h->rtt.srtt_us)
+		return SLOW_PORT_WAIT_US;
+	return is_assumed_up(h) ? MIN(first_us, (uint32_t)FAR_WAIT_US) : first_us;
+}
+
 uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t attempt)
 {
 	uint32_t first_us = h->initial_rto_us ? h->initial_rto_us : t->conf.initial_rto_us;
@@ -71,14 +85,8 @@ uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t
 		rto_us = CLAMP(rtt_rto_us(&t->rtt), MAX((uint32_t)GLOBAL_RTO_MIN_US, t->min_rto_us),
 			       t->conf.initial_rto_us);
 	rto_us <<= MIN(attempt, (uint32_t)BACKOFF_SHIFT_MAX);
-	/*
-	 * Quick hosts say when to ask a silent one again, not that it is silent: it may be far, or
-	 * its router slow to find it. It is waited for as if it were alone; with -Pn, where most
-	 * hosts may not exist, half a second.
-	 */
-	if (!h->rtt.srtt_us && attempt >= retries_allowed(t, h))
-		rto_us = MAX(rto_us,
-			     is_assumed_up(h) ? MIN(first_us, (uint32_t)FAR_WAIT_US) : first_us);
+	if (attempt >= retries_allowed(t, h))
+		rto_us = MAX(rto_us, (uint64_t)last_wait_us(h, first_us));
 	return (uint32_t)MIN(rto_us, (uint64_t)MIN(t->conf.max_rto_us, (uint32_t)RTO_MAX_US));
 }
 
@@ -142,7 +150,8 @@ void probe_conclude(struct track *t, struct track_group *g, uint32_t q)
 /** One probe of the host is concluded; the last one completes the host. */
 static void host_probe_done(struct track *t, struct track_group *g, struct host_slot *h)
 {
-	t->stats.n_concluded++;
+	if (g->stage == GROUP_PORTS)
+		stat_add(&t->stats.n_concluded, 1);
 	if (!--h->n_pending)
 		group_host_complete(t, g, h);
 }
@@ -386,7 +395,7 @@ static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint6
 	if (ret->attempt)
 		t->stats.n_retried++;
 	else
-		t->stats.n_picked++;
+		stat_add(&t->stats.n_picked, 1);
 	return true;
 }
 

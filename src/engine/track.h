@@ -114,14 +114,26 @@ struct track_probe {
 	uint8_t attempt;
 };
 
+/** One writer, and readers on other threads that may see it a little late. */
+static inline void stat_add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+static inline uint64_t stat_read(const uint64_t *counter)
+{
+	return __atomic_load_n(counter, __ATOMIC_RELAXED);
+}
+
 struct track_stats {
 	uint64_t n_picked; /* first attempts */
 	uint64_t n_retried;
-	uint64_t n_concluded; /* probes with an outcome, silent ones included */
+	uint64_t n_concluded; /* port probes with an outcome, those of down hosts included; -sn:
+				 hosts */
 	uint64_t n_answered[COOKIE_ATTEMPTS_MAX];
 	uint64_t n_dup, n_late, n_unasked;
 	uint64_t n_spurious; /* retransmitted although the first answer was under way */
 	uint64_t n_hosts_done;
+	uint64_t n_no_route; /* hosts that the kernel knows no way to */
 };
 
 struct track {
@@ -175,7 +187,7 @@ static inline bool track_is_done(const struct track *t)
 }
 /** Stop: every host known to be up and not complete is reported partial. */
 void track_abandon(struct track *t);
-/** Probes this worker will send at least once, if every host is up; saturates. */
+/** What stats.n_concluded will be at the end; saturates. */
 uint64_t track_n_total(const struct track *t);
 /** Append an event record; waits for room through conf.events_full. */
 struct event *track_event(struct track *t, enum event_kind kind);

@@ -82,7 +82,7 @@ static void fill(struct worker *w, const struct track_probe *p, uint64_t now_ns)
 	if (w->conf->wants_trace)
 		trace_packet(w, f, true, now_ns);
 	lane->n_filled++;
-	w->stats.n_sent++;
+	stat_add(&w->stats.n_sent, 1);
 }
 
 int tx_batch(struct worker *w, uint64_t now_ns)

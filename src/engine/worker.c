@@ -93,6 +93,8 @@ static int port_reserve(struct worker *w, const struct survey *s)
 		port_release(w);
 		if (err4 && err4 != -EADDRINUSE)
 			return err4;
+		if (err6 && err6 != -EADDRINUSE)
+			return err6;
 	}
 	return -EADDRINUSE;
 }
@@ -314,6 +316,8 @@ static int track_setup(struct worker *w)
 
 	if (e->is_seeding) {
 		tc.n_types = 0;
+		tc.space = &e->discovery;
+		tc.is_sharded_by_port = true; /* all groups are this worker's */
 		tc.on_discovered = on_discovered;
 	}
 	memcpy(tc.types, c->types, sizeof(tc.types));
@@ -480,6 +484,18 @@ static int raw_run(struct worker *w)
 	return 0;
 }
 
+/** A connect transport is opened afresh for the scan: its ring belongs to the thread that used it
+ * first. */
+static int worker_reopen(struct worker *w)
+{
+	int err = track_setup(w);
+
+	if (err || !w->e->is_connect)
+		return err;
+	conn_close(w);
+	return conn_open(w);
+}
+
 int worker_discover(struct worker *w)
 {
 	struct engine *e = w->e;
@@ -491,17 +507,11 @@ int worker_discover(struct worker *w)
 	if (!err)
 		err = e->is_connect ? conn_run(w) : raw_run(w);
 	track_abandon(&w->track);
+	e->pass_stats = w->track.stats;
 	track_fini(&w->track);
 	e->is_seeding = false;
 	e->is_inline = was_inline;
-	if (!err)
-		err = track_setup(w);
-	if (!err && e->is_connect) {
-		/* its ring belongs to the thread that used it first: the scan may run on another */
-		conn_close(w);
-		err = conn_open(w);
-	}
-	return err;
+	return err ? err : worker_reopen(w);
 }
 
 void worker_run(struct worker *w)

@@ -11,7 +11,7 @@
 
 #include <pthread.h>
 
-#define WORKER_PATHS_MAX 64u
+#define WORKER_PATHS_MAX 1024u
 #define WORKER_ROWS_MAX  12u
 #define WORKER_RX_BATCH  128u
 #define WORKER_IDLE_US   20000u

@@ -113,6 +113,7 @@ struct ev_scan_completed {
 	uint64_t n_local_drops;           /* the two below together */
 	uint64_t n_rx_drops;              /* replies our socket buffers had no room for */
 	uint64_t n_tx_errors;             /* packets the kernel would not send */
+	uint64_t n_no_route;              /* hosts that the kernel knows no way to */
 	uint64_t n_tx_calls;              /* transmit system calls */
 	const char *backend;              /* static text */
 	uint8_t exit_code;
