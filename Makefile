@@ -70,8 +70,8 @@ fuzz: ## every fuzz target for FUZZ_SECONDS
 	@ninja --quiet -C build-fuzz
 	@tools/run-fuzz build-fuzz $(FUZZ_SECONDS)
 
-bench: build ## bench/run
-	@if [ -x bench/run ]; then bench/run; else echo 'there is no bench/run'; exit 1; fi
+bench: build ## prtip beside its peers: bench/results/peers.jsonl and README's table
+	@bench/run && bench/table
 
 lint: clang ## layers, sizes, banned calls, globals, documents, format
 	@tools/lint build-clang

@@ -2,7 +2,10 @@
 """The benchmark bed: a scanner and a target on a veth pair, 131,072 addresses that the target's kernel answers
 for, listeners on every one of them, limits that would measure the kernel's caution lifted. No route out."""
 import os
+import signal
 import socket
+import sys
+import threading
 
 import netns
 
@@ -33,11 +36,27 @@ def _listen(namespace, port):
     return s
 
 
+class Noise(threading.Thread):
+    """A broadcast datagram ten times a second: masscan notices the end of a scan only when some packet arrives."""
+
+    def __init__(self, namespace):
+        super().__init__(daemon=True)
+        self.is_stopping = threading.Event()
+        with namespace.entered():
+            self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+
+    def run(self):
+        while not self.is_stopping.wait(0.1):
+            self.socket.sendto(b"noise", ("198.51.100.255", 9))
+
+
 class Bed:
     def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         self.scanner = netns.Namespace(f"prtip-bench-{os.getpid()}-s")
         self.target = netns.Namespace(f"prtip-bench-{os.getpid()}-t")
-        self.listeners = []
+        self.listeners, self.noise = [], None
         try:
             self._build()
         except BaseException:
@@ -64,11 +83,16 @@ class Bed:
         t.sh("ip route add local 198.18.0.0/15 dev lo")
         s.sh(f"ip route add 198.18.0.0/15 via {TARGET4} dev {IFACE}")
         self.listeners = [_listen(n, port) for n in (s, t) for port in PORTS]
+        self.noise = Noise(t)
+        self.noise.start()
 
     def profile(self, name):
         self.target.nft(PROFILES[name])
 
     def __exit__(self, *_):
+        if self.noise:
+            self.noise.is_stopping.set()
+            self.noise.join()
         for listener in self.listeners:
             listener.close()
         for n in (self.scanner, self.target):
