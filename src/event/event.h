@@ -33,7 +33,7 @@ enum host_state { HOST_UNKNOWN, HOST_UP, HOST_DOWN, HOST_STATE_N };
 	X(REASON_ADMIN_PROHIBITED, "admin-prohibited") X(REASON_NO_ROUTE, "no-route") X(REASON_BEYOND_SCOPE, "beyond-scope") \
 	X(REASON_REJECT_ROUTE, "reject-route") X(REASON_PARAM_PROBLEM, "param-problem") X(REASON_TIME_EXCEEDED, "time-exceeded") \
 	X(REASON_LOCALHOST, "localhost-response") X(REASON_USER_SET, "user-set") X(REASON_PERM_DENIED, "perm-denied") \
-	X(REASON_ADDR_UNREACH, "addr-unreach") X(REASON_SPLIT_SYN, "split-handshake-syn")
+	X(REASON_ADDR_UNREACH, "addr-unreach")
 // clang-format on
 #define X(name, text) name,
 enum reason { REASON_LIST(X) REASON_N };
@@ -48,8 +48,7 @@ const char *proto_name(uint8_t proto);
 
 // clang-format off
 #define EVENT_LIST(X) \
-	X(EVENT_SCAN_STARTED, "scan_started") X(EVENT_SCAN_COMPLETED, "scan_completed") X(EVENT_SCAN_PAUSED, "scan_paused") \
-	X(EVENT_SCAN_RESUMED, "scan_resumed") X(EVENT_SCAN_CANCELLED, "scan_cancelled") X(EVENT_SCAN_ERROR, "scan_error") \
+	X(EVENT_SCAN_STARTED, "scan_started") X(EVENT_SCAN_COMPLETED, "scan_completed") X(EVENT_SCAN_ERROR, "scan_error") \
 	X(EVENT_STAGE_CHANGED, "stage_changed") X(EVENT_PROGRESS, "progress_update") X(EVENT_HOST_DISCOVERED, "host_discovered") \
 	X(EVENT_PORT_FOUND, "port_found") X(EVENT_HOST_SCANNED, "host_scanned") X(EVENT_HOST_NAMED, "host_named") \
 	X(EVENT_HOST_FINISHED, "host_finished") X(EVENT_WARNING, "warning_issued") X(EVENT_PACKET, "packet_traced")

@@ -16,9 +16,9 @@ static int icmp_prepare(const struct scan_type *t, const struct probe_path *path
 {
 	uint8_t l4[ICMP_HDR_LEN + TIMESTAMP_BODY_LEN] = {0};
 	bool is_v6 = path->src.family == ADDR_V6;
-	size_t len = ICMP_HDR_LEN + (t->row == ping_timestamp.row ? TIMESTAMP_BODY_LEN : 0);
+	size_t len = ICMP_HDR_LEN + (size_t)t->icmp.body_len;
 
-	l4[0] = t->row == ping_timestamp.row ? ICMP4_TIMESTAMP : is_v6 ? ICMP6_ECHO : ICMP4_ECHO;
+	l4[0] = is_v6 ? t->icmp.ask6 : t->icmp.ask4;
 	int err = template_build(ret, path, is_v6 ? PROTO_ICMPV6 : PROTO_ICMP, l4, len);
 	if (!err && !is_v6)
 		ret->l4_sum = csum_add(0, l4, len);
@@ -42,13 +42,10 @@ static bool icmp_match(const struct scan_type *t, const struct probe_match *m, c
 		       struct probe_reply *ret)
 {
 	bool is_v6 = p->family == ADDR_V6;
-	bool is_timestamp = t->row == ping_timestamp.row;
 
 	if (!p->l4_valid || p->proto != (is_v6 ? PROTO_ICMPV6 : PROTO_ICMP))
 		return false;
-	if (p->icmp_type != (is_timestamp ? ICMP4_TIMESTAMP_REPLY
-			     : is_v6      ? ICMP6_ECHO_REPLY
-					  : ICMP4_ECHO_REPLY))
+	if (p->icmp_type != (is_v6 ? t->icmp.answer6 : t->icmp.answer4))
 		return match_icmp_error(t, m, p, ret);
 	struct endpoint to = {.addr = p->src, .proto = t->proto};
 	uint32_t tag = cookie_tag(m->key, t->row, &p->dst, 0, &to);
@@ -58,8 +55,8 @@ static bool icmp_match(const struct scan_type *t, const struct probe_match *m, c
 	*ret = (struct probe_reply){
 		.to = to,
 		.from = p->src,
-		.kind = is_timestamp ? REPLY_TIMESTAMP : REPLY_ECHO,
-		.reason = is_timestamp ? REASON_TIMESTAMP_REPLY : REASON_ECHO_REPLY,
+		.kind = t->icmp.kind,
+		.reason = t->icmp.reason,
 		.attempt = (uint8_t)attempt,
 		.ttl = p->ttl,
 	};
@@ -76,6 +73,12 @@ const struct scan_type ping_echo = {
 	.row = 6,
 	.needs = NEED_RAW,
 	ICMP_ROW,
+	.icmp = {.ask4 = ICMP4_ECHO,
+		 .answer4 = ICMP4_ECHO_REPLY,
+		 .ask6 = ICMP6_ECHO,
+		 .answer6 = ICMP6_ECHO_REPLY,
+		 .kind = REPLY_ECHO,
+		 .reason = REASON_ECHO_REPLY},
 	.state_of = {[REPLY_ECHO] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN,
 		     [REPLY_PORT_UNREACH] = HOST_UP},
@@ -87,6 +90,11 @@ const struct scan_type ping_timestamp = {
 	.row = 7,
 	.needs = NEED_RAW | NEED_V4,
 	ICMP_ROW,
+	.icmp = {.ask4 = ICMP4_TIMESTAMP,
+		 .answer4 = ICMP4_TIMESTAMP_REPLY,
+		 .body_len = TIMESTAMP_BODY_LEN,
+		 .kind = REPLY_TIMESTAMP,
+		 .reason = REASON_TIMESTAMP_REPLY},
 	.state_of = {[REPLY_TIMESTAMP] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN,
 		     [REPLY_PORT_UNREACH] = HOST_UP},

@@ -14,7 +14,6 @@
 enum reply_kind {
 	REPLY_NONE,
 	REPLY_SYN_ACK,
-	REPLY_SYN, /* simultaneous open: SYN without ACK */
 	REPLY_RST,
 	REPLY_ECHO,
 	REPLY_TIMESTAMP,
@@ -61,6 +60,11 @@ struct scan_type {
 	uint8_t proto;     /* PROTO_* of the ports asked; of the packet for discovery */
 	uint8_t tcp_flags;
 	bool has_ports;
+	/** ICMP rows: message types asked and answered by family, bytes after the header, meaning.
+	 */
+	struct {
+		uint8_t ask4, answer4, ask6, answer6, body_len, kind, reason;
+	} icmp;
 	uint32_t needs;
 	uint8_t state_of[REPLY_N]; /* enum port_state; discovery: enum host_state; 0: reply means
 				      nothing */
