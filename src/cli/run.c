@@ -105,7 +105,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	struct run *r = ctx;
 
 	if (n_stop_signals)
-		bus_control_post(&r->bus, CONTROL_STOP, 0);
+		bus_control_post(&r->bus, CONTROL_STOP);
 	names_poll(r->names, 0);
 	if (bus_wants(&r->bus, EVENT_PROGRESS) &&
 	    now_ns - r->progress_ns >= PROGRESS_MS * NS_PER_MS)
@@ -114,7 +114,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 		outs_flush(r->outs);
 		r->flush_ns = now_ns;
 		if (outs_are_broken(r->outs)) /* nobody would ever see the results */
-			bus_control_post(&r->bus, CONTROL_STOP, 0);
+			bus_control_post(&r->bus, CONTROL_STOP);
 	}
 }
 

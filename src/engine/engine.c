@@ -264,10 +264,9 @@ void engine_pump(struct engine *e)
 
 void engine_tick(struct engine *e)
 {
-	struct control c;
 	uint64_t now_ns = clock_now_ns();
 
-	if (bus_control_take(e->bus, &c) && c.kind == CONTROL_STOP)
+	if (bus_control_take(e->bus) == CONTROL_STOP)
 		atomic_store_explicit(&e->is_stopped, true, memory_order_relaxed);
 	if (now_ns - e->last_tick_ns < TICK_NS)
 		return;

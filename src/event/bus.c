@@ -64,24 +64,18 @@ void bus_publish(struct bus *b, struct event *ev)
 	b->under_way = outer;
 }
 
-void bus_control_post(struct bus *b, enum control_kind kind, uint64_t value)
+void bus_control_post(struct bus *b, enum control_kind kind)
 {
-	atomic_store_explicit(&b->control_value, value, memory_order_relaxed);
-	atomic_store_explicit(&b->control_kind, (uint32_t)kind, memory_order_release);
+	atomic_store_explicit(&b->control, (uint32_t)kind, memory_order_release);
 }
 
-bool bus_control_take(struct bus *b, struct control *ret)
+enum control_kind bus_control_take(struct bus *b)
 {
-	uint32_t kind;
-
-	if (atomic_load_explicit(&b->control_kind, memory_order_relaxed) == CONTROL_NONE)
-		return false;
-	kind = atomic_exchange_explicit(&b->control_kind, CONTROL_NONE, memory_order_acquire);
-	if (kind == CONTROL_NONE)
-		return false;
-	ret->kind = (enum control_kind)kind;
-	ret->value = atomic_load_explicit(&b->control_value, memory_order_relaxed);
-	return true;
+	/* asked between batches: a plain load while nothing is there */
+	if (atomic_load_explicit(&b->control, memory_order_relaxed) == CONTROL_NONE)
+		return CONTROL_NONE;
+	return (enum control_kind)atomic_exchange_explicit(&b->control, CONTROL_NONE,
+							   memory_order_acquire);
 }
 
 void bus_warn(struct bus *b, const char *fmt, ...)

@@ -14,18 +14,7 @@ typedef void bus_fn(void *ctx, const struct event *ev);
 
 #define BUS_SUBSCRIBERS_MAX 16
 
-enum control_kind {
-	CONTROL_NONE,
-	CONTROL_STOP,
-	CONTROL_PAUSE,
-	CONTROL_RESUME,
-	CONTROL_RATE,
-	CONTROL_N
-};
-struct control {
-	enum control_kind kind;
-	uint64_t value; /* CONTROL_RATE: packets per second, 0 = no limit */
-};
+enum control_kind { CONTROL_NONE, CONTROL_STOP, CONTROL_N };
 
 struct bus_frame;
 
@@ -41,9 +30,7 @@ struct bus {
 	uint32_t mask;               /* union of all masks: producers skip kinds nobody wants */
 	struct bus_frame *under_way; /* innermost event being delivered */
 	uint64_t n_by_kind[EVENT_N];
-	/* a tiny MPSC mailbox: value is written before kind */
-	_Atomic uint64_t control_value;
-	_Atomic uint32_t control_kind;
+	_Atomic uint32_t control; /* mailbox of one message: enum control_kind */
 };
 
 void bus_init(struct bus *b, const struct scan_info *scan);
@@ -61,9 +48,9 @@ static inline bool bus_wants(const struct bus *b, enum event_kind k)
 	return (b->mask & EVENT_BIT(k)) != 0;
 }
 /** Latest wins. Async-signal-safe. Thread: any. */
-void bus_control_post(struct bus *b, enum control_kind kind, uint64_t value);
-/** @return true and the message once. Thread: engine's coordinator. */
-bool bus_control_take(struct bus *b, struct control *ret);
+void bus_control_post(struct bus *b, enum control_kind kind);
+/** @return the message, once; CONTROL_NONE without one. Thread: engine's coordinator. */
+enum control_kind bus_control_take(struct bus *b);
 
 /** EVENT_WARNING with printf text (truncated), published at once. Thread: owner. */
 void bus_warn(struct bus *b, const char *fmt, ...) PRINTF_LIKE(2, 3);

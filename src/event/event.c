@@ -16,8 +16,6 @@ static_assert(ARRAY_LEN(host_state_names) == HOST_STATE_N, "a name for every hos
 #define X(name, text) text,
 static const char *const reason_names[] = {REASON_LIST(X)};
 static_assert(ARRAY_LEN(reason_names) == REASON_N, "a name for every reason");
-static const char *const event_names[] = {EVENT_LIST(X)};
-static_assert(ARRAY_LEN(event_names) == EVENT_N, "a name for every event kind");
 #undef X
 
 static const char *const stage_names[] = {
@@ -55,11 +53,6 @@ const char *proto_name(uint8_t proto)
 	default:
 		return "ip";
 	}
-}
-
-const char *event_name(enum event_kind k)
-{
-	return (unsigned)k < EVENT_N ? event_names[k] : "unknown";
 }
 
 const char *stage_name(enum stage s)

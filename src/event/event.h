@@ -25,15 +25,14 @@ enum host_state { HOST_UNKNOWN, HOST_UP, HOST_DOWN, HOST_STATE_N };
 #define REASON_LIST(X) \
 	X(REASON_UNKNOWN, "unknown-response") X(REASON_NO_RESPONSE, "no-response") X(REASON_SYN_ACK, "syn-ack") \
 	X(REASON_RESET, "reset") X(REASON_CONN_REFUSED, "conn-refused") X(REASON_UDP_RESPONSE, "udp-response") \
-	X(REASON_PROTO_RESPONSE, "proto-response") X(REASON_INIT_ACK, "init-ack") X(REASON_ABORT, "abort") \
-	X(REASON_ECHO_REPLY, "echo-reply") X(REASON_TIMESTAMP_REPLY, "timestamp-reply") X(REASON_MASK_REPLY, "addressmask-reply") \
+	X(REASON_INIT_ACK, "init-ack") X(REASON_ABORT, "abort") \
+	X(REASON_ECHO_REPLY, "echo-reply") X(REASON_TIMESTAMP_REPLY, "timestamp-reply") \
 	X(REASON_ARP_RESPONSE, "arp-response") X(REASON_ND_RESPONSE, "nd-response") X(REASON_NET_UNREACH, "net-unreach") \
 	X(REASON_HOST_UNREACH, "host-unreach") X(REASON_PROTO_UNREACH, "proto-unreach") X(REASON_PORT_UNREACH, "port-unreach") \
 	X(REASON_DEST_UNREACH, "dest-unreach") X(REASON_NET_PROHIBITED, "net-prohibited") X(REASON_HOST_PROHIBITED, "host-prohibited") \
 	X(REASON_ADMIN_PROHIBITED, "admin-prohibited") X(REASON_NO_ROUTE, "no-route") X(REASON_BEYOND_SCOPE, "beyond-scope") \
 	X(REASON_REJECT_ROUTE, "reject-route") X(REASON_PARAM_PROBLEM, "param-problem") X(REASON_TIME_EXCEEDED, "time-exceeded") \
-	X(REASON_LOCALHOST, "localhost-response") X(REASON_USER_SET, "user-set") X(REASON_PERM_DENIED, "perm-denied") \
-	X(REASON_ADDR_UNREACH, "addr-unreach")
+	X(REASON_LOCALHOST, "localhost-response") X(REASON_USER_SET, "user-set") X(REASON_PERM_DENIED, "perm-denied")
 // clang-format on
 #define X(name, text) name,
 enum reason { REASON_LIST(X) REASON_N };
@@ -46,18 +45,22 @@ const char *reason_name(enum reason r);
 /** "tcp", "udp", "sctp", "icmp"; "ip" for others. */
 const char *proto_name(uint8_t proto);
 
-// clang-format off
-#define EVENT_LIST(X) \
-	X(EVENT_SCAN_STARTED, "scan_started") X(EVENT_SCAN_COMPLETED, "scan_completed") X(EVENT_SCAN_ERROR, "scan_error") \
-	X(EVENT_STAGE_CHANGED, "stage_changed") X(EVENT_PROGRESS, "progress_update") X(EVENT_HOST_DISCOVERED, "host_discovered") \
-	X(EVENT_PORT_FOUND, "port_found") X(EVENT_HOST_SCANNED, "host_scanned") X(EVENT_HOST_NAMED, "host_named") \
-	X(EVENT_HOST_FINISHED, "host_finished") X(EVENT_WARNING, "warning_issued") X(EVENT_PACKET, "packet_traced")
-// clang-format on
-#define X(name, text) name,
-enum event_kind { EVENT_LIST(X) EVENT_N };
-#undef X
+enum event_kind {
+	EVENT_SCAN_STARTED,
+	EVENT_SCAN_COMPLETED,
+	EVENT_SCAN_ERROR,
+	EVENT_STAGE_CHANGED,
+	EVENT_PROGRESS,
+	EVENT_HOST_DISCOVERED,
+	EVENT_PORT_FOUND,
+	EVENT_HOST_SCANNED,
+	EVENT_HOST_NAMED,
+	EVENT_HOST_FINISHED,
+	EVENT_WARNING,
+	EVENT_PACKET,
+	EVENT_N
+};
 #define EVENT_BIT(kind) (1u << (kind))
-const char *event_name(enum event_kind k);
 
 enum stage {
 	STAGE_INITIALIZING,

@@ -44,7 +44,7 @@ struct hosts {
 	uint32_t n_chunks, chunks_cap;
 	uint32_t free_head; /* MAP64_NONE: none */
 	struct map64 by_idx;
-	uint32_t n_parts, n_live, max_live;
+	uint32_t n_parts, n_live;
 	uint32_t n_held, max_held; /* complete, waiting for their turn */
 	uint64_t next_idx;         /* next to leave while is_ordered */
 	bool is_ordered, is_releasing;
@@ -119,7 +119,6 @@ static struct host *host_open(struct hosts *h, const struct event *ev, const str
 	h->free_head = host->next_free;
 	*host = (struct host){.idx = ev->host_idx, .start_ns = ev->time_ns, .addr = *addr};
 	h->n_live++;
-	h->max_live = MAX(h->max_live, h->n_live);
 	return host;
 }
 
@@ -537,11 +536,4 @@ void hosts_totals(const struct hosts *h, struct hosts_totals *ret)
 int hosts_error(const struct hosts *h)
 {
 	return h->error;
-}
-
-uint32_t hosts_n_live(const struct hosts *h, uint32_t *ret_max)
-{
-	if (ret_max)
-		*ret_max = h->max_live;
-	return h->n_live;
 }

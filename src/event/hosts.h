@@ -94,5 +94,3 @@ struct hosts_totals {
 void hosts_totals(const struct hosts *h, struct hosts_totals *ret);
 /** @return 0, or -ENOMEM once a fact was lost for want of memory: results are incomplete. */
 int hosts_error(const struct hosts *h);
-/** Hosts in the table now, and the most there ever were. */
-uint32_t hosts_n_live(const struct hosts *h, uint32_t *ret_max);

@@ -31,14 +31,6 @@ struct outs {
 	struct view view;
 };
 
-const struct out_ops *out_find(const char *name)
-{
-	for (uint32_t i = 0; out_formats[i]; i++)
-		if (strcmp(out_formats[i]->name, name) == 0)
-			return out_formats[i];
-	return NULL;
-}
-
 const struct view *out_view(const struct out *o)
 {
 	return &o->outs->view;

@@ -75,8 +75,6 @@ extern const struct out_ops out_normal, out_grepable, out_xml, out_json, out_pro
 
 /** All formats, NULL-terminated: the registry. */
 extern const struct out_ops *const out_formats[];
-/** @return the row called @p name, or NULL. */
-const struct out_ops *out_find(const char *name);
 
 /** @return 0 or -ENOMEM. Borrows @p conf. */
 int outs_new(const struct out_conf *conf, struct outs **ret) MUST_CHECK;

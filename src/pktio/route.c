@@ -479,11 +479,6 @@ int route_lookup(struct route_table *t, const struct addr *dst, uint32_t if_idx,
 	return fill(t, (const struct nl_route *)t->routes.p + value, dst, ret);
 }
 
-void route_neigh_forget(struct route_table *t)
-{
-	t->neighs.is_read = false;
-}
-
 int route_neigh(struct route_table *t, uint32_t if_idx, const struct addr *a, struct mac *ret)
 {
 	if (!t->neighs.is_read && neigh_load(&t->neighs, &t->nl))

@@ -72,8 +72,6 @@ const struct iface *route_iface_named(const struct route_table *t, const char *n
  */
 int route_neigh(struct route_table *t, uint32_t if_idx, const struct addr *a,
 		struct mac *ret) MUST_CHECK;
-/** Read the neighbour table anew at the next route_neigh. */
-void route_neigh_forget(struct route_table *t);
 /** Rows for --iflist: call @p fn with text lines. */
 void route_describe(const struct route_table *t, void (*fn)(void *ctx, const char *line),
 		    void *ctx);

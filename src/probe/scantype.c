@@ -12,14 +12,6 @@ const struct scan_type *const scan_types[] = {
 	&ping_timestamp, &ping_arp,     &ping_nd,  &ping_connect, NULL,
 };
 
-const struct scan_type *scan_type_of_flag(char flag)
-{
-	for (const struct scan_type *const *t = scan_types; *t; t++)
-		if ((*t)->flag && (*t)->flag == flag)
-			return *t;
-	return NULL;
-}
-
 static const uint8_t icmp4_unreach_reason[16] = {
 	[0] = REASON_NET_UNREACH,       [1] = REASON_HOST_UNREACH,   [2] = REASON_PROTO_UNREACH,
 	[3] = REASON_PORT_UNREACH,      [9] = REASON_NET_PROHIBITED, [10] = REASON_HOST_PROHIBITED,

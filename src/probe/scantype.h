@@ -88,8 +88,6 @@ extern const struct scan_type *const scan_types[];
 extern const struct scan_type scan_syn, scan_connect, ping_syn, ping_ack, ping_echo, ping_timestamp,
 	ping_arp, ping_nd, ping_connect;
 
-/** @return the port scan row of a -s letter, or NULL. */
-const struct scan_type *scan_type_of_flag(char flag);
 /** Does this row apply to targets of the family? */
 static inline bool scan_type_fits(const struct scan_type *t, uint8_t family)
 {

@@ -158,11 +158,6 @@ void resolve_free(struct resolve *r)
 	mem_free(r);
 }
 
-int resolve_fd(const struct resolve *r)
-{
-	return r->epoll_fd;
-}
-
 static void query_report(struct query *q, int code, const struct addr *addrs, uint32_t n,
 			 const char *name)
 {

@@ -47,6 +47,3 @@ int resolve_reverse(struct resolve *r, const struct addr *a, uint64_t id, resolv
 /** Do what is ready; wait at most @p wait_ms. @return queries still under way. Not from a callback.
  * Thread: owner. */
 uint32_t resolve_poll(struct resolve *r, uint32_t wait_ms);
-/** Readable when resolve_poll has work besides its time-outs; for a caller with an epoll loop of
- * its own. */
-int resolve_fd(const struct resolve *r);

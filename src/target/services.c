@@ -27,7 +27,6 @@ struct services {
 	size_t len;
 	bool is_mapped;
 	enum order order;
-	char *source; /* NULL: "built-in" */
 };
 
 /** Bytes of one line. */
@@ -84,8 +83,7 @@ static int map_file(struct services *s, const char *path)
 	s->text = map;
 	s->len = (size_t)st.st_size;
 	s->is_mapped = true;
-	s->source = mem_strdup(path);
-	return s->source ? 0 : -ENOMEM;
+	return 0;
 }
 
 static int map_usual(struct services *s)
@@ -124,13 +122,7 @@ void services_close(struct services *s)
 		return;
 	if (s->is_mapped)
 		munmap((void *)(uintptr_t)s->text, s->len);
-	mem_free(s->source);
 	mem_free(s);
-}
-
-const char *services_source(const struct services *s)
-{
-	return s->source ? s->source : s->text ? "memory" : "built-in";
 }
 
 bool services_has_frequencies(const struct services *s)

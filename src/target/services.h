@@ -29,8 +29,6 @@ void services_close(struct services *s);
  * owner.
  */
 const char *services_name(struct services *s, uint8_t proto, uint16_t port, char out[32]);
-/** Where the names come from: a path, or "built-in". */
-const char *services_source(const struct services *s);
 /** Whether rows carry measured frequencies; our own table knows only their order. */
 bool services_has_frequencies(const struct services *s);
 

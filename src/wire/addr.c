@@ -299,25 +299,6 @@ char *addr_format(const struct addr *a, char out[ADDR_TEXT_CAP])
 	return out;
 }
 
-int mac_parse(const char *s, size_t len, struct mac *ret)
-{
-	struct mac m;
-
-	if (len != MAC_TEXT_CAP - 1)
-		return -E_SYNTAX;
-	for (size_t i = 0; i < 6; i++) {
-		int hi = hex_value(s[i * 3]), lo = hex_value(s[i * 3 + 1]);
-
-		if (hi < 0 || lo < 0)
-			return -E_SYNTAX;
-		if (i < 5 && ((s[2] != ':' && s[2] != '-') || s[i * 3 + 2] != s[2]))
-			return -E_SYNTAX;
-		m.b[i] = (uint8_t)(hi << 4 | lo);
-	}
-	*ret = m;
-	return 0;
-}
-
 char *mac_format(const struct mac *m, char out[MAC_TEXT_CAP])
 {
 	for (size_t i = 0; i < 6; i++) {
@@ -334,12 +315,6 @@ static bool bits_match(const uint8_t *a, const uint8_t *b, unsigned int n_bits)
 
 	return memcmp(a, b, n_bytes) == 0 &&
 	       (!rest || (a[n_bytes] ^ b[n_bytes]) >> (8 - rest) == 0);
-}
-
-bool prefix_contains(const struct prefix *p, const struct addr *a)
-{
-	return p->base.family == a->family && (!p->base.zone || p->base.zone == a->zone) &&
-	       bits_match(p->base.b, a->b, MIN(p->len, a->family == ADDR_V4 ? 32u : 128u));
 }
 
 /** A block of addresses: the first bytes of its base, zero-padded. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* IPv4, IPv6 and MAC addresses, prefixes and endpoints: values, text, order. Pure. */
+/* IPv4, IPv6 and MAC addresses and endpoints: values, text, order. Pure. */
 #pragma once
 
 #include "base/err.h"
@@ -18,11 +18,6 @@ struct addr {
 
 struct mac {
 	uint8_t b[6];
-};
-
-struct prefix {
-	struct addr base; /* host bits zero */
-	uint8_t len;      /* 0..32 or 0..128 */
 };
 
 /** IP protocol numbers, as they stand in the header. */
@@ -59,13 +54,9 @@ int addr_parse(const char *s, size_t len, struct addr *ret) MUST_CHECK;
 char *addr_format(const struct addr *a, char out[ADDR_TEXT_CAP]);
 /** As addr_format but without the zone: what XML and other machine outputs carry. */
 char *addr_format_bare(const struct addr *a, char out[ADDR_TEXT_CAP]);
-/** Accepts aa:bb:cc:dd:ee:ff and aa-bb-... @return 0, -E_SYNTAX. */
-int mac_parse(const char *s, size_t len, struct mac *ret) MUST_CHECK;
 /** Upper case with colons, as nmap prints. */
 char *mac_format(const struct mac *m, char out[MAC_TEXT_CAP]);
 
-/** A zone in the prefix must match; without one any zone does. */
-bool prefix_contains(const struct prefix *p, const struct addr *a);
 bool addr_is_loopback(const struct addr *a);
 bool addr_is_linklocal(const struct addr *a);
 bool addr_is_multicast(const struct addr *a);

@@ -124,20 +124,17 @@ static void seats_are_bounded(void **state)
 	assert_int_equal(bus_subscribe(&bus, 1, watch, &w), -E_FULL);
 }
 
-static void control_is_taken_once_and_latest_wins(void **state)
+static void control_is_taken_once(void **state)
 {
 	struct bus bus;
-	struct control c = {0};
 
 	(void)state;
 	bus_init(&bus, NULL);
-	assert_false(bus_control_take(&bus, &c));
-	bus_control_post(&bus, CONTROL_RATE, 1000);
-	bus_control_post(&bus, CONTROL_RATE, 2000);
-	assert_true(bus_control_take(&bus, &c));
-	assert_int_equal(c.kind, CONTROL_RATE);
-	assert_int_equal(c.value, 2000);
-	assert_false(bus_control_take(&bus, &c));
+	assert_int_equal(bus_control_take(&bus), CONTROL_NONE);
+	bus_control_post(&bus, CONTROL_STOP);
+	bus_control_post(&bus, CONTROL_STOP);
+	assert_int_equal(bus_control_take(&bus), CONTROL_STOP);
+	assert_int_equal(bus_control_take(&bus), CONTROL_NONE);
 }
 
 static void keep_text(void *ctx, const struct event *ev)
@@ -169,7 +166,7 @@ int main(void)
 		cmocka_unit_test(nested_events_keep_order),
 		cmocka_unit_test(masks_and_stamps),
 		cmocka_unit_test(seats_are_bounded),
-		cmocka_unit_test(control_is_taken_once_and_latest_wins),
+		cmocka_unit_test(control_is_taken_once),
 		cmocka_unit_test(warnings_are_cut_not_overflowed),
 	};
 

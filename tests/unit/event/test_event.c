@@ -20,7 +20,6 @@ static void words_are_nmaps(void **state)
 	assert_string_equal(reason_name(REASON_SYN_ACK), "syn-ack");
 	assert_string_equal(reason_name(REASON_ADMIN_PROHIBITED), "admin-prohibited");
 	assert_string_equal(reason_name(REASON_LOCALHOST), "localhost-response");
-	assert_string_equal(event_name(EVENT_PORT_FOUND), "port_found");
 	assert_string_equal(stage_name(STAGE_COMPLETED), "completed");
 	assert_string_equal(proto_name(PROTO_TCP), "tcp");
 	assert_string_equal(proto_name(PROTO_UDP), "udp");
@@ -32,10 +31,6 @@ static void words_are_nmaps(void **state)
 static const char *reason_by(unsigned i)
 {
 	return reason_name((enum reason)i);
-}
-static const char *event_by(unsigned i)
-{
-	return event_name((enum event_kind)i);
 }
 static const char *stage_by(unsigned i)
 {
@@ -51,10 +46,7 @@ static void names_are_distinct(void **state)
 	static const struct {
 		const char *(*name)(unsigned);
 		unsigned n;
-	} tables[] = {{reason_by, REASON_N},
-		      {event_by, EVENT_N},
-		      {stage_by, STAGE_N},
-		      {port_state_by, PORT_STATE_N}};
+	} tables[] = {{reason_by, REASON_N}, {stage_by, STAGE_N}, {port_state_by, PORT_STATE_N}};
 
 	(void)state;
 	for (size_t t = 0; t < ARRAY_LEN(tables); t++)
@@ -71,7 +63,6 @@ static void wrong_numbers_have_a_name(void **state)
 	assert_string_equal(reason_by(REASON_N), "unknown-response");
 	assert_string_equal(reason_by(250), "unknown-response");
 	assert_string_equal(port_state_by(PORT_STATE_N), "unknown");
-	assert_string_equal(event_by(EVENT_N), "unknown");
 	assert_string_equal(stage_by(99), "unknown");
 	assert_string_equal(host_state_name((enum host_state)99), "unknown");
 }

@@ -123,7 +123,9 @@ static inline void stream_up(struct stream *s, uint64_t idx, const char *addr, u
 				   .ttl = reason == REASON_ECHO_REPLY ? 63 : 0,
 				   .rtt_us = 1234};
 	if (mac)
-		ev.host.has_mac = mac_parse(mac, strlen(mac), &ev.host.mac) == 0;
+		ev.host.has_mac = sscanf(mac, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &ev.host.mac.b[0],
+					 &ev.host.mac.b[1], &ev.host.mac.b[2], &ev.host.mac.b[3],
+					 &ev.host.mac.b[4], &ev.host.mac.b[5]) == 6;
 	stream_put(s, ev);
 }
 

@@ -254,11 +254,12 @@ static void status_line_and_stats(void **state)
 static void registry_knows_its_formats(void **state)
 {
 	(void)state;
-	assert_ptr_equal(out_find("xml"), &out_xml);
-	assert_ptr_equal(out_find("json"), &out_json);
-	assert_null(out_find("progress"));
-	for (int i = 0; out_formats[i]; i++)
+	for (int i = 0; out_formats[i]; i++) {
 		assert_non_null(out_formats[i]->extension);
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(out_formats[i]->extension,
+						out_formats[j]->extension);
+	}
 }
 
 /** Not a pass or fail on time: prints what a host costs; counts are checked. */

@@ -52,17 +52,7 @@ static void rows_are_whole(void **state)
 		assert_string_equal(t->desc.title, t->title);
 		assert_int_equal(t->desc.proto, t->proto);
 		assert_int_equal(t->desc.silent_state, t->state_if_silent);
-		assert_ptr_equal(scan_type_of_flag(t->flag), t);
 	}
-}
-
-static void flags(void **state)
-{
-	assert_ptr_equal(scan_type_of_flag('S'), &scan_syn);
-	assert_ptr_equal(scan_type_of_flag('T'), &scan_connect);
-	for (int c = 0; c < 256; c++)
-		if (c != 'S' && c != 'T')
-			assert_null(scan_type_of_flag((char)c));
 }
 
 static void families(void **state)
@@ -193,11 +183,8 @@ static void reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_distinct),
-		cmocka_unit_test(rows_are_whole),
-		cmocka_unit_test(flags),
-		cmocka_unit_test(families),
-		cmocka_unit_test(states),
+		cmocka_unit_test(rows_are_distinct), cmocka_unit_test(rows_are_whole),
+		cmocka_unit_test(families),          cmocka_unit_test(states),
 		cmocka_unit_test(reasons),
 	};
 

@@ -162,7 +162,6 @@ static void opening(void **state)
 	assert_int_equal(write(fd, sorted, sizeof(sorted) - 1), sizeof(sorted) - 1);
 	close(fd);
 	assert_int_equal(services_open(path, &s), 0);
-	assert_string_equal(services_source(s), path);
 	assert_true(services_has_frequencies(s));
 	assert_string_equal(services_name(s, PROTO_TCP, 22, out), "ssh");
 	services_close(s);
@@ -181,7 +180,6 @@ static void own_table(void **state)
 
 	(void)state;
 	assert_int_equal(services_open_builtin(&s), 0);
-	assert_string_equal(services_source(s), "built-in");
 	assert_false(services_has_frequencies(s));
 	assert_string_equal(services_name(s, PROTO_TCP, 443, out), "https");
 	assert_string_equal(services_name(s, PROTO_UDP, 53, out), "domain");
