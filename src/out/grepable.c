@@ -30,7 +30,7 @@ static void put_ports_scanned(struct out *o)
 	text_lit(&o->buf, "PROTOCOLS(0;)\n");
 }
 
-static void on_started(struct out *o)
+static void on_started(struct out *o, const struct event *ev)
 {
 	const struct scan_info *scan = o->conf->scan;
 
@@ -82,7 +82,7 @@ static void put_ignored(struct buf *b, const struct view *v)
 	}
 }
 
-static void on_host(struct out *o)
+static void on_host(struct out *o, const struct event *ev)
 {
 	const struct view *v = out_view(o);
 	const char *status = v->scan->is_list              ? "Unknown"
@@ -123,16 +123,6 @@ static void on_completed(struct out *o, const struct event *ev)
 	buf_putc(&o->buf, '\n');
 }
 
-static void on_event(struct out *o, const struct event *ev)
-{
-	if (ev->kind == EVENT_SCAN_STARTED)
-		on_started(o);
-	else if (ev->kind == EVENT_HOST_FINISHED)
-		on_host(o);
-	else if (ev->kind == EVENT_SCAN_COMPLETED)
-		on_completed(o, ev);
-}
-
 static void end(struct out *o)
 {
 	const struct grepable_state *s = o->state;
@@ -145,9 +135,9 @@ const struct out_ops out_grepable = {
 	.name = "grepable",
 	.help = "one line per host, for grep and awk",
 	.extension = ".gnmap",
-	.wants = EVENT_BIT(EVENT_SCAN_STARTED) | EVENT_BIT(EVENT_HOST_FINISHED) |
-		 EVENT_BIT(EVENT_SCAN_COMPLETED),
 	.state_len = sizeof(struct grepable_state),
-	.on_event = on_event,
+	.on = {[EVENT_SCAN_STARTED] = on_started,
+	       [EVENT_HOST_FINISHED] = on_host,
+	       [EVENT_SCAN_COMPLETED] = on_completed},
 	.close = end,
 };

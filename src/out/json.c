@@ -36,7 +36,7 @@ static void put_known_u64(struct buf *b, uint64_t v)
 		text_lit(b, "null");
 }
 
-static void on_started(struct out *o)
+static void on_started(struct out *o, const struct event *ev)
 {
 	const struct scan_info *scan = o->conf->scan;
 	struct buf *b = &o->buf;
@@ -164,8 +164,9 @@ static void put_mac(struct out *o, const struct view *v)
 	put_string(&o->buf, v->facts.has_mac ? text_vendor(o, &v->facts.mac) : NULL);
 }
 
-static void put_host(struct out *o, const struct view *v)
+static void on_host(struct out *o, const struct event *ev)
 {
+	const struct view *v = out_view(o);
 	bool has_answered = v->facts.reason != REASON_USER_SET || v->facts.n_replied;
 	const struct host_facts *f = &v->facts;
 	uint64_t n[PORT_STATE_N];
@@ -219,8 +220,14 @@ static void put_field(struct buf *b, const char *name, uint64_t v)
 	buf_put_u64(b, v);
 }
 
-static void on_completed(struct out *o, const struct ev_scan_completed *c)
+/** Has nothing to write; being wanted, progress is stated, and with it the highest rate. */
+static void on_progress(struct out *o, const struct event *ev)
 {
+}
+
+static void on_completed(struct out *o, const struct event *ev)
+{
+	const struct ev_scan_completed *c = &ev->completed;
 	struct buf *b = &o->buf;
 
 	text_lit(b, "{\"schema\":1,\"type\":\"summary\",\"elapsed_s\":");
@@ -246,25 +253,14 @@ static void on_completed(struct out *o, const struct ev_scan_completed *c)
 	buf_puts(b, c->interrupted ? "true}\n" : "false}\n");
 }
 
-static void on_event(struct out *o, const struct event *ev)
-{
-	if (ev->kind == EVENT_PORT_FOUND)
-		on_port(o, ev);
-	else if (ev->kind == EVENT_HOST_FINISHED)
-		put_host(o, out_view(o));
-	else if (ev->kind == EVENT_SCAN_STARTED)
-		on_started(o);
-	else if (ev->kind == EVENT_SCAN_COMPLETED)
-		on_completed(o, &ev->completed);
-}
-
 const struct out_ops out_json = {
 	.name = "json",
 	.help = "JSON lines",
 	.extension = ".json",
-	.wants = EVENT_BIT(EVENT_SCAN_STARTED) | EVENT_BIT(EVENT_PORT_FOUND) |
-		 EVENT_BIT(EVENT_HOST_FINISHED) | EVENT_BIT(EVENT_SCAN_COMPLETED) |
-		 EVENT_BIT(EVENT_PROGRESS),
 	.state_len = sizeof(struct json_state),
-	.on_event = on_event,
+	.on = {[EVENT_SCAN_STARTED] = on_started,
+	       [EVENT_PORT_FOUND] = on_port,
+	       [EVENT_HOST_FINISHED] = on_host,
+	       [EVENT_PROGRESS] = on_progress,
+	       [EVENT_SCAN_COMPLETED] = on_completed},
 };

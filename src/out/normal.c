@@ -24,7 +24,7 @@ static const char *version(const struct out *o)
 	return o->conf->scan->version;
 }
 
-static void put_start(struct out *o)
+static void on_started(struct out *o, const struct event *ev)
 {
 	const struct scan_info *scan = o->conf->scan;
 
@@ -226,7 +226,7 @@ static void put_mac(struct out *o, const struct view *v)
 	text_lit(&o->buf, ")\n");
 }
 
-static void on_host(struct out *o)
+static void on_host(struct out *o, const struct event *ev)
 {
 	const struct view *v = out_view(o);
 	uint32_t n_unknown = v->facts.n_by_state[PORT_UNKNOWN];
@@ -387,32 +387,6 @@ static void on_completed(struct out *o, const struct event *ev)
 		put_counters(b, c);
 }
 
-static void on_event(struct out *o, const struct event *ev)
-{
-	switch ((enum event_kind)ev->kind) {
-	case EVENT_SCAN_STARTED:
-		put_start(o);
-		break;
-	case EVENT_STAGE_CHANGED:
-		on_stage(o, ev);
-		break;
-	case EVENT_PORT_FOUND:
-		on_port(o, ev);
-		break;
-	case EVENT_HOST_FINISHED:
-		on_host(o);
-		break;
-	case EVENT_PACKET:
-		on_packet(o, ev);
-		break;
-	case EVENT_SCAN_COMPLETED:
-		on_completed(o, ev);
-		break;
-	default:
-		break;
-	}
-}
-
 static void end(struct out *o)
 {
 	const struct normal_state *s = o->state;
@@ -428,10 +402,12 @@ const struct out_ops out_normal = {
 	.name = "normal",
 	.help = "the report as on the terminal",
 	.extension = ".nmap",
-	.wants = EVENT_BIT(EVENT_SCAN_STARTED) | EVENT_BIT(EVENT_STAGE_CHANGED) |
-		 EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_FINISHED) |
-		 EVENT_BIT(EVENT_PACKET) | EVENT_BIT(EVENT_SCAN_COMPLETED),
 	.state_len = sizeof(struct normal_state),
-	.on_event = on_event,
+	.on = {[EVENT_SCAN_STARTED] = on_started,
+	       [EVENT_STAGE_CHANGED] = on_stage,
+	       [EVENT_PORT_FOUND] = on_port,
+	       [EVENT_HOST_FINISHED] = on_host,
+	       [EVENT_PACKET] = on_packet,
+	       [EVENT_SCAN_COMPLETED] = on_completed},
 	.close = end,
 };

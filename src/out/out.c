@@ -129,9 +129,9 @@ static void hand_out(struct outs *outs, const struct event *ev)
 		struct out *o = outs->sinks[i];
 
 		o->is_begun |= ev->kind == EVENT_SCAN_STARTED;
-		if (!o->is_begun || !(o->ops->wants & EVENT_BIT(ev->kind)))
+		if (!o->is_begun || !o->ops->on[ev->kind])
 			continue;
-		o->ops->on_event(o, ev);
+		o->ops->on[ev->kind](o, ev);
 		out_spill(o);
 	}
 }
@@ -158,7 +158,8 @@ int outs_start(struct outs *outs, struct bus *bus)
 	uint32_t mask = EVENT_BIT(EVENT_SCAN_STARTED) | EVENT_BIT(EVENT_HOST_FINISHED);
 
 	for (uint32_t i = 0; i < outs->n_sinks; i++)
-		mask |= outs->sinks[i]->ops->wants;
+		for (uint32_t k = 0; k < EVENT_N; k++)
+			mask |= outs->sinks[i]->ops->on[k] ? EVENT_BIT(k) : 0;
 	if (!outs->conf->scan->wants_trace)
 		mask &= ~EVENT_BIT(EVENT_PACKET);
 	return bus_subscribe(bus, mask, on_event, outs);

@@ -39,16 +39,18 @@ struct out_conf {
 struct outs;
 struct out;
 
-/** A format. on_event gets the kinds of wants only, SCAN_STARTED first; hosts are read from
+/** Called with one event of the kind it stands for. */
+typedef void out_fn(struct out *o, const struct event *ev);
+
+/** A format. Kinds with a function are wanted; SCAN_STARTED comes first; hosts are read from
  * out_view() at HOST_FINISHED. */
 struct out_ops {
 	const char *name; /* "xml" */
 	const char *help;
 	const char *extension; /* of -oA: ".xml"; NULL: not a file format */
-	uint32_t wants;        /* EVENT_BIT()s */
 	size_t state_len;      /* bytes of the sink's own state, zeroed */
 	int (*open)(struct out *o);
-	void (*on_event)(struct out *o, const struct event *ev);
+	out_fn *on[EVENT_N];          /* by enum event_kind */
 	void (*flush)(struct out *o); /* before each outs_flush: make the text so far complete */
 	void (*wipe)(struct out *o);  /* take a line drawn in place off the terminal */
 	void (*close)(struct out *o); /* the scan is over: end the document */

@@ -118,6 +118,11 @@ static void on_progress(struct out *o, const struct event *ev)
 	out_write(o);
 }
 
+static void on_completed(struct out *o, const struct event *ev)
+{
+	wipe(o);
+}
+
 static int progress_open(struct out *o)
 {
 	struct progress_state *s = o->state;
@@ -126,21 +131,12 @@ static int progress_open(struct out *o)
 	return 0;
 }
 
-static void on_event(struct out *o, const struct event *ev)
-{
-	if (ev->kind == EVENT_PROGRESS)
-		on_progress(o, ev);
-	else if (ev->kind == EVENT_SCAN_COMPLETED)
-		wipe(o);
-}
-
 const struct out_ops out_progress = {
 	.name = "progress",
 	.help = "status line and --stats-every",
-	.wants = EVENT_BIT(EVENT_PROGRESS) | EVENT_BIT(EVENT_SCAN_COMPLETED),
 	.state_len = sizeof(struct progress_state),
 	.open = progress_open,
-	.on_event = on_event,
+	.on = {[EVENT_PROGRESS] = on_progress, [EVENT_SCAN_COMPLETED] = on_completed},
 	.wipe = wipe,
 	.close = wipe,
 };

@@ -81,7 +81,7 @@ static void put_scaninfo(struct out *o, const struct scan_desc *type)
 	text_lit(&o->buf, "\"/>\n");
 }
 
-static void on_started(struct out *o)
+static void on_started(struct out *o, const struct event *ev)
 {
 	const struct scan_info *scan = o->conf->scan;
 	struct buf *b = &o->buf;
@@ -250,7 +250,7 @@ static void put_ports(struct out *o, const struct view *v)
 	text_lit(&o->buf, "</ports>\n");
 }
 
-static void on_host(struct out *o)
+static void on_host(struct out *o, const struct event *ev)
 {
 	const struct view *v = out_view(o);
 	bool is_up = v->facts.state == HOST_UP && !v->scan->is_list;
@@ -312,16 +312,6 @@ static void on_completed(struct out *o, const struct event *ev)
 	put_end(o, c->n_up, t->n_hosts);
 }
 
-static void on_event(struct out *o, const struct event *ev)
-{
-	if (ev->kind == EVENT_SCAN_STARTED)
-		on_started(o);
-	else if (ev->kind == EVENT_HOST_FINISHED)
-		on_host(o);
-	else if (ev->kind == EVENT_SCAN_COMPLETED)
-		on_completed(o, ev);
-}
-
 static void end(struct out *o)
 {
 	const struct xml_state *s = o->state;
@@ -345,9 +335,9 @@ const struct out_ops out_xml = {
 	.name = "xml",
 	.help = "nmap's XML",
 	.extension = ".xml",
-	.wants = EVENT_BIT(EVENT_SCAN_STARTED) | EVENT_BIT(EVENT_HOST_FINISHED) |
-		 EVENT_BIT(EVENT_SCAN_COMPLETED),
 	.state_len = sizeof(struct xml_state),
-	.on_event = on_event,
+	.on = {[EVENT_SCAN_STARTED] = on_started,
+	       [EVENT_HOST_FINISHED] = on_host,
+	       [EVENT_SCAN_COMPLETED] = on_completed},
 	.close = end,
 };
