@@ -116,6 +116,9 @@ const struct opt_spec opt_table[] = {
 	 .group = OPT_TIMING, .nmap = NMAP_OURS, .help = "Worker threads"},
 	{LONG("seed"), UINT(seed, 0, UINT64_MAX, "a number"), .given_offset = offsetof(struct config, has_seed), .metavar = "N",
 	 .group = OPT_TIMING, .nmap = NMAP_OURS, .help = "Repeat the order of an earlier scan"},
+	{LONG("shard"), .kind = OPT_SHARE, AT(shard), .max = SHARDS_MAX, .metavar = "I/N", .is_once = true, .group = OPT_TIMING,
+	 .nmap = NMAP_OURS, .help = "Scan only the I-th of N equal parts of the targets: whole hosts, or the same ports of every "
+	 "host where hosts are few. Any seed will do; prtip merge unites the results"},
 
 	/* Output */
 	{SHORT("oN"), PATH(out.normal), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
@@ -250,6 +253,9 @@ void opt_put_want(const struct opt_spec *o, struct buf *b)
 	case OPT_CHOICE:
 		for (size_t i = 0; o->choices[i]; i++)
 			buf_printf(b, "%s%s", i ? "|" : "", o->choices[i]);
+		break;
+	case OPT_SHARE:
+		buf_printf(b, "I/N such as 2/4, I from 1 to N, N at most %" PRIu64, o->max);
 		break;
 	case OPT_ADDR:
 		buf_puts(b, "an IPv4 or IPv6 address");

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "target/ports.h"
+#include "target/space.h"
 #include "target/spec.h"
 
 /** Index into opt_tx_backends; every name but "auto" is a row of the pktio registry. */
@@ -15,6 +16,8 @@ enum tx_backend { TX_AUTO, TX_RAWIP, TX_AFPACKET, TX_BACKEND_N };
 enum connect_backend { CONNECT_AUTO, CONNECT_IO_URING, CONNECT_EPOLL, CONNECT_BACKEND_N };
 extern const char *const opt_tx_backends[TX_BACKEND_N + 1];
 extern const char *const opt_connect_backends[CONNECT_BACKEND_N + 1];
+
+#define SHARDS_MAX 65536u /* machines that can divide a scan */
 
 /** -n, -R, or neither: names are looked up for hosts that are up. */
 enum names_mode { NAMES_UP, NAMES_NEVER, NAMES_ALL };
@@ -58,6 +61,7 @@ struct config {
 	uint32_t n_threads;   /* 0: chosen */
 	uint64_t seed;        /* meaningful when has_seed */
 	bool has_seed;
+	struct shard shard;      /* --shard; n 0: not asked */
 	uint8_t tx_backend;      /* enum tx_backend */
 	uint8_t connect_backend; /* enum connect_backend */
 
@@ -80,6 +84,7 @@ enum opt_kind {
 	OPT_PATH,     /* file name; "-" where is_stdio_ok */
 	OPT_LIST,     /* repeatable text: pointer at offset, count at count_offset */
 	OPT_CHOICE,   /* one of choices; stores its index as uint8_t */
+	OPT_SHARE,    /* "2/5": the second of five, as struct shard (idx from 0); max: of n */
 	OPT_ADDR,     /* address literal; v4 at offset, v6 in the struct addr that follows it */
 	OPT_KIND_N
 };

@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ORDERED_HOSTS_MAX = 4096 };
+enum { ORDERED_HOSTS_MAX = 4096, FEW_HOSTS_PER_SHARD = 32 };
 
 /** One line to stderr; nothing of a word, a file or a device's name may steer the terminal. */
 static void say(const char *prefix, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
@@ -198,11 +198,68 @@ static int load_targets(const struct config *c, struct plan *p)
 	return 0;
 }
 
+/* --- shards ------------------------------------------------------------------------------ */
+
+/** Leave every n-th port, counted over all protocols. */
+static void deal_ports(struct port_set *set, struct shard shard)
+{
+	uint32_t k = 0;
+
+	for (uint32_t proto = 0; proto < PORT_PROTO_N; proto++) {
+		struct port_bits *b = &set->of[proto];
+		for (uint32_t word = 0; word < ARRAY_LEN(b->bits); word++)
+			for (uint64_t bits = b->bits[word]; bits; bits &= bits - 1, k++)
+				if (k % shard.n != shard.idx)
+					b->bits[word] &= ~(bits & -bits);
+		port_bits_seal(b);
+	}
+}
+
+static uint32_t n_ports(const struct port_set *set)
+{
+	uint32_t n = 0;
+
+	for (uint32_t proto = 0; proto < PORT_PROTO_N; proto++)
+		n += set->of[proto].n;
+	return n;
+}
+
+/**
+ * Keep this shard's part: whole hosts, so that no host is looked for twice; the same ports of every
+ * host where that leaves the largest shard clearly smaller, which takes few hosts.
+ */
+static void take_shard(const struct config *c, struct plan *p)
+{
+	u128 n_hosts = p->targets.set.n_addrs, n = MAX(c->shard.n, 1u);
+	uint32_t width = n_ports(&p->ports);
+	bool is_few = n_hosts < n * FEW_HOSTS_PER_SHARD;
+	bool is_by_port =
+		is_few && width && n_hosts * ((width + n - 1) / n) < (n_hosts + n - 1) / n * width;
+
+	if (c->shard.n < 2)
+		return;
+	p->scan.shard_idx = c->shard.idx;
+	p->scan.n_shards = c->shard.n;
+	p->scan.is_sharded_by_port = is_by_port;
+	if (is_by_port) {
+		deal_ports(&p->ports, c->shard);
+		p->is_empty = !n_ports(&p->ports);
+		p->width = p->ports.of[PORT_TCP].n;
+	} else {
+		p->engine.shard = c->shard;
+		p->is_empty = !space_n_hosts(n_hosts, c->shard);
+	}
+	if (p->is_empty)
+		say_note("shard %u/%u of these targets is empty: there is nothing to scan",
+			 c->shard.idx + 1, c->shard.n);
+}
+
 static void fill_scan(const struct config *c, const char *args, struct plan *p)
 {
 	struct scan_info *s = &p->scan;
 	uint64_t a = rng_entropy(), b = rng_entropy();
-	u128 n = p->targets.set.n_addrs;
+	u128 n = p->engine.shard.n > 1 ? space_n_hosts(p->targets.set.n_addrs, p->engine.shard)
+				       : p->targets.set.n_addrs;
 
 	s->version = PRTIP_VERSION;
 	s->args = args;
@@ -225,7 +282,8 @@ static void fill_scan(const struct config *c, const char *args, struct plan *p)
 	s->debugging = (int)c->debugging;
 	s->wants_names = c->names != NAMES_NEVER;
 	s->wants_down_names = c->names == NAMES_ALL;
-	s->wants_order = !c->wants_list && n <= ORDERED_HOSTS_MAX;
+	/* the hosts of a shard do not stand next to each other in target order */
+	s->wants_order = !c->wants_list && n <= ORDERED_HOSTS_MAX && p->engine.shard.n < 2;
 }
 
 int plan_make(const struct config *c, const char *args, struct plan *p)
@@ -240,8 +298,10 @@ int plan_make(const struct config *c, const char *args, struct plan *p)
 		code = load_ports(c, p);
 	if (!code)
 		code = load_targets(c, p);
-	if (!code)
+	if (!code) {
+		take_shard(c, p);
 		fill_scan(c, args, p);
+	}
 	return code;
 }
 

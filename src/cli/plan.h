@@ -22,6 +22,7 @@ struct plan {
 	struct scan_info scan;
 	uint32_t width; /* ports per host */
 	bool has_raw;   /* CAP_NET_RAW */
+	bool is_empty;  /* the shard has no part of these targets */
 };
 
 /** Exit codes of docs/exit-codes.md. */

@@ -232,18 +232,20 @@ static int open_engine(struct run *r)
 /** -sL: every target is a host of unknown state. */
 static void list_targets(struct run *r)
 {
-	const struct range_set *set = &r->plan.targets.set;
+	struct space line;
 
-	for (u128 i = 0; i < set->n_addrs && !n_stop_signals && !outs_are_broken(r->outs); i++) {
-		struct event ev = {.kind = EVENT_HOST_SCANNED,
-				   .host_idx = (uint64_t)i,
-				   .done = {.state = HOST_UNKNOWN}};
-		range_set_pick(set, i, &ev.done.addr);
+	space_init_shard(&line, &r->plan.targets.set,
+			 &(struct space_conf){.width = 1, .shard = r->plan.engine.shard});
+	line.is_permuted = false; /* in target order; a shard's in the order of its deal */
+	for (uint64_t i = 0; i < line.n_hosts && !n_stop_signals && !outs_are_broken(r->outs);
+	     i++) {
+		struct event ev = {.kind = EVENT_HOST_SCANNED, .done = {.state = HOST_UNKNOWN}};
+		space_host(&line, i, &ev.done.addr, &ev.host_idx);
 		bus_publish(&r->bus, &ev);
-		if ((uint64_t)i % 256 == 255)
+		if (i % 256 == 255)
 			while (names_poll(r->names, 0) > LIST_INFLIGHT_MAX && !n_stop_signals)
 				names_poll(r->names, 10);
-		if ((uint64_t)i % 65536 == 65535)
+		if (i % 65536 == 65535)
 			outs_flush(r->outs);
 	}
 }
@@ -310,24 +312,24 @@ static void finish(struct run *r)
 static int scan(struct run *r)
 {
 	struct event started = {.kind = EVENT_SCAN_STARTED};
-	bool is_list = r->plan.scan.is_list;
-	int code = is_list ? 0 : open_engine(r);
+	bool is_list = r->plan.scan.is_list, has_engine = !is_list && !r->plan.is_empty;
+	int code = has_engine ? open_engine(r) : 0;
 
 	if (!code)
-		code = open_subscribers(r, is_list ? 1 : engine_n_parts(r->engine));
+		code = open_subscribers(r, has_engine ? engine_n_parts(r->engine) : 1);
 	if (code)
 		return code;
 	/* raw scans have all their sockets; a connect scan with -e binds each new one to its device
 	 */
 	bool still_binds = r->c->iface_name && r->plan.scan.n_types &&
 			   r->plan.engine.types[0] == &scan_connect;
-	if (!is_list && !still_binds && priv_drop() < 0)
+	if (has_engine && !still_binds && priv_drop() < 0)
 		say_note("privileges could not be dropped");
 	r->progress_ns = r->flush_ns = r->start_ns;
 	bus_publish(&r->bus, &started);
 	if (is_list)
 		list_targets(r);
-	else
+	else if (has_engine)
 		scan_targets(r);
 	finish(r);
 	return exit_code(r, n_stop_signals > 0);

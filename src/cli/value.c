@@ -247,10 +247,30 @@ static int set_addr(const struct value_dest *to, const struct opt_spec *o, const
 	return 0;
 }
 
+/** "i/n", 1 <= i <= n <= max. */
+static int set_share(const struct value_dest *to, const struct opt_spec *o, const char *name,
+		     const char *text)
+{
+	const char *slash = strchr(text, '/');
+	char first[12];
+	uint64_t idx, n;
+
+	if (!slash || slash - text >= (ptrdiff_t)sizeof(first))
+		return value_refuse_form(to, -E_SYNTAX, o, name, text);
+	snprintf(first, sizeof(first), "%.*s", (int)(slash - text), text);
+	if (value_read_u64(first, &idx) < 0 || value_read_u64(slash + 1, &n) < 0)
+		return value_refuse_form(to, -E_SYNTAX, o, name, text);
+	if (idx < 1 || idx > n || n > o->max)
+		return value_refuse_form(to, -E_RANGE, o, name, text);
+	*(struct shard *)value_field(to, o->offset) =
+		(struct shard){.idx = (uint32_t)idx - 1, .n = (uint32_t)n};
+	return 0;
+}
+
 static value_set_fn *const setters[OPT_KIND_N] = {
 	[OPT_UINT] = set_uint,     [OPT_DURATION] = set_duration, [OPT_RATIO] = set_ratio,
 	[OPT_STRING] = set_string, [OPT_PATH] = set_path,         [OPT_LIST] = set_list,
-	[OPT_CHOICE] = set_choice, [OPT_ADDR] = set_addr,
+	[OPT_CHOICE] = set_choice, [OPT_ADDR] = set_addr,         [OPT_SHARE] = set_share,
 };
 
 int value_store(const struct value_dest *to, const struct opt_spec *o, const char *name,

@@ -107,9 +107,14 @@ static uint32_t n_cores(const struct engine *e)
 	return MAX((uint32_t)CPU_COUNT(&e->cores), 1u);
 }
 
+static uint64_t n_hosts(const struct engine *e)
+{
+	return space_n_hosts(e->targets->set.n_addrs, e->conf.shard);
+}
+
 static uint64_t n_probes(const struct engine *e)
 {
-	u128 n = e->targets->set.n_addrs * (u128)MAX(e->width, MAX(e->conf.n_pings, 1u));
+	u128 n = (u128)n_hosts(e) * MAX(e->width, MAX(e->conf.n_pings, 1u));
 
 	return n > UINT64_MAX ? UINT64_MAX : (uint64_t)n;
 }
@@ -120,14 +125,13 @@ static void decide_workers(struct engine *e)
 	uint32_t rate = e->conf.max_rate_pps;
 	bool is_small = n <= SMALL_SCAN_PROBES, is_tiny = n <= TINY_SCAN_PROBES;
 	bool is_slow = rate && rate <= ONE_WORKER_RATE_PPS;
-	u128 n_hosts = e->targets->set.n_addrs;
 
 	e->n_workers = e->conf.n_threads;
 	if (!e->n_workers)
 		e->n_workers =
 			is_tiny || is_slow ? 1 : MIN(n_cores(e), (uint32_t)WORKERS_DEFAULT_MAX);
 	e->n_workers = CLAMP(e->n_workers, 1u, ENGINE_WORKERS_MAX);
-	if (e->n_workers > 1 && n_hosts < (u128)e->n_workers * HOSTS_PER_SHARD_MIN) {
+	if (e->n_workers > 1 && n_hosts(e) < (uint64_t)e->n_workers * HOSTS_PER_SHARD_MIN) {
 		/* few hosts: divide their ports */
 		e->is_sharded_by_port = e->width >= e->n_workers;
 		if (!e->is_sharded_by_port)
@@ -186,8 +190,13 @@ static bool wants_discovery_pass(const struct engine *e)
 
 static int seeds_new(struct engine *e)
 {
-	e->seeds = mem_alloc(e->space.n_hosts, sizeof(*e->seeds));
-	space_init(&e->discovery, &e->targets->set, TRACK_PINGS_MAX, 1, e->conf.seed);
+	/* by place in target order: of all targets, though a shard fills only its own */
+	e->seeds = mem_alloc((size_t)e->targets->set.n_addrs, sizeof(*e->seeds));
+	space_init_shard(&e->discovery, &e->targets->set,
+			 &(struct space_conf){.width = TRACK_PINGS_MAX,
+					      .min_groups = 1,
+					      .seed = e->conf.seed,
+					      .shard = e->conf.shard});
 	return e->seeds ? 0 : -ENOMEM;
 }
 
@@ -213,8 +222,11 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 	survey_targets(e);
 	decide_workers(e);
 	bool by_group = e->n_workers > 1 && !e->is_sharded_by_port;
-	space_init(&e->space, &targets->set, MAX(e->width, TRACK_PINGS_MAX),
-		   by_group ? e->n_workers : 1, conf->seed);
+	space_init_shard(&e->space, &targets->set,
+			 &(struct space_conf){.width = MAX(e->width, TRACK_PINGS_MAX),
+					      .min_groups = by_group ? e->n_workers : 1,
+					      .seed = conf->seed,
+					      .shard = conf->shard});
 	if (wants_discovery_pass(e) && seeds_new(e) < 0) {
 		engine_free(e);
 		return -ENOMEM;

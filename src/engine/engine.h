@@ -10,6 +10,7 @@
 #include "pktio/pktio.h"
 #include "pktio/route.h"
 #include "probe/scantype.h"
+#include "target/space.h"
 #include "target/spec.h"
 
 #define ENGINE_PINGS_MAX   8
@@ -40,6 +41,7 @@ struct engine_conf {
 	uint32_t max_sockets;         /* connect scan: at once; 0: from the fd limit */
 	uint32_t n_threads;           /* 0: by size of the scan and cores */
 	uint64_t seed;                /* order and keys */
+	struct shard shard;           /* hosts that are ours; n 0: all */
 	uint8_t ttl;                  /* 0: 64 */
 	uint16_t source_port;         /* -g; 0: a free one, reserved in the kernel for the scan */
 	struct addr source4, source6; /* -S; family ADDR_NONE: the route's */

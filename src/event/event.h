@@ -97,6 +97,8 @@ struct scan_info {
 	bool is_ping_only;            /* -sn */
 	bool skips_discovery;         /* -Pn: a silent host counts as up, reason user-set */
 	uint64_t n_hosts;             /* saturates at UINT64_MAX */
+	uint32_t shard_idx, n_shards; /* --shard, idx from 0; n_shards 0: the whole */
+	bool is_sharded_by_port;      /* this shard asks some ports of every host, not some hosts */
 	bool wants_reason, wants_open_only, wants_trace;
 	int verbosity, debugging;
 	bool wants_names;       /* PTR names are looked up: a finished host waits for its name */

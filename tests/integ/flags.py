@@ -308,6 +308,15 @@ def seed(bed, directory, spelling):
     return order(5) == order(5) != order(6)
 
 
+@flag("--shard")
+def shard(bed, directory, spelling):
+    few = [numbers(bed, "-p1-30", spelling, f"{i}/3", "--threads", str(i)) for i in (1, 2, 3)]
+    many = [listed(bed, "198.18.0.0/24", spelling, f"{i}/4") for i in (1, 2, 3, 4)]
+    refused = run(bed, "-sL", spelling, "5/4", "198.18.0.1", code=2).stderr
+    return (sorted(sum(map(list, few), [])) == list(range(1, 31)) and len(set.union(*many)) == 256 and
+            [len(m) for m in many] == [64] * 4 and "I from 1 to N" in refused)
+
+
 # Output
 
 @flag("-oN", "-oX", "-oG", "-oJ")

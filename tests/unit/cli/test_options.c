@@ -67,7 +67,8 @@ static void fields_fit_their_kind(void **state)
 						  [OPT_PATH] = sizeof(char *),
 						  [OPT_LIST] = sizeof(char *),
 						  [OPT_CHOICE] = 1,
-						  [OPT_ADDR] = sizeof(struct addr)};
+						  [OPT_ADDR] = sizeof(struct addr),
+						  [OPT_SHARE] = sizeof(struct shard)};
 
 	for (uint32_t i = 0; i < opt_table_n; i++) {
 		const struct opt_spec *o = &opt_table[i];
@@ -167,6 +168,12 @@ static uint32_t bad_values(const struct opt_spec *o, char out[VALUES_MAX][64])
 	case OPT_ADDR:
 		snprintf(out[n++], 64, "1.2.3");
 		snprintf(out[n++], 64, "::g");
+		break;
+	case OPT_SHARE:
+		for (const char *const *s = (const char *const[]){"1", "0/4", "5/4", "1/0", "/",
+								  "1/", "a/4", "1/99999999", NULL};
+		     *s; s++)
+			snprintf(out[n++], 64, "%s", *s);
 		break;
 	case OPT_PATH:
 		snprintf(out[n++], 64, "-oX");

@@ -106,6 +106,45 @@ static void small_sets(void **state)
 		}
 }
 
+/** Shards of any number take every target once, evenly, whatever their seeds. */
+static void shards(void **state)
+{
+	static const uint32_t ns[] = {1, 2, 3, 4, 7, 64, 300};
+
+	for (size_t i = 0; i < ARRAY_LEN(shapes); i++)
+		for (size_t k = 0; k < ARRAY_LEN(ns); k++) {
+			struct range_set set;
+			set_of(&set, &shapes[i]);
+			uint8_t *seen = calloc((size_t)set.n_addrs, 1);
+			uint64_t total = 0;
+			assert_non_null(seen);
+			for (uint32_t sh = 0; sh < ns[k]; sh++) {
+				struct space_conf c = {.width = 1000,
+						       .min_groups = 1 + sh % 3,
+						       .seed = sh * 99,
+						       .shard = {sh, ns[k]}};
+				struct space s;
+				struct addr a;
+				uint64_t idx, back;
+				space_init_shard(&s, &set, &c);
+				assert_true(s.n_hosts - (uint64_t)set.n_addrs / ns[k] <= 1);
+				for (uint64_t o = 0; o < s.n_hosts; o++, total++) {
+					space_host(&s, o, &a, &idx);
+					assert_int_equal(seen[idx]++, 0);
+					assert_true(space_find(&s, &a, &back));
+					assert_int_equal(back, o);
+				}
+				uint64_t n_found = 0;
+				for (uint64_t t = 0; t < (uint64_t)set.n_addrs; t++)
+					n_found += space_ordinal(&s, t, &back);
+				assert_int_equal(n_found, s.n_hosts);
+			}
+			assert_int_equal(total, set.n_addrs);
+			free(seen);
+			range_set_fini(&set);
+		}
+}
+
 static void strangers(void **state)
 {
 	static const char *const not_in[] = {"10.0.0.2", "10.0.4.2",   "10.1.0.7",
@@ -247,10 +286,10 @@ static void empty(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(small_sets),  cmocka_unit_test(strangers),
-		cmocka_unit_test(fair_groups), cmocka_unit_test(groups_mix),
-		cmocka_unit_test(huge_sets),   cmocka_unit_test(beyond_the_ceiling),
-		cmocka_unit_test(empty),
+		cmocka_unit_test(small_sets),         cmocka_unit_test(shards),
+		cmocka_unit_test(strangers),          cmocka_unit_test(fair_groups),
+		cmocka_unit_test(groups_mix),         cmocka_unit_test(huge_sets),
+		cmocka_unit_test(beyond_the_ceiling), cmocka_unit_test(empty),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
