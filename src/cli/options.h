@@ -39,9 +39,10 @@ struct config {
 	struct ports_conf ports;
 	struct output_requests out;
 
-	/* Scan types as asked; none of the four: the caller chooses by privilege. At most one is
-	 * set. */
-	bool wants_syn, wants_connect, wants_ping_only, wants_list;
+	/* Scan types as asked; none: the caller chooses by privilege. At most one of the three
+	 * is set. */
+	uint8_t tcp_scan; /* flag letter of a TCP row */
+	bool wants_ping_only, wants_list;
 	bool skips_discovery; /* -Pn */
 
 	uint8_t names;                /* enum names_mode */

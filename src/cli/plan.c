@@ -78,22 +78,42 @@ static const struct ping_probe raw_pings[] = {
 };
 static const struct ping_probe connect_pings[] = {{&ping_connect, 443}, {&ping_connect, 80}};
 
+/** The TCP row asked for; without a word from the user, the best that privileges allow. @return
+ * NULL when refused. */
+static const struct scan_type *choose_tcp(const struct config *c, const struct plan *p)
+{
+	const struct scan_type *t = c->tcp_scan  ? scan_type_of_flag((char)c->tcp_scan)
+				    : p->has_raw ? &scan_syn
+						 : &scan_connect;
+
+	if (t->needs & NEED_RAW && !p->has_raw) {
+		say_error("-s%c sends raw packets and needs CAP_NET_RAW: " REMEDY
+			  "; or use -sT, which needs no privilege",
+			  t->flag);
+		return NULL;
+	}
+	if (!c->tcp_scan && t == &scan_connect)
+		say_note("no CAP_NET_RAW: connect scan (-sT) instead of SYN scan; for -sS " REMEDY);
+	return t;
+}
+
+static void add_type(struct plan *p, const struct scan_type *t)
+{
+	p->engine.types[p->engine.n_types++] = t;
+	p->scan.types[p->scan.n_types++] = &t->desc;
+}
+
 static int choose_scan(const struct config *c, struct plan *p)
 {
 	struct engine_conf *e = &p->engine;
-	bool is_raw = p->has_raw && !c->wants_connect;
+	bool is_raw = p->has_raw;
 
-	if (c->wants_syn && !p->has_raw) {
-		say_error("-sS sends raw packets and needs CAP_NET_RAW: " REMEDY
-			  "; or use -sT, which needs no privilege");
-		return EXIT_FATAL;
-	}
 	if (!c->wants_ping_only && !c->wants_list) {
-		e->types[e->n_types++] = is_raw ? &scan_syn : &scan_connect;
-		p->scan.types[p->scan.n_types++] = &e->types[0]->desc;
-		if (!p->has_raw && !c->wants_connect)
-			say_note("no CAP_NET_RAW: connect scan (-sT) instead of SYN scan; for "
-				 "-sS " REMEDY);
+		const struct scan_type *tcp = choose_tcp(c, p);
+		if (!tcp)
+			return EXIT_FATAL;
+		add_type(p, tcp);
+		is_raw = tcp->needs & NEED_RAW;
 	}
 	e->skips_discovery = c->skips_discovery;
 	if (c->skips_discovery)

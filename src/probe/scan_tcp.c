@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * TCP rows: SYN scan, SYN and ACK discovery probes, and the kernel-connect rows that share their
- * states. Where a row's SYN flag is set the cookie is the sequence number and comes back as
- * acknowledgement; otherwise it is both numbers and a RST echoes our acknowledgement as its
- * sequence number (RFC 9293 3.5.2, 3.10.7).
+ * TCP rows: the scans that differ in flags and states, SYN and ACK discovery probes, and the
+ * kernel-connect rows that share their states. The cookie is the sequence number. A probe without
+ * ACK gets it back as acknowledgement, plus one for a SYN or FIN that it carried; a probe with ACK
+ * carries it as acknowledgement too and gets it back as the sequence number of a RST. A port that
+ * listens answers only SYN and ACK (RFC 9293 3.5.2, 3.10.7.1, 3.10.7.2).
  */
 #include "probe/scantype.h"
 
@@ -42,7 +43,7 @@ static void tcp_patch(const struct scan_type *t, const struct template *tpl,
 	put_be16(l4 + 2, to->port);
 	put_be32(l4 + 4, value);
 	sum += template_sum16(to->port) + template_sum32(value);
-	if (!(t->tcp_flags & TCP_SYN)) {
+	if (t->tcp_flags & TCP_ACK) {
 		put_be32(l4 + 8, value);
 		sum += template_sum32(value);
 	}
@@ -50,34 +51,42 @@ static void tcp_patch(const struct scan_type *t, const struct template *tpl,
 	memcpy(l4 + 16, &check, 2);
 }
 
-/** A SYN's reply: the kind it would be, before the cookie is checked. */
-static enum reply_kind syn_reply_kind(uint8_t flags)
+/** The kind of reply a segment would be to a row's probe, before the cookie is checked. */
+static enum reply_kind kind_of(const struct scan_type *t, const struct pkt *p)
 {
-	if (flags & TCP_RST)
-		return REPLY_RST;
-	if ((flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
-		return REPLY_SYN_ACK;
-	return REPLY_NONE;
+	bool is_syn_ack = (p->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+
+	if (p->tcp_flags & TCP_RST)
+		return p->window && t->state_of[REPLY_RST_WINDOW] ? REPLY_RST_WINDOW : REPLY_RST;
+	return is_syn_ack && t->tcp_flags & TCP_SYN ? REPLY_SYN_ACK : REPLY_NONE;
+}
+
+/** The attempt a segment proves to answer, or -1. */
+static int attempt_of(const struct scan_type *t, enum reply_kind kind, uint32_t tag,
+		      const struct pkt *p)
+{
+	if (kind == REPLY_SYN_ACK)
+		return cookie_attempt_exact(tag, p->ack - 1);
+	if (t->tcp_flags & TCP_ACK)
+		return cookie_attempt(tag, p->seq);
+	/* a reset of a segment that takes no sequence number acknowledges just that number */
+	return t->tcp_flags & (TCP_SYN | TCP_FIN) ? cookie_attempt(tag, p->ack)
+						  : cookie_attempt_exact(tag, p->ack);
 }
 
 static bool tcp_match(const struct scan_type *t, const struct probe_match *m, const struct pkt *p,
 		      struct probe_reply *ret)
 {
-	bool is_syn = t->tcp_flags & TCP_SYN;
-
 	if (p->proto != PROTO_TCP)
 		return match_icmp_error(t, m, p, ret);
 	if (!p->l4_valid || p->dport != m->sport)
 		return false;
-	enum reply_kind kind = is_syn                   ? syn_reply_kind(p->tcp_flags)
-			       : p->tcp_flags & TCP_RST ? REPLY_RST
-							: REPLY_NONE;
+	enum reply_kind kind = kind_of(t, p);
 	if (kind == REPLY_NONE)
 		return false;
 	struct endpoint to = {.addr = p->src, .port = p->sport, .proto = PROTO_TCP};
 	uint32_t tag = cookie_tag(m->key, t->row, &p->dst, m->sport, &to);
-	int attempt = kind == REPLY_SYN_ACK ? cookie_attempt_exact(tag, p->ack - 1)
-					    : cookie_attempt(tag, is_syn ? p->ack : p->seq);
+	int attempt = attempt_of(t, kind, tag, p);
 	if (attempt < 0)
 		return false;
 	*ret = (struct probe_reply){
@@ -109,6 +118,88 @@ const struct scan_type scan_syn = {
 		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
 	.state_if_silent = PORT_FILTERED,
 	.desc = {"syn", "SYN Stealth Scan", PROTO_TCP, PORT_FILTERED},
+};
+
+/** Rows that a listening port does not answer: a reset says closed (nmap's manual, "Port Scanning
+ * Techniques"). */
+#define STEALTH_STATES                                                                             \
+	.needs = NEED_RAW, .state_if_silent = PORT_OPEN_FILTERED,                                  \
+	.state_of = {[REPLY_RST] = PORT_CLOSED,                                                    \
+		     [REPLY_UNREACH] = PORT_FILTERED,                                              \
+		     [REPLY_PORT_UNREACH] = PORT_FILTERED}
+
+const struct scan_type scan_fin = {
+	.name = "fin",
+	.title = "FIN Scan",
+	.flag = 'F',
+	.row = 10,
+	.tcp_flags = TCP_FIN,
+	TCP_ROW,
+	STEALTH_STATES,
+	.desc = {"fin", "FIN Scan", PROTO_TCP, PORT_OPEN_FILTERED},
+};
+
+const struct scan_type scan_null = {
+	.name = "null",
+	.title = "NULL Scan",
+	.flag = 'N',
+	.row = 11,
+	TCP_ROW,
+	STEALTH_STATES,
+	.desc = {"null", "NULL Scan", PROTO_TCP, PORT_OPEN_FILTERED},
+};
+
+const struct scan_type scan_xmas = {
+	.name = "xmas",
+	.title = "XMAS Scan",
+	.flag = 'X',
+	.row = 12,
+	.tcp_flags = TCP_FIN | TCP_PSH | TCP_URG,
+	TCP_ROW,
+	STEALTH_STATES,
+	.desc = {"xmas", "XMAS Scan", PROTO_TCP, PORT_OPEN_FILTERED},
+};
+
+const struct scan_type scan_maimon = {
+	.name = "maimon",
+	.title = "Maimon Scan",
+	.flag = 'M',
+	.row = 13,
+	.tcp_flags = TCP_FIN | TCP_ACK,
+	TCP_ROW,
+	STEALTH_STATES,
+	.desc = {"maimon", "Maimon Scan", PROTO_TCP, PORT_OPEN_FILTERED},
+};
+
+const struct scan_type scan_ack = {
+	.name = "ack",
+	.title = "ACK Scan",
+	.flag = 'A',
+	.row = 14,
+	.tcp_flags = TCP_ACK,
+	.needs = NEED_RAW,
+	TCP_ROW,
+	.state_of = {[REPLY_RST] = PORT_UNFILTERED,
+		     [REPLY_UNREACH] = PORT_FILTERED,
+		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
+	.state_if_silent = PORT_FILTERED,
+	.desc = {"ack", "ACK Scan", PROTO_TCP, PORT_FILTERED},
+};
+
+const struct scan_type scan_window = {
+	.name = "window",
+	.title = "Window Scan",
+	.flag = 'W',
+	.row = 15,
+	.tcp_flags = TCP_ACK,
+	.needs = NEED_RAW,
+	TCP_ROW,
+	.state_of = {[REPLY_RST] = PORT_CLOSED,
+		     [REPLY_RST_WINDOW] = PORT_OPEN,
+		     [REPLY_UNREACH] = PORT_FILTERED,
+		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
+	.state_if_silent = PORT_FILTERED,
+	.desc = {"window", "Window Scan", PROTO_TCP, PORT_FILTERED},
 };
 
 const struct scan_type scan_connect = {

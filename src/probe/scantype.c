@@ -8,9 +8,18 @@
 #include "wire/icmp.h"
 
 const struct scan_type *const scan_types[] = {
-	&scan_syn,       &scan_connect, &ping_syn, &ping_ack,     &ping_echo,
-	&ping_timestamp, &ping_arp,     &ping_nd,  &ping_connect, NULL,
+	&scan_syn, &scan_connect, &scan_fin,     &scan_null, &scan_xmas, &scan_maimon,
+	&scan_ack, &scan_window,  &ping_syn,     &ping_ack,  &ping_echo, &ping_timestamp,
+	&ping_arp, &ping_nd,      &ping_connect, NULL,
 };
+
+const struct scan_type *scan_type_of_flag(char flag)
+{
+	for (const struct scan_type *const *t = scan_types; *t; t++)
+		if ((*t)->flag && (*t)->flag == flag)
+			return *t;
+	return NULL;
+}
 
 static const uint8_t icmp4_unreach_reason[16] = {
 	[0] = REASON_NET_UNREACH,       [1] = REASON_HOST_UNREACH,   [2] = REASON_PROTO_UNREACH,

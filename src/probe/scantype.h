@@ -15,6 +15,7 @@ enum reply_kind {
 	REPLY_NONE,
 	REPLY_SYN_ACK,
 	REPLY_RST,
+	REPLY_RST_WINDOW, /* a RST that offers a window, for rows that tell it apart */
 	REPLY_ECHO,
 	REPLY_TIMESTAMP,
 	REPLY_ARP,
@@ -85,9 +86,13 @@ struct scan_type {
 
 /** Registry, NULL-terminated. */
 extern const struct scan_type *const scan_types[];
-extern const struct scan_type scan_syn, scan_connect, ping_syn, ping_ack, ping_echo, ping_timestamp,
-	ping_arp, ping_nd, ping_connect;
+extern const struct scan_type scan_syn, scan_connect, scan_fin, scan_null, scan_xmas, scan_maimon,
+	scan_ack, scan_window;
+extern const struct scan_type ping_syn, ping_ack, ping_echo, ping_timestamp, ping_arp, ping_nd,
+	ping_connect;
 
+/** @return the port scan row of a -s letter, or NULL. */
+const struct scan_type *scan_type_of_flag(char flag);
 /** Does this row apply to targets of the family? */
 static inline bool scan_type_fits(const struct scan_type *t, uint8_t family)
 {

@@ -137,6 +137,17 @@ def scan_type(bed, directory, spelling):
             f'type="{kind}"' in run(bed, spelling, "-n", "-p81", "10.99.0.2", "-oX", "-").stdout)
 
 
+@flag("-sA", "-sW", "-sF", "-sN", "-sX", "-sM")
+def stealth_type(bed, directory, spelling):
+    flags = {"-sA": packet.ACK, "-sW": packet.ACK, "-sF": packet.FIN, "-sN": 0, "-sM": packet.FIN | packet.ACK,
+             "-sX": packet.FIN | packet.PSH | packet.URG}[spelling]
+    state = {"-sA": "unfiltered", "-sM": "closed", "-sW": "closed"}.get(spelling, "open|filtered")
+    with bed.target.capture("vb") as capture:
+        found = ports(bed, spelling, "-p80", "10.99.0.2")
+        seen = {p.flags for p in packet.parse(capture.stop()) if p.is_incoming and p.kind == "tcp"}
+    return seen == {flags} and found["10.99.0.2", 80][0] == state
+
+
 @flag("-sn")
 def ping_only(bed, directory, spelling):
     text = run(bed, spelling, "-n", "10.99.0.2", "-oJ", "-").stdout

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""States and reasons of -sS and -sT: against the truth, against nmap, against ss on loopback."""
+"""States and reasons of the TCP scans: against the truth, against nmap, against ss on loopback."""
 import pathlib
 import sys
 
@@ -21,16 +21,24 @@ UNREACH6 = {1003: ("no-route", "no-route"), 1004: ("addr-unreachable", "host-unr
 PORTS = ",".join(map(str, [*OPEN, *CLOSED, *range(DROPPED, 1010)]))
 
 
+SILENT = {"-sS": "filtered", "-sT": "filtered", "-sA": "filtered", "-sW": "filtered"}
+ANSWERS = {  # of a listening port, of a closed one; a Linux reset offers no window
+    "-sS": (("open", "syn-ack"), ("closed", "reset")), "-sT": (("open", "syn-ack"), ("closed", "conn-refused")),
+    "-sA": (("unfiltered", "reset"), ("unfiltered", "reset")), "-sW": (("closed", "reset"), ("closed", "reset")),
+    "-sM": (("closed", "reset"), ("closed", "reset"))}
+STEALTH = ["-sF", "-sN", "-sX", "-sM", "-sA", "-sW"]
+
+
 def truth(address, unreachable, scan):
-    """nmap's states; the reasons that a SYN scan sees."""
-    table = {port: ("open", "syn-ack") for port in OPEN}
-    table |= {port: ("closed", "reset" if scan == "-sS" else "conn-refused") for port in [*CLOSED, RESET]}
-    table[DROPPED] = ("filtered", "no-response")
+    """nmap's states; the reasons that a raw scan sees."""
+    silent = (SILENT.get(scan, "open|filtered"), "no-response")
+    opened, closed = ANSWERS.get(scan, (silent, ("closed", "reset")))
+    table = {port: opened for port in OPEN}
+    table[DROPPED] = silent
     table |= {port: ("filtered", reason) for port, (_, reason) in unreachable.items()}
     if scan == "-sT":  # the kernel says ECONNREFUSED for ICMP port unreachable
-        table[1005] = ("closed", "conn-refused")
-    unfiltered = ("closed", "reset" if scan == "-sS" else "conn-refused")
-    return {(address, port): table.get(port, unfiltered) for port in suite.port_list(PORTS)}
+        table[1005] = closed
+    return {(address, port): table.get(port, closed) for port in suite.port_list(PORTS)}
 
 
 def filters():
@@ -56,8 +64,8 @@ def against_truth(cases, bed, scan_flag):
         want = truth(address, unreachable, scan_flag)
         states = {key: value[0] for key, value in found.items()}
         cases.equal(f"{scan_flag} states of {address}", states, {key: value[0] for key, value in want.items()})
-        if scan_flag == "-sS":
-            cases.equal(f"-sS reasons of {address}", found, want)
+        if scan_flag != "-sT":
+            cases.equal(f"{scan_flag} reasons of {address}", found, want)
 
 
 def test_syn_truth(cases, bed):
@@ -71,7 +79,9 @@ def test_connect_truth(cases, bed):
 def against_nmap(cases, bed, scan_flag):
     for family, addresses in (([], ["10.99.0.2", "198.18.7.9"]), (["-6"], ["fd99::2", "fd98::77"])):
         options = [scan_flag, "-Pn", "-n", "--reason", "-p", PORTS, *family, *addresses]
-        ours, theirs = (suite.xml_ports(scan(bed, program, *options)) for program in (suite.PRTIP, "nmap"))
+        quick = ["--max-retries", "1", "--max-rtt-timeout", "100ms"]  # nothing is lost here, and nmap waits long
+        ours = suite.xml_ports(scan(bed, suite.PRTIP, *options))
+        theirs = suite.xml_ports(scan(bed, "nmap", *options, *quick))
         cases.equal(f"{scan_flag} {' '.join(family) or '-4'}: ours equals nmap's, port by port", ours, theirs)
         cases.equal(f"{scan_flag} {' '.join(family) or '-4'}: every port reported", len(ours), 2 * len(PORTS.split(",")))
 
@@ -82,6 +92,64 @@ def test_syn_nmap(cases, bed):
 
 def test_connect_nmap(cases, bed):
     against_nmap(cases, bed, "-sT")
+
+
+def test_stealth_truth(cases, bed):
+    for flag in STEALTH:
+        against_truth(cases, bed, flag)
+
+
+def test_stealth_nmap(cases, bed):
+    for flag in STEALTH:
+        against_nmap(cases, bed, flag)
+
+
+def test_window(cases, bed):
+    """Stacks that offer a window in a reset of a listening port: -sW calls it open, -sA does not."""
+    bed.target.nft("table inet w {\n chain c {\n type filter hook output priority 0;\n"
+                   " tcp flags & rst == rst tcp sport { 80, 81 } tcp window set 1024\n }\n}\n")
+    try:
+        for flag, want in (("-sW", {79: "closed", 80: "open", 81: "open"}), ("-sA", dict.fromkeys((79, 80, 81), "unfiltered"))):
+            found = [suite.xml_ports(scan(bed, program, flag, "-Pn", "-n", "-p79-81", "10.99.0.2"))
+                     for program in (suite.PRTIP, "nmap")]
+            cases.equal(f"{flag}: by the window of the reset", {port: v[0] for (_, port), v in found[0].items()}, want)
+            cases.equal(f"{flag}: as nmap", found[0], found[1])
+    finally:
+        bed.target.filter_input(*filters())
+
+
+def test_counted(cases, bed):
+    """Six states in every output: what is only counted, and what --open shows."""
+    ports = ["-Pn", "-n", "-p79-81,1001,1003", "10.99.0.2"]
+    outputs = {flag: {form: bed.scanner.run([suite.PRTIP, flag, *ports, "--reason", form, "-"]).stdout
+                      for form in ("-oN", "-oX", "-oG", "-oJ")} for flag in ("-sF", "-sA")}
+    cases.equal("-sF: JSON", {p: v for (_, p), v in suite.json_ports(outputs["-sF"]["-oJ"]).items()},
+                {79: ("closed", "reset"), 80: ("open|filtered", "no-response"), 81: ("closed", "reset"),
+                 1001: ("open|filtered", "no-response"), 1003: ("filtered", "net-unreach")})
+    cases.equal("-sF: JSON counts", suite.json_summary(outputs["-sF"]["-oJ"])["ports"],
+                {"open": 0, "closed": 2, "filtered": 1, "open|filtered": 2})
+    cases.check("-sF: grepable", "80/open|filtered/tcp//http///" in outputs["-sF"]["-oG"], outputs["-sF"]["-oG"])
+    cases.check("-sF: normal", "80/tcp   open|filtered http      no-response" in outputs["-sF"]["-oN"], outputs["-sF"]["-oN"])
+    cases.check("-sF: XML", '<state state="open|filtered" reason="no-response"' in outputs["-sF"]["-oX"] and
+                'type="fin"' in outputs["-sF"]["-oX"], outputs["-sF"]["-oX"])
+    cases.check("-sA: normal", "80/tcp   unfiltered http" in outputs["-sA"]["-oN"], outputs["-sA"]["-oN"])
+    cases.equal("-sA: JSON counts", suite.json_summary(outputs["-sA"]["-oJ"])["ports"],
+                {"open": 0, "closed": 0, "filtered": 2, "unfiltered": 3})
+    wide = ["-sN", "-Pn", "-n", "-p9100-9199", "10.99.0.2"]
+    bed.target.filter_input("tcp dport 9100-9199 drop")
+    try:
+        text, theirs = (bed.scanner.run([program, *wide]).stdout for program in (suite.PRTIP, "nmap"))
+        for line in ("All 100 scanned ports on 10.99.0.2 are in ignored states.",
+                     "Not shown: 100 open|filtered tcp ports (no-response)"):
+            cases.check(f"-sN: {line}", line in text and line in theirs, (text, theirs))
+        text, theirs = (bed.scanner.run([program, *wide, "-oG", "-"]).stdout for program in (suite.PRTIP, "nmap"))
+        ignored = "Ignored State: open|filtered (100)"
+        cases.check(f"-sN: {ignored}", ignored in text and ignored in theirs, (text, theirs))
+        text = bed.scanner.run([suite.PRTIP, "-sF", "-Pn", "-n", "-p81,9100", "--open", "10.99.0.2"]).stdout
+        cases.check("-sF --open: open|filtered is shown, closed is not", "9100/tcp open|filtered" in text and
+                    "81/tcp" not in text, text)
+    finally:
+        bed.target.filter_input(*filters())
 
 
 def test_loopback(cases, bed):
@@ -116,5 +184,6 @@ if __name__ == "__main__":
     with netns.Bed() as bed:
         listeners = [bed.target.listen(port) for port in OPEN]
         bed.target.filter_input(*filters())
-        code = suite.run([test_syn_truth, test_syn_nmap, test_connect_truth, test_connect_nmap, test_loopback], bed)
+        code = suite.run([test_syn_truth, test_syn_nmap, test_connect_truth, test_connect_nmap, test_stealth_truth,
+                          test_stealth_nmap, test_window, test_counted, test_loopback], bed)
     sys.exit(code)

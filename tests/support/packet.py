@@ -5,7 +5,7 @@ import struct
 
 ETH_IP4, ETH_IP6, ETH_ARP = 0x0800, 0x86DD, 0x0806
 TCP, UDP, ICMP4, ICMP6 = 6, 17, 1, 58
-FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 
 
 def checksum(*parts):

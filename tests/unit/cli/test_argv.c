@@ -148,11 +148,11 @@ static void scan_types_and_families(void **state)
 	struct line l;
 
 	accept_line(&l, "-sS -Pn -6 h");
-	assert_true(l.c.wants_syn && l.c.skips_discovery && !l.c.wants_connect);
+	assert_true(l.c.tcp_scan == 'S' && l.c.skips_discovery);
 	assert_int_equal(l.c.target.family, ADDR_V6);
 	config_fini(&l.c);
 	accept_line(&l, "-sT -4 -F h");
-	assert_true(l.c.wants_connect);
+	assert_int_equal(l.c.tcp_scan, 'T');
 	assert_int_equal(l.c.target.family, ADDR_V4);
 	assert_int_equal(l.c.ports.top_n, 100);
 	config_fini(&l.c);
@@ -166,7 +166,7 @@ static void scan_types_and_families(void **state)
 	accept_line(&l, "-n h");
 	assert_int_equal(l.c.names, NAMES_NEVER);
 	assert_int_equal(l.c.target.family, ADDR_NONE);
-	assert_true(!l.c.wants_syn && !l.c.wants_connect);
+	assert_int_equal(l.c.tcp_scan, 0);
 	config_fini(&l.c);
 }
 

@@ -3,7 +3,9 @@
  * quote. */
 #include "bed.h"
 
-static const struct scan_type *const rows[] = {&scan_syn, &ping_syn, &ping_ack};
+static const struct scan_type *const rows[] = {&scan_syn,    &ping_syn,  &ping_ack,
+					       &scan_fin,    &scan_null, &scan_xmas,
+					       &scan_maimon, &scan_ack,  &scan_window};
 
 /** Every row, family and link, with its own random local side. */
 #define EACH_BED(b, r)                                                                             \
@@ -15,15 +17,27 @@ static bool bed_nth(struct bed *b, uint32_t n, struct rng *r)
 	return true;
 }
 
-/** The segment a standard stack sends back to the probe with @p value. */
+/** Does the reply carry our number as its acknowledgement? */
+static bool is_acked(const struct bed *b)
+{
+	return !(b->t->tcp_flags & TCP_ACK);
+}
+
+/** Sequence numbers the probe takes (RFC 9293 3.4). */
+static uint32_t seg_len(const struct bed *b)
+{
+	return (b->t->tcp_flags & (TCP_SYN | TCP_FIN)) != 0;
+}
+
+/** The segment a standard stack sends back to the probe with @p value (RFC 9293 3.10.7.1). */
 static struct tcp_conf answer(const struct bed *b, const struct endpoint *to, uint32_t value,
 			      uint8_t flags)
 {
-	struct tcp_conf c = {.sport = to->port, .dport = b->m.sport, .flags = flags, .window = 100};
+	struct tcp_conf c = {.sport = to->port, .dport = b->m.sport, .flags = flags};
 
-	if (b->t->tcp_flags & TCP_SYN) {
+	if (is_acked(b)) {
 		c.seq = flags & TCP_SYN ? 0x12345678 : 0;
-		c.ack = value + 1;
+		c.ack = value + seg_len(b);
 	} else {
 		c.seq = value;
 	}
@@ -53,17 +67,18 @@ static void replies(void **state)
 			struct probe_reply got;
 			uint32_t value = bed_ask(&b, &to, attempt);
 			struct tcp_conf c =
-				answer(&b, &to, value, is_syn ? TCP_RST | TCP_ACK : TCP_RST);
+				answer(&b, &to, value, is_acked(&b) ? TCP_RST | TCP_ACK : TCP_RST);
 
 			assert_true(answers(&b, &to, &c, &got));
 			bed_check_reply(&got, &to, &to.addr, REPLY_RST, REASON_RESET, attempt);
 			assert_int_equal(got.ttl, 51);
 			assert_false(got.has_mac);
+			c.ack--; /* stacks that acknowledge the probe's own number in a reset */
+			assert_int_equal(answers(&b, &to, &c, &got), !is_acked(&b) || seg_len(&b));
+			if (is_acked(&b) && seg_len(&b))
+				assert_int_equal(got.attempt, attempt);
 			if (!is_syn)
 				continue;
-			c.ack--; /* stacks that acknowledge the SYN's own number in a reset */
-			assert_true(answers(&b, &to, &c, &got));
-			assert_int_equal(got.attempt, attempt);
 			c = answer(&b, &to, value, TCP_SYN | TCP_ACK);
 			assert_true(answers(&b, &to, &c, &got));
 			bed_check_reply(&got, &to, &to.addr, REPLY_SYN_ACK, REASON_SYN_ACK,
@@ -71,6 +86,31 @@ static void replies(void **state)
 			c.flags |= TCP_ECE;
 			assert_true(answers(&b, &to, &c, &got));
 		}
+	}
+}
+
+/** Only the window scan looks at the window of a reset; its forgery is refused like any other. */
+static void windows(void **state)
+{
+	struct rng r;
+	struct bed b;
+
+	rng_init(&r, 29);
+	EACH_BED(b, r)
+	{
+		struct endpoint to = bed_endpoint(&b, &r);
+		struct tcp_conf c = answer(&b, &to, bed_ask(&b, &to, 1), TCP_RST);
+		struct probe_reply got;
+
+		for (uint32_t window = 0; window <= UINT16_MAX; window = window * 3 + 1) {
+			c.window = (uint16_t)window;
+			assert_true(answers(&b, &to, &c, &got));
+			assert_int_equal(got.kind, window && b.t == &scan_window ? REPLY_RST_WINDOW
+										 : REPLY_RST);
+		}
+		c.seq ^= 0x10000;
+		c.ack ^= 0x10000;
+		assert_false(answers(&b, &to, &c, &got));
 	}
 }
 
@@ -91,7 +131,7 @@ static void other_flags(void **state)
 			struct tcp_conf c = answer(&b, &to, value, (uint8_t)flags);
 			bool is_rst = flags & TCP_RST,
 			     is_syn_ack = (flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
-			c.ack = value + 1;
+			c.ack = value + seg_len(&b);
 			c.seq = value;
 			assert_int_equal(answers(&b, &to, &c, &got),
 					 is_rst || (is_syn_ack && b.t->tcp_flags & TCP_SYN));
@@ -107,7 +147,7 @@ static void wrong_numbers(void **state)
 	rng_init(&r, 23);
 	EACH_BED(b, r)
 	{
-		bool is_syn = b.t->tcp_flags & TCP_SYN;
+		bool is_exact = is_acked(&b) && !seg_len(&b);
 		struct endpoint to = bed_endpoint(&b, &r), other;
 		struct probe_reply got;
 		uint32_t value = bed_ask(&b, &to, 0);
@@ -115,8 +155,9 @@ static void wrong_numbers(void **state)
 
 		for (uint32_t d = 0; d < 256; d++) {
 			c = good;
-			*(is_syn ? &c.ack : &c.seq) = value - 64 + d;
-			assert_int_equal(answers(&b, &to, &c, &got), d - 64 < 32);
+			*(is_acked(&b) ? &c.ack : &c.seq) = value - 64 + d;
+			assert_int_equal(answers(&b, &to, &c, &got),
+					 d - 64 < 32 && !(is_exact && d & 1));
 		}
 		for (int bit = 0; bit < 16; bit++) {
 			c = good;
@@ -282,13 +323,10 @@ static void quotes_of_others(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(replies),
-		cmocka_unit_test(other_flags),
-		cmocka_unit_test(wrong_numbers),
-		cmocka_unit_test(other_rows),
-		cmocka_unit_test(cut_anywhere),
-		cmocka_unit_test(errors),
-		cmocka_unit_test(errors_cut_anywhere),
+		cmocka_unit_test(replies),          cmocka_unit_test(windows),
+		cmocka_unit_test(other_flags),      cmocka_unit_test(wrong_numbers),
+		cmocka_unit_test(other_rows),       cmocka_unit_test(cut_anywhere),
+		cmocka_unit_test(errors),           cmocka_unit_test(errors_cut_anywhere),
 		cmocka_unit_test(quotes_of_others),
 	};
 

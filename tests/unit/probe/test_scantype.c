@@ -28,7 +28,7 @@ static void rows_are_distinct(void **state)
 				assert_int_not_equal((*a)->flag, (*b)->flag);
 		}
 	}
-	assert_int_equal(n, 9);
+	assert_int_equal(n, 15);
 }
 
 static void rows_are_whole(void **state)
@@ -52,7 +52,19 @@ static void rows_are_whole(void **state)
 		assert_string_equal(t->desc.title, t->title);
 		assert_int_equal(t->desc.proto, t->proto);
 		assert_int_equal(t->desc.silent_state, t->state_if_silent);
+		assert_ptr_equal(scan_type_of_flag(t->flag), t);
 	}
+}
+
+static void flags(void **state)
+{
+	static const struct scan_type *const of['Z'] = {
+		['S'] = &scan_syn, ['T'] = &scan_connect, ['A'] = &scan_ack,  ['W'] = &scan_window,
+		['F'] = &scan_fin, ['N'] = &scan_null,    ['X'] = &scan_xmas, ['M'] = &scan_maimon,
+	};
+
+	for (int c = 0; c < 256; c++)
+		assert_ptr_equal(scan_type_of_flag((char)c), c < 'Z' ? of[c] : NULL);
 }
 
 static void families(void **state)
@@ -65,7 +77,10 @@ static void families(void **state)
 		{&ping_syn, true, true},     {&ping_ack, true, true},
 		{&ping_echo, true, true},    {&ping_timestamp, true, false},
 		{&ping_arp, true, false},    {&ping_nd, false, true},
-		{&ping_connect, true, true},
+		{&ping_connect, true, true}, {&scan_fin, true, true},
+		{&scan_null, true, true},    {&scan_xmas, true, true},
+		{&scan_maimon, true, true},  {&scan_ack, true, true},
+		{&scan_window, true, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -73,6 +88,8 @@ static void families(void **state)
 		assert_int_equal(scan_type_fits(rows[i].t, ADDR_V6), rows[i].v6);
 	}
 }
+
+#define UNREACH_FILTERED [REPLY_PORT_UNREACH] = PORT_FILTERED, [REPLY_UNREACH] = PORT_FILTERED
 
 /** nmap's manual, "Port Scanning Techniques" and "Host Discovery": what each answer means. */
 static void states(void **state)
@@ -93,6 +110,14 @@ static void states(void **state)
 		  [REPLY_REFUSED] = PORT_CLOSED,
 		  [REPLY_PORT_UNREACH] = PORT_FILTERED,
 		  [REPLY_UNREACH] = PORT_FILTERED}},
+		{&scan_fin, PORT_OPEN_FILTERED, {[REPLY_RST] = PORT_CLOSED, UNREACH_FILTERED}},
+		{&scan_null, PORT_OPEN_FILTERED, {[REPLY_RST] = PORT_CLOSED, UNREACH_FILTERED}},
+		{&scan_xmas, PORT_OPEN_FILTERED, {[REPLY_RST] = PORT_CLOSED, UNREACH_FILTERED}},
+		{&scan_maimon, PORT_OPEN_FILTERED, {[REPLY_RST] = PORT_CLOSED, UNREACH_FILTERED}},
+		{&scan_ack, PORT_FILTERED, {[REPLY_RST] = PORT_UNFILTERED, UNREACH_FILTERED}},
+		{&scan_window,
+		 PORT_FILTERED,
+		 {[REPLY_RST] = PORT_CLOSED, [REPLY_RST_WINDOW] = PORT_OPEN, UNREACH_FILTERED}},
 		{&ping_syn,
 		 HOST_DOWN,
 		 {[REPLY_SYN_ACK] = HOST_UP,
@@ -183,8 +208,11 @@ static void reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_are_distinct), cmocka_unit_test(rows_are_whole),
-		cmocka_unit_test(families),          cmocka_unit_test(states),
+		cmocka_unit_test(rows_are_distinct),
+		cmocka_unit_test(rows_are_whole),
+		cmocka_unit_test(flags),
+		cmocka_unit_test(families),
+		cmocka_unit_test(states),
 		cmocka_unit_test(reasons),
 	};
 

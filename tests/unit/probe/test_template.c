@@ -5,8 +5,9 @@
 
 enum { CASES = 10000 };
 
-static const struct scan_type *const rows[] = {&scan_syn, &ping_syn, &ping_ack, &ping_echo,
-					       &ping_timestamp};
+static const struct scan_type *const rows[] = {&scan_syn,       &ping_syn, &ping_ack,   &ping_echo,
+					       &ping_timestamp, &scan_fin, &scan_null,  &scan_xmas,
+					       &scan_maimon,    &scan_ack, &scan_window};
 
 static void check_ethernet(const struct bed *b, const struct mac *dst)
 {
@@ -42,7 +43,7 @@ static void check_tcp(const struct bed *b, const struct pkt *p, const struct end
 	assert_int_equal(p->sport, b->m.sport);
 	assert_int_equal(p->dport, to->port);
 	assert_int_equal(p->seq, value);
-	assert_int_equal(p->ack, is_syn ? 0 : value);
+	assert_int_equal(p->ack, b->t->tcp_flags & TCP_ACK ? value : 0);
 	assert_int_equal(p->tcp_flags, b->t->tcp_flags);
 	assert_int_equal(p->tcp_hdr_len, is_syn ? 24 : 20);
 	assert_int_equal(p->payload_len, 0);
