@@ -143,7 +143,7 @@ def stealth_type(bed, directory, spelling):
              "-sX": packet.FIN | packet.PSH | packet.URG}[spelling]
     state = {"-sA": "unfiltered", "-sM": "closed", "-sW": "closed"}.get(spelling, "open|filtered")
     with bed.target.capture("vb") as capture:
-        found = ports(bed, spelling, "-p80", "10.99.0.2")
+        found = ports(bed, spelling, "-p80,81", "10.99.0.2")
         seen = {p.flags for p in packet.parse(capture.stop()) if p.is_incoming and p.kind == "tcp"}
     return seen == {flags} and found["10.99.0.2", 80][0] == state
 
