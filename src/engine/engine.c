@@ -20,6 +20,7 @@ enum {
 	SEEDS_MAX = 1 << 18,
 	SURVEY_PER_RANGE = 16,
 	HOSTS_PER_SHARD_MIN = 32,
+	GROUPS_PER_WORKER = 4, /* so that the slower core gets fewer */
 	WORKERS_DEFAULT_MAX = 4,
 	DEFAULT_MIN_RTO_US = 25000,
 	DEFAULT_MAX_RTO_US = 10000000,
@@ -222,11 +223,12 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 	survey_targets(e);
 	decide_workers(e);
 	bool by_group = e->n_workers > 1 && !e->is_sharded_by_port;
-	space_init_shard(&e->space, &targets->set,
-			 &(struct space_conf){.width = MAX(e->width, TRACK_PINGS_MAX),
-					      .min_groups = by_group ? e->n_workers : 1,
-					      .seed = conf->seed,
-					      .shard = conf->shard});
+	space_init_shard(
+		&e->space, &targets->set,
+		&(struct space_conf){.width = MAX(e->width, TRACK_PINGS_MAX),
+				     .min_groups = by_group ? e->n_workers * GROUPS_PER_WORKER : 1,
+				     .seed = conf->seed,
+				     .shard = conf->shard});
 	if (wants_discovery_pass(e) && seeds_new(e) < 0) {
 		engine_free(e);
 		return -ENOMEM;

@@ -33,6 +33,7 @@ struct engine {
 	pthread_mutex_t routes_lock;
 	struct bus *bus;
 	struct space space;
+	_Atomic uint64_t next_group; /* of space, to be visited by the next worker that is free */
 	struct survey survey;
 	uint64_t nonce;
 	cpu_set_t cores; /* that we may run on; empty: unknown */

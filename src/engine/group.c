@@ -75,7 +75,6 @@ int track_init(struct track *t, const struct track_conf *conf)
 	t->conf = *conf;
 	t->min_rto_us = conf->min_rto_us;
 	t->conf.max_retries = MIN(conf->max_retries, COOKIE_ATTEMPTS_MAX - 1);
-	t->next_group = conf->is_sharded_by_port ? 0 : conf->shard;
 	return plan_ports(t);
 }
 
@@ -290,27 +289,33 @@ static void ports_start(struct track *t, struct track_group *g, uint64_t now_ns)
 	stage_start(t, g, GROUP_PORTS, t->width, now_ns);
 }
 
+static uint64_t next_group(struct track *t)
+{
+	if (!t->conf.next_shared)
+		return t->next_own++;
+	return atomic_fetch_add_explicit(t->conf.next_shared, 1, memory_order_relaxed);
+}
+
 int group_open(struct track *t, uint64_t now_ns, struct track_group **ret)
 {
 	const struct track_conf *c = &t->conf;
-	uint32_t i = 0, per_host = MAX(t->width, c->n_pings),
-		 step = c->is_sharded_by_port ? 1 : c->n_shards;
+	uint32_t i = 0, per_host = MAX(t->width, c->n_pings);
+	uint64_t ordinal = next_group(t);
 
 	*ret = NULL;
-	if (t->next_group >= c->space->n_groups) {
+	if (ordinal >= c->space->n_groups) {
 		t->is_exhausted = true;
 		return 0;
 	}
 	while (t->groups[i].stage != GROUP_FREE)
 		i++;
 	struct track_group *g = &t->groups[i];
-	uint64_t first = t->next_group * c->space->hosts_per_group;
+	uint64_t first = ordinal * c->space->hosts_per_group;
 	uint32_t n = (uint32_t)MIN((uint64_t)c->space->hosts_per_group, c->space->n_hosts - first);
 	int err = group_reserve(g, n, n * per_host);
 	if (err)
 		return err;
-	t->next_group += step;
-	t->is_exhausted = t->next_group >= c->space->n_groups;
+	t->is_exhausted = ordinal + 1 >= c->space->n_groups;
 	g->first = first;
 	g->n_hosts = n;
 	bool needs_discovery = false;

@@ -39,7 +39,10 @@ struct track_conf {
 	uint32_t n_types;
 	struct track_ping pings[TRACK_PINGS_MAX];
 	uint32_t n_pings;
-	uint32_t shard, n_shards; /* this worker's part: groups, or ports of every host */
+	uint32_t shard, n_shards; /* which worker of how many */
+	/** Workers that divide the hosts take group after group from here, whoever is free: cores
+	 * are not equally quick. NULL: every group is visited. */
+	_Atomic uint64_t *next_shared;
 	bool is_sharded_by_port;
 	uint32_t max_retries;
 	uint32_t initial_rto_us, min_rto_us, max_rto_us;
@@ -141,7 +144,7 @@ struct track {
 	struct track_group groups[TRACK_GROUPS_MAX];
 	uint8_t live[TRACK_GROUPS_MAX]; /* indices of live groups, oldest first */
 	uint32_t n_live;
-	uint64_t next_group;
+	uint64_t next_own; /* group to visit next, without conf.next_shared */
 	bool is_exhausted; /* no more groups to open */
 	uint16_t *port_of; /* probe of a host -> port */
 	uint8_t *type_of;  /* probe of a host -> index in conf.types; NULL with one type */

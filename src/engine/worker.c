@@ -302,6 +302,7 @@ static int track_setup(struct worker *w)
 		.n_types = c->n_types,
 		.shard = w->idx,
 		.n_shards = e->n_workers,
+		.next_shared = e->is_sharded_by_port ? NULL : &e->next_group,
 		.is_sharded_by_port = e->is_sharded_by_port,
 		.max_retries = c->max_retries,
 		.initial_rto_us = c->initial_rto_us,
@@ -318,6 +319,7 @@ static int track_setup(struct worker *w)
 		tc.n_types = 0;
 		tc.space = &e->discovery;
 		tc.is_sharded_by_port = true; /* all groups are this worker's */
+		tc.next_shared = NULL;
 		tc.on_discovered = on_discovered;
 	}
 	memcpy(tc.types, c->types, sizeof(tc.types));

@@ -6,8 +6,9 @@
  */
 #include "target/space.h"
 
-/** Below this many hosts a shard is by port, not by host: too few to divide fairly. */
-enum { HOSTS_PER_SHARD_MIN = 32 };
+/** Groups are not cut smaller than this: hosts of a group are interleaved, few would feel the rate.
+ */
+enum { HOSTS_PER_GROUP_MIN = 8 };
 
 /** Which host is dealt to which shard must be the same for every seed and every machine. */
 #define DEAL_SEED 0x7072746970736864ull
@@ -27,7 +28,7 @@ void space_init_shard(struct space *s, const struct range_set *set, const struct
 	*s = (struct space){.set = set, .n_addrs = set->n_addrs, .shard = c->shard};
 	s->n_hosts = space_n_hosts(set->n_addrs, c->shard);
 	s->hosts_per_group = CLAMP(by_probes, 1u, SPACE_GROUP_HOSTS_MAX);
-	if (c->min_groups > 1 && s->n_hosts >= (uint64_t)c->min_groups * HOSTS_PER_SHARD_MIN) {
+	if (c->min_groups > 1 && s->n_hosts >= (uint64_t)c->min_groups * HOSTS_PER_GROUP_MIN) {
 		uint64_t fair = (s->n_hosts + c->min_groups - 1) / c->min_groups;
 		s->hosts_per_group = (uint32_t)MIN(fair, s->hosts_per_group);
 	}

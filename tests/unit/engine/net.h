@@ -63,6 +63,7 @@ struct net {
 	struct range_set set;
 	struct port_set ports;
 	struct space space;
+	_Atomic uint64_t next_group;
 	struct track t;
 	struct ring events;
 	struct rng rng;
@@ -268,6 +269,7 @@ static inline void net_shard_open(struct net *n, uint32_t shard)
 				.n_pings = n->c.n_pings,
 				.shard = shard,
 				.n_shards = n->c.n_shards,
+				.next_shared = n->c.is_sharded_by_port ? NULL : &n->next_group,
 				.is_sharded_by_port = n->c.is_sharded_by_port,
 				.max_retries = n->c.max_retries,
 				.initial_rto_us = n->c.initial_rto_us,

@@ -69,6 +69,7 @@ static void union_is_whole(uint32_t n_hosts, uint32_t n_shards, uint32_t n_worke
 	struct port_set ports = {0};
 	struct range_set set;
 	uint8_t *asked = calloc((size_t)n_hosts * N_PORTS, 1);
+	_Atomic uint64_t next_group = 0;
 	uint64_t n = 0;
 
 	range_set_init(&set);
@@ -84,9 +85,13 @@ static void union_is_whole(uint32_t n_hosts, uint32_t n_shards, uint32_t n_worke
 					.shard = {k / n_workers, n_shards}};
 		struct space space;
 		space_init_shard(&space, &set, &sc);
+		bool by_port = space.n_hosts < 32ull * n_workers;
+		if (k % n_workers == 0)
+			next_group = 0;
 		struct track_conf part = {.shard = k % n_workers,
 					  .n_shards = n_workers,
-					  .is_sharded_by_port = space.n_hosts < 32ull * n_workers,
+					  .is_sharded_by_port = by_port,
+					  .next_shared = by_port ? NULL : &next_group,
 					  .seed = sc.seed};
 		n += dry_run(&space, &ports, &part, asked);
 	}

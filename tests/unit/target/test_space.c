@@ -174,8 +174,8 @@ static void fair_groups(void **state)
 {
 	static const struct {
 		uint32_t n_hosts, min_groups, n_groups;
-	} rows[] = {{127, 4, 1}, {128, 4, 4}, {129, 4, 4}, {256, 4, 4},   {256, 8, 8},
-		    {255, 8, 1}, {63, 2, 1},  {64, 2, 2},  {10000, 4, 4}, {40000, 4, 5}};
+	} rows[] = {{31, 4, 1}, {32, 4, 4}, {33, 4, 4}, {256, 4, 4},   {64, 8, 8},
+		    {63, 8, 1}, {15, 2, 1}, {16, 2, 2}, {10000, 4, 4}, {40000, 4, 5}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct addr lo = addr_v4(0x0a000000),
