@@ -155,15 +155,39 @@ class Capture:
         self.stop()
 
 
-class Bed:
-    """The namespaces of one test file; a context manager."""
+class Namespaces:
+    """Namespaces of this process, removed when it ends; a context manager."""
 
-    def __init__(self, router=False):
+    def __init__(self):
         self.names = []
         self.watcher = subprocess.Popen(
             ["/bin/sh", "-c", 'while read n; do l="$l $n"; done; for n in $l; do ip netns del $n; rm -rf /etc/netns/$n; done'],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
             start_new_session=True)
+
+    def namespace(self, letter):
+        name = f"prtip-{os.getpid()}-{letter}"
+        self.watcher.stdin.write(name + "\n")
+        self.watcher.stdin.flush()
+        self.names.append(name)
+        return Namespace(name)
+
+    def close(self):
+        self.watcher.stdin.close()
+        self.watcher.wait(30)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class Bed(Namespaces):
+    """The namespaces of one test file; a context manager."""
+
+    def __init__(self, router=False):
+        super().__init__()
         self.scanner = self.namespace("s")
         self.target = self.namespace("t")
         self.router = self.namespace("r") if router else None
@@ -183,13 +207,6 @@ class Bed:
         self.target.sh("ip route add local 198.18.0.0/16 dev lo")
         self.target.sh("ip -6 route add local fd98::/64 dev lo")
 
-    def namespace(self, letter):
-        name = f"prtip-{os.getpid()}-{letter}"
-        self.watcher.stdin.write(name + "\n")
-        self.watcher.stdin.flush()
-        self.names.append(name)
-        return Namespace(name)
-
     def _link(self, a, dev_a, b, dev_b, addr4_b, addr6_b):
         a.sh(f"ip link add {dev_a} type veth peer name {dev_b} netns {b.name}")
         a.sh(f"ip link set {dev_a} up")
@@ -205,16 +222,6 @@ class Bed:
             ns.sh(f"ip route add {net} via {via4}")
         for net in nets6:
             ns.sh(f"ip -6 route add {net} via {via6}")
-
-    def close(self):
-        self.watcher.stdin.close()
-        self.watcher.wait(30)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def wait_until(condition, seconds_max=20):
