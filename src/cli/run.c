@@ -79,7 +79,7 @@ static void publish_progress(struct run *r, uint64_t now_ns)
 	struct event ev = {
 		.kind = EVENT_PROGRESS,
 		.progress = {
-			.stage = r->plan.width ? STAGE_SCANNING_PORTS : STAGE_DISCOVERING_HOSTS,
+			.stage = (uint8_t)r->bus.stage,
 			.n_done = ep.n_concluded,
 			.n_total = ep.n_total,
 			.n_sent = ep.n_sent,
@@ -128,13 +128,6 @@ static void on_message(void *ctx, const struct event *ev)
 		say_error("%s", ev->text.text);
 	else
 		say_note("%s", ev->text.text);
-}
-
-static void stage(struct run *r, enum stage from, enum stage to)
-{
-	struct event ev = {.kind = EVENT_STAGE_CHANGED, .stage = {(uint8_t)from, (uint8_t)to}};
-
-	bus_publish(&r->bus, &ev);
 }
 
 /* --- set up ----------------------------------------------------------------------------- */
@@ -252,8 +245,6 @@ static void list_targets(struct run *r)
 
 static void scan_targets(struct run *r)
 {
-	stage(r, STAGE_INITIALIZING,
-	      r->plan.width ? STAGE_SCANNING_PORTS : STAGE_DISCOVERING_HOSTS);
 	int err = engine_run(r->engine);
 	if (err) {
 		struct event ev = {.kind = EVENT_SCAN_ERROR, .text = {.severity = 0}};
@@ -278,6 +269,7 @@ static void finish(struct run *r)
 	struct hosts_totals t;
 	uint64_t deadline_ns = clock_now_ns() + NAMES_WAIT_MS * NS_PER_MS;
 
+	bus_enter(&r->bus, STAGE_FINALIZING);
 	while (!n_stop_signals && names_poll(r->names, 50) && clock_now_ns() < deadline_ns)
 		;
 	hosts_finish_all(r->hosts);
@@ -306,6 +298,7 @@ static void finish(struct run *r)
 	ev.completed.n_down = t.n_down;
 	memcpy(ev.completed.n_ports, t.n_ports, sizeof(t.n_ports));
 	ev.completed.exit_code = (uint8_t)exit_code(r, ev.completed.interrupted);
+	bus_enter(&r->bus, STAGE_COMPLETED);
 	bus_publish(&r->bus, &ev);
 }
 

@@ -362,7 +362,12 @@ static void attend_threads(struct engine *e, uint32_t first, uint32_t n, long sl
 int engine_run(struct engine *e)
 {
 	uint32_t first = e->is_inline ? 1 : 0;
+
+	if (e->seeds || !e->conf.n_types)
+		bus_enter(e->bus, STAGE_DISCOVERING_HOSTS);
 	int err = e->seeds ? worker_discover(e->workers[0]) : 0;
+	if (!err && e->conf.n_types)
+		bus_enter(e->bus, STAGE_SCANNING_PORTS);
 	uint32_t n = err ? 0 : start_threads(e, first, &err);
 
 	if (e->is_inline && !err)
@@ -377,7 +382,7 @@ int engine_run(struct engine *e)
 void engine_progress(const struct engine *e, struct engine_progress *ret)
 {
 	*ret = (struct engine_progress){0};
-	for (uint32_t i = 0; i < e->n_workers; i++) {
+	for (uint32_t i = 0; i < (e->is_seeding ? 1 : e->n_workers); i++) {
 		const struct worker *w = e->workers[i];
 		uint64_t total = track_n_total(&w->track);
 		ret->n_total = ret->n_total + total < total ? UINT64_MAX : ret->n_total + total;

@@ -158,6 +158,7 @@ static void emit_scanned(struct track *t, struct host_slot *h, bool is_up, bool 
 	if (t->conf.on_discovered) {
 		t->conf.on_discovered(t->conf.ctx, h);
 		h->flags |= HOST_IS_DONE;
+		stat_add(&t->stats.n_concluded, 1);
 		return;
 	}
 	struct event *ev = track_event(t, EVENT_HOST_SCANNED);

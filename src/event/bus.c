@@ -78,6 +78,16 @@ enum control_kind bus_control_take(struct bus *b)
 							   memory_order_acquire);
 }
 
+void bus_enter(struct bus *b, enum stage to)
+{
+	struct event ev = {.kind = EVENT_STAGE_CHANGED, .stage = {(uint8_t)b->stage, (uint8_t)to}};
+
+	if (b->stage == to)
+		return;
+	b->stage = to;
+	bus_publish(b, &ev);
+}
+
 void bus_warn(struct bus *b, const char *fmt, ...)
 {
 	struct event ev = {.kind = EVENT_WARNING};

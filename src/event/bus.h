@@ -30,6 +30,7 @@ struct bus {
 	uint32_t mask;               /* union of all masks: producers skip kinds nobody wants */
 	struct bus_frame *under_way; /* innermost event being delivered */
 	uint64_t n_by_kind[EVENT_N];
+	enum stage stage;
 	_Atomic uint32_t control; /* mailbox of one message: enum control_kind */
 };
 
@@ -52,5 +53,7 @@ void bus_control_post(struct bus *b, enum control_kind kind);
 /** @return the message, once; CONTROL_NONE without one. Thread: engine's coordinator. */
 enum control_kind bus_control_take(struct bus *b);
 
+/** EVENT_STAGE_CHANGED from the stage the scan is in; nothing when that is @p to. Thread: owner. */
+void bus_enter(struct bus *b, enum stage to);
 /** EVENT_WARNING with printf text (truncated), published at once. Thread: owner. */
 void bus_warn(struct bus *b, const char *fmt, ...) PRINTF_LIKE(2, 3);

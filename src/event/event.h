@@ -62,13 +62,13 @@ enum event_kind {
 };
 #define EVENT_BIT(kind) (1u << (kind))
 
+/** In the order of a scan; a scan of small groups discovers hosts while it scans ports, and is in
+ * the latter stage. */
 enum stage {
 	STAGE_INITIALIZING,
-	STAGE_RESOLVING_TARGETS,
 	STAGE_DISCOVERING_HOSTS,
 	STAGE_SCANNING_PORTS,
-	STAGE_DETECTING_SERVICES,
-	STAGE_FINALIZING,
+	STAGE_FINALIZING, /* last names, last hosts */
 	STAGE_COMPLETED,
 	STAGE_N
 };

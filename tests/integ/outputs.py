@@ -120,6 +120,17 @@ def test_readers(cases, bed, directory):
     validate(cases, "-sL", listed, directory)
 
 
+def test_stages(cases, bed, directory):
+    """-v tells of each stage once: hosts of a wide scan are discovered before their ports."""
+    done = bed.scanner.run([suite.PRTIP, "-sS", "-n", "-v", "-p1-1000", "10.99.0.2"])
+    lines = re.findall(r"^(Initiating|Completed) (.*?) at \d", done.stdout, re.M)
+    cases.equal("stages of -sS with discovery", lines, [("Initiating", "Ping Scan"), ("Completed", "Ping Scan"),
+                ("Initiating", "SYN Stealth Scan"), ("Completed", "SYN Stealth Scan")])
+    done = bed.scanner.run([suite.PRTIP, "-sn", "-n", "-v", "10.99.0.2"])
+    cases.equal("stages of -sn", re.findall(r"^(Initiating|Completed) (.*?) at \d", done.stdout, re.M),
+                [("Initiating", "Ping Scan"), ("Completed", "Ping Scan")])
+
+
 def test_stdout(cases, bed, directory):
     """With a format on stdout, stdout carries that format and nothing else."""
     command = [suite.PRTIP, "-sS", "-Pn", "-n", "-v", "-p22,81", "10.99.0.2"]
@@ -226,6 +237,6 @@ if __name__ == "__main__":
     with netns.Bed() as bed, suite.scratch() as directory:
         listeners = [bed.target.listen(port) for port in (22, 80, 443)]
         bed.target.filter_input(f"tcp dport {DROPPED} drop")
-        code = suite.run([test_agreement, test_readers, test_stdout, test_interrupt, test_write_errors,
+        code = suite.run([test_agreement, test_readers, test_stages, test_stdout, test_interrupt, test_write_errors,
                           test_closed_pipe, test_append_safe], bed, directory)
     sys.exit(code)

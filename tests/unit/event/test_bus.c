@@ -137,6 +137,32 @@ static void control_is_taken_once(void **state)
 	assert_int_equal(bus_control_take(&bus), CONTROL_NONE);
 }
 
+static void keep_stage(void *ctx, const struct event *ev)
+{
+	memcpy(ctx, &ev->stage, sizeof(ev->stage));
+}
+
+static void stages_follow_each_other(void **state)
+{
+	struct watcher w = {.answers_kind = EVENT_N};
+	struct ev_stage last = {0};
+	struct bus bus;
+
+	(void)state;
+	bus_init(&bus, NULL);
+	assert_int_equal(bus_subscribe(&bus, EVENT_BIT(EVENT_STAGE_CHANGED), watch, &w), 0);
+	assert_int_equal(bus_subscribe(&bus, EVENT_BIT(EVENT_STAGE_CHANGED), keep_stage, &last), 0);
+	bus_enter(&bus, STAGE_SCANNING_PORTS);
+	assert_int_equal(last.from, STAGE_INITIALIZING);
+	assert_int_equal(last.to, STAGE_SCANNING_PORTS);
+	bus_enter(&bus, STAGE_SCANNING_PORTS);
+	assert_int_equal(w.n, 1);
+	bus_enter(&bus, STAGE_COMPLETED);
+	assert_int_equal(last.from, STAGE_SCANNING_PORTS);
+	assert_int_equal(last.to, STAGE_COMPLETED);
+	assert_int_equal(w.n, 2);
+}
+
 static void keep_text(void *ctx, const struct event *ev)
 {
 	memcpy(ctx, &ev->text, sizeof(ev->text));
@@ -167,6 +193,7 @@ int main(void)
 		cmocka_unit_test(masks_and_stamps),
 		cmocka_unit_test(seats_are_bounded),
 		cmocka_unit_test(control_is_taken_once),
+		cmocka_unit_test(stages_follow_each_other),
 		cmocka_unit_test(warnings_are_cut_not_overflowed),
 	};
 
