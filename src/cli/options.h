@@ -45,8 +45,10 @@ struct config {
 	bool wants_ping_only, wants_list;
 	bool skips_discovery; /* -Pn */
 
-	uint8_t names;                /* enum names_mode */
-	const char *services_file;    /* --servicedb; NULL: search */
+	uint8_t names;             /* enum names_mode */
+	const char *services_file; /* --servicedb; NULL: search */
+	const char *stylesheet;    /* NULL: nmap's */
+	bool wants_no_stylesheet;
 	const char *iface_name;       /* -e; NULL: the route's */
 	struct addr source4, source6; /* -S; family ADDR_NONE: the route's */
 	uint16_t source_port;         /* -g; 0: a free one */
@@ -106,7 +108,15 @@ enum opt_group {
 enum opt_nmap { NMAP_SAME, NMAP_EXTENDED, NMAP_OURS, NMAP_LEVEL_N };
 
 /** Rows of one set exclude each other. */
-enum opt_excl { EXCL_NONE, EXCL_SCAN, EXCL_PORTS, EXCL_FAMILY, EXCL_NAMES, EXCL_N };
+enum opt_excl {
+	EXCL_NONE,
+	EXCL_SCAN,
+	EXCL_PORTS,
+	EXCL_FAMILY,
+	EXCL_NAMES,
+	EXCL_STYLESHEET,
+	EXCL_N
+};
 
 /** One option. Invariant: long_name or short_name is set; help, group and nmap always; metavar when
  * it takes a value. */

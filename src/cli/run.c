@@ -132,6 +132,22 @@ static void on_message(void *ctx, const struct event *ev)
 
 /* --- set up ----------------------------------------------------------------------------- */
 
+/** What nmap would refer to, and services.c finds its file beside. */
+static const char *stylesheet_of(const struct config *c)
+{
+	static const char *const places[] = {"/usr/share/nmap/nmap.xsl",
+					     "/usr/local/share/nmap/nmap.xsl"};
+	static const char *const hrefs[] = {"file:///usr/share/nmap/nmap.xsl",
+					    "file:///usr/local/share/nmap/nmap.xsl"};
+
+	if (c->stylesheet || c->wants_no_stylesheet)
+		return c->stylesheet;
+	for (size_t i = 0; i < ARRAY_LEN(places); i++)
+		if (access(places[i], R_OK) == 0)
+			return hrefs[i];
+	return NULL;
+}
+
 static int open_outputs(struct run *r, struct err_where *w)
 {
 	const struct output_requests *o = &r->c->out;
@@ -151,6 +167,7 @@ static int open_outputs(struct run *r, struct err_where *w)
 		.service_name = service_name,
 		.mac_vendor = mac_vendor,
 		.ctx = r,
+		.xml_stylesheet = stylesheet_of(r->c),
 		.console_fd = STDOUT_FILENO,
 		.status_fd = STDERR_FILENO,
 		.is_status_tty = isatty(STDERR_FILENO),

@@ -345,6 +345,22 @@ def output_all(bed, directory, spelling):
     return all((directory / f"every.{end}").stat().st_size > 100 for end in ("nmap", "xml", "gnmap", "json"))
 
 
+@flag("--stylesheet")
+def stylesheet(bed, directory, spelling):
+    """Escaped, and nmap's own file without the option."""
+    line = '<?xml-stylesheet href="http://x/?a=1&amp;b" type="text/xsl"?>'
+    default = '<?xml-stylesheet href="file:///usr/share/nmap/nmap.xsl" type="text/xsl"?>'
+    command = ["-sL", "-n", "198.18.0.1", "-oX", "-"]
+    return (line in run(bed, *command, spelling, "http://x/?a=1&b").stdout.splitlines() and
+            (default in run(bed, *command).stdout) == os.path.exists("/usr/share/nmap/nmap.xsl"))
+
+
+@flag("--no-stylesheet")
+def no_stylesheet(bed, directory, spelling):
+    return ("xml-stylesheet" not in run(bed, "-sL", "-n", "198.18.0.1", "-oX", "-", spelling).stdout and
+            "--stylesheet" in run(bed, "-sL", "198.18.0.1", spelling, "--stylesheet", "x", code=2).stderr)
+
+
 @flag("-v", "--verbose")
 def verbose(bed, directory, spelling):
     command = ["-sn", "-n", "10.99.0.2,99"]
