@@ -182,7 +182,9 @@ static int load_ports(const struct config *c, struct plan *p)
 	int err = services_open(c->services_file, &p->services);
 
 	if (err) {
-		say_error("--servicedb \"%s\": %s", c->services_file, err_text(err));
+		say_error("--servicedb \"%s\": %s; want a file of lines such as \"http 80/tcp "
+			  "0.48\", as nmap-services",
+			  c->services_file, err_text(err));
 		return EXIT_FATAL;
 	}
 	if (c->wants_ping_only || c->wants_list)

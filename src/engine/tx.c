@@ -58,7 +58,7 @@ void trace_packet(struct worker *w, const struct frame *f, bool is_sent, uint64_
 static const struct template *template_of(const struct worker *w, const struct track_probe *p)
 {
 	const struct worker_path *path = w->paths[p->host->path];
-	uint32_t row = worker_row(w, p->type);
+	uint32_t row = w->row_idx[p->type->row];
 	bool knows_mac = path->has_l2 && (!path->wants_host_mac || p->host->flags & HOST_HAS_MAC);
 
 	return knows_mac || p->type->needs & NEED_L2 ? &path->l2[row] : &path->l3[row];

@@ -101,15 +101,6 @@ static int port_reserve(struct worker *w, const struct survey *s)
 
 /* --- paths ------------------------------------------------------------------ */
 
-uint32_t worker_row(const struct worker *w, const struct scan_type *t)
-{
-	uint32_t i = 0;
-
-	while (w->rows[i] != t)
-		i++;
-	return i;
-}
-
 static void add_row(struct worker *w, const struct scan_type *t)
 {
 	if (!t->match)
@@ -118,6 +109,7 @@ static void add_row(struct worker *w, const struct scan_type *t)
 		if (w->rows[i] == t)
 			return;
 	assert(w->n_rows < WORKER_ROWS_MAX);
+	w->row_idx[t->row] = (uint8_t)w->n_rows;
 	w->rows[w->n_rows++] = t;
 }
 
@@ -352,9 +344,12 @@ static int lane_open(struct worker *w, const struct pktio_ops *ops, const struct
 	return 0;
 }
 
-static int raw_open(struct worker *w)
+/** @p ret_what names what is being opened. */
+static int raw_open(struct worker *w, const char **ret_what)
 {
 	const struct survey *s = &w->e->survey;
+
+	*ret_what = "source port";
 	int err = port_reserve(w, s);
 
 	if (err)
@@ -372,6 +367,7 @@ static int raw_open(struct worker *w)
 	w->rx_frames = mem_alloc(WORKER_RX_BATCH, sizeof(*w->rx_frames));
 	if (!w->rx_frames)
 		return -ENOMEM;
+	*ret_what = "raw socket";
 	err = lane_open(w, &pktio_rawip, &pc, &w->l3);
 	if (err || !w->e->uses_l2) {
 		w->rx = err ? NULL : w->l3->io;
@@ -379,6 +375,7 @@ static int raw_open(struct worker *w)
 	}
 	pc.is_tx_only = false;
 	pc.wants_arp = w->e->survey.has_arp;
+	*ret_what = "packet socket";
 	err = lane_open(w, &pktio_afpacket, &pc, &w->l2);
 	if (!err)
 		w->rx = w->l2->io;
@@ -388,6 +385,7 @@ static int raw_open(struct worker *w)
 int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_where *reterr)
 {
 	struct worker *w = mem_alloc(1, sizeof(*w));
+	const char *what = "memory";
 	int err = -ENOMEM;
 
 	if (!w)
@@ -398,10 +396,14 @@ int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_w
 			e->is_inline ? EVENTS_INLINE : EVENTS_THREAD);
 	if (!err)
 		err = track_setup(w);
-	if (!err)
-		err = e->is_connect ? conn_open(w) : raw_open(w);
+	if (!err && e->is_connect) {
+		what = "connect sockets";
+		err = conn_open(w);
+	} else if (!err) {
+		err = raw_open(w, &what);
+	}
 	if (err) {
-		err_at(reterr, err, "sockets", 7, 0, "%s", err_text(err));
+		err_at(reterr, err, what, strlen(what), 0, "%s", err_text(err));
 		worker_free(w);
 		return err;
 	}

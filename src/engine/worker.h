@@ -59,6 +59,7 @@ struct worker {
 	struct cookie_key key;
 	const struct scan_type *rows[WORKER_ROWS_MAX];
 	uint32_t n_rows;
+	uint8_t row_idx[UINT8_MAX + 1]; /* scan_type.row -> index in rows */
 	uint16_t sport;
 	int sport_fd4, sport_fd6; /* keep the port ours; -1 none */
 	struct worker_path
@@ -78,8 +79,6 @@ int tx_batch(struct worker *w, uint64_t now_ns) MUST_CHECK;
 int rx_drain(struct worker *w, uint32_t wait_us) MUST_CHECK;
 /** --packet-trace: one packet as an event. */
 void trace_packet(struct worker *w, const struct frame *f, bool is_sent, uint64_t now_ns);
-/** Index of @p t in w->rows. */
-uint32_t worker_row(const struct worker *w, const struct scan_type *t);
 /** track_conf.classify of both transports: find the host's path and its discovery probes. @p ctx
  * struct worker. */
 int worker_classify(void *ctx, struct host_slot *h);

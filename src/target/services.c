@@ -70,8 +70,12 @@ static int map_file(struct services *s, const char *path)
 		return -errno;
 	if (fstat(fd, &st) < 0)
 		rc = -errno;
-	else if (!S_ISREG(st.st_mode) || st.st_size == 0)
-		rc = -EINVAL;
+	else if (S_ISDIR(st.st_mode))
+		rc = -EISDIR;
+	else if (!S_ISREG(st.st_mode))
+		rc = -E_UNSUPPORTED;
+	else if (st.st_size == 0)
+		rc = -E_TRUNCATED;
 	else if (st.st_size > FILE_BYTES_MAX)
 		rc = -EFBIG;
 	map = rc < 0 ? MAP_FAILED : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);

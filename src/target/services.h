@@ -12,7 +12,8 @@
 struct services;
 /**
  * @param path explicit file, or NULL: $NMAPDIR, then the places nmap-common installs to. Never
- * fails for a missing default. @return 0, -ENOMEM, -errno of an explicit file. Cost: one mmap,
+ * fails for a missing default. @return 0, -ENOMEM; of an explicit file -errno (-EISDIR),
+ * -E_UNSUPPORTED (no plain file), -E_TRUNCATED (empty). Cost: one mmap,
  * nothing is read.
  */
 int services_open(const char *path, struct services **ret) MUST_CHECK;

@@ -78,6 +78,29 @@ def test_files(cases, bed, directory):
                     not done.stdout, f"exit {done.returncode}: {done.stderr}")
 
 
+def test_service_files(cases, bed, directory):
+    (directory / "empty").touch()
+    for path, why in ((directory, "directory"), (directory / "empty", "too early"), ("/dev/null", "not supported")):
+        done = bed.scanner.run([suite.PRTIP, "-n", TARGET, "--servicedb", str(path)])
+        missing = [word for word in (f'"{path}"', why, "80/tcp") if word not in done.stderr]
+        cases.check(f"--servicedb {why}: path, reason and form", done.returncode == 1 and not missing and not done.stdout,
+                    f"exit {done.returncode}, without {missing}: {done.stderr}")
+
+
+def test_what_failed(cases, bed, directory):
+    """With few descriptors the first thing that cannot be opened is named, whichever that is."""
+    things = ("source port", "raw socket", "packet socket", "connect sockets")
+    named = set()
+    for kind in ("-sS", "-sT"):
+        for limit in range(3, 12):
+            done = bed.scanner.run(["sh", "-c", f"ulimit -n {limit}; exec \"$@\"", "sh", suite.PRTIP, kind, "-n", "-p80", TARGET])
+            if "cannot start the scan" in done.stderr:
+                found = [thing for thing in things if f"({thing})" in done.stderr]
+                cases.check(f"{kind} with {limit} descriptors", len(found) == 1 and "Too many open files" in done.stderr, done.stderr)
+                named.update(found)
+    cases.check("more than one thing can fail", {"source port", "raw socket"} <= named, named)
+
+
 def test_name_unknown(cases, bed, directory):
     bed.scanner.hosts("127.0.0.1 localhost\n")
     done = bed.scanner.run([suite.PRTIP, "-sL", "-n", "no-such-name.test"])
@@ -98,5 +121,5 @@ if __name__ == "__main__":
     suite.need_root()
     suite.need_tools("ip", "nmap")
     with netns.Bed() as bed, suite.scratch() as directory:
-        code = suite.run([test_usage, test_files, test_name_unknown, test_no_route], bed, directory)
+        code = suite.run([test_usage, test_files, test_service_files, test_what_failed, test_name_unknown, test_no_route], bed, directory)
     sys.exit(code)

@@ -156,8 +156,9 @@ static void opening(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	assert_int_equal(services_open("/nonexistent/file", &s), -ENOENT);
-	assert_int_equal(services_open("/tmp", &s), -EINVAL);
-	assert_int_equal(services_open(path, &s), -EINVAL); /* empty */
+	assert_int_equal(services_open("/tmp", &s), -EISDIR);
+	assert_int_equal(services_open("/dev/null", &s), -E_UNSUPPORTED);
+	assert_int_equal(services_open(path, &s), -E_TRUNCATED); /* empty */
 	assert_null(s);
 	assert_int_equal(write(fd, sorted, sizeof(sorted) - 1), sizeof(sorted) - 1);
 	close(fd);
