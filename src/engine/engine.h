@@ -68,8 +68,8 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 /** Run to the end or until CONTROL_STOP; publishes on the caller's thread. @return 0, or -errno of
  * a broken device. */
 int engine_run(struct engine *e) MUST_CHECK;
-/** Progress so far, of the discovery pass while that runs. Thread: coordinator; worker counters are read without synchronisation, so
- * slightly stale. */
+/** Progress so far, of the discovery pass while that runs. Thread: coordinator; worker counters are
+ * read without synchronisation, so slightly stale. */
 struct engine_progress {
 	uint64_t n_concluded, n_total, n_sent, n_hosts_done;
 };
