@@ -308,6 +308,10 @@ static void finish(struct run *r)
 			&r->bus,
 			"%llu replies were lost in this machine's socket buffers: lower --max-rate",
 			(unsigned long long)ev.completed.n_rx_drops);
+	if (ev.completed.n_unproven)
+		bus_warn(&r->bus,
+			 "%llu RST or SYN without acknowledgement prove nothing: not believed",
+			 (unsigned long long)ev.completed.n_unproven);
 	ev.completed.interrupted = n_stop_signals > 0;
 	ev.completed.broke_off = r->is_failed;
 	ev.completed.elapsed_ns = clock_now_ns() - r->start_ns;

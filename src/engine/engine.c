@@ -401,6 +401,7 @@ void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
 		ret->n_dup += w->track.stats.n_dup;
 		ret->n_late += w->track.stats.n_late;
 		ret->n_forged += w->stats.n_forged + w->track.stats.n_unasked;
+		ret->n_unproven += w->stats.n_unproven;
 		ret->n_no_route += e->seeds ? 0 : w->track.stats.n_no_route;
 		for (uint32_t k = 0; k < ARRAY_LEN(w->io_stats); k++) {
 			ret->n_local_drops +=

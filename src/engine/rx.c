@@ -10,13 +10,22 @@
 
 enum { RX_ROUNDS_MAX = 16 }; /* batches per call: the send loop must have its turn */
 
-/** Could this be an answer to us at all, so that a wrong cookie is worth counting? */
-static bool claims_to_answer(const struct worker *w, const struct pkt *p)
+/**
+ * A segment that no row believes. With an acknowledgement it claims to answer, wrongly. A target's
+ * RST or SYN without one (RFC 9293 3.10.7.3 drops such a RST, 3.5 would open the connection from
+ * both sides) may well be meant as an answer, but proves nothing.
+ */
+static void count_unbelieved(struct worker *w, const struct pkt *p)
 {
-	if (p->proto != PROTO_TCP || !p->l4_valid || p->dport != w->sport)
-		return false;
-	return p->tcp_flags & TCP_RST ||
-	       (p->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+	uint64_t ordinal;
+
+	if (p->proto != PROTO_TCP || !p->l4_valid || p->dport != w->sport ||
+	    !(p->tcp_flags & (TCP_RST | TCP_SYN)))
+		return;
+	if (!(p->tcp_flags & TCP_ACK) && space_find(w->track.conf.space, &p->src, &ordinal))
+		w->stats.n_unproven++;
+	else
+		w->stats.n_forged += (p->tcp_flags & (TCP_RST | TCP_ACK)) != 0;
 }
 
 /** Link-local addresses mean something on one link only: the one the packet came by. */
@@ -49,7 +58,7 @@ static void receive(struct worker *w, const struct frame *f, uint64_t now_ns)
 			track_reply(&w->track, w->rows[i], &reply, now_ns);
 			return;
 		}
-	w->stats.n_forged += claims_to_answer(w, &p);
+	count_unbelieved(w, &p);
 }
 
 int rx_drain(struct worker *w, uint32_t wait_us)

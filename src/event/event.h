@@ -114,6 +114,7 @@ struct ev_scan_completed {
 	uint64_t n_up, n_down;
 	uint64_t n_ports[PORT_STATE_N];
 	uint64_t n_dup, n_late, n_forged; /* replies not believed */
+	uint64_t n_unproven;              /* nor these: no acknowledgement, so no proof */
 	uint64_t n_local_drops;           /* the two below together */
 	uint64_t n_rx_drops;              /* replies our socket buffers had no room for */
 	uint64_t n_tx_errors;             /* packets the kernel would not send */

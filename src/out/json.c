@@ -245,6 +245,7 @@ static void on_completed(struct out *o, const struct event *ev)
 	put_field(b, "duplicates", c->n_dup);
 	put_field(b, "late", c->n_late);
 	put_field(b, "forged", c->n_forged);
+	put_field(b, "unproven", c->n_unproven);
 	put_rate(o, c);
 	text_lit(b, ",\"backend\":");
 	put_string(b, c->backend);

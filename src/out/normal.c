@@ -350,10 +350,11 @@ static void put_counters(struct buf *b, const struct ev_scan_completed *c)
 
 	buf_printf(b, "%sPackets sent: %llu | received: %llu", pad, (unsigned long long)c->n_sent,
 		   (unsigned long long)c->n_received);
-	if (c->n_dup || c->n_late || c->n_forged)
-		buf_printf(b, " | not believed: %llu duplicate, %llu late, %llu forged",
+	if (c->n_dup || c->n_late || c->n_forged || c->n_unproven)
+		buf_printf(b,
+			   " | not believed: %llu duplicate, %llu late, %llu forged, %llu unproven",
 			   (unsigned long long)c->n_dup, (unsigned long long)c->n_late,
-			   (unsigned long long)c->n_forged);
+			   (unsigned long long)c->n_forged, (unsigned long long)c->n_unproven);
 	if (c->n_local_drops)
 		buf_printf(b, " | dropped here: %llu", (unsigned long long)c->n_local_drops);
 	buf_putc(b, '\n');

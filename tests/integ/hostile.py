@@ -43,6 +43,11 @@ def truncated(p, cut):
     return whole[:cut]
 
 
+#: answers without an acknowledgement prove nothing: nmap calls them closed and open
+UNPROVEN = {
+    151: ("bare RST", lambda p: [reply(p, 0, packet.RST)]),
+    152: ("SYN in answer to a SYN", lambda p: [reply(p, 0, packet.SYN)]),
+}
 LIES = {
     101: ("SYN-ACK, wrong ack", lambda p: [reply(p, p.seq + 2, SA), reply(p, p.seq, SA), reply(p, 0, SA)]),
     102: ("SYN-ACK from another host", lambda p: [reply(p, p.seq + 1, SA, src=other(p))]),
@@ -108,7 +113,7 @@ class Responder:
             if p.kind != "tcp" or p.flags != packet.SYN or p.dst not in (HOST4, HOST6):
                 continue
             SEEN[p.dst, p.dport] = p.seq
-            for answer in (LIES.get(p.dport) or TRUTHS.get(p.dport) or ("", lambda p: []))[1](p):
+            for answer in (LIES.get(p.dport) or UNPROVEN.get(p.dport) or TRUTHS.get(p.dport) or ("", lambda p: []))[1](p):
                 self.socket.send(packet.ethernet(p.src_mac, p.dst_mac, answer))
                 self.n_sent += 1
 
@@ -143,6 +148,20 @@ def test_lies(cases, bed):
                         suite.json_summary(text))
 
 
+def test_unproven(cases, bed):
+    for backend in ("rawip", "afpacket"):
+        for host in (HOST4, HOST6):
+            with Responder(bed.target):
+                done = bed.scanner.run([suite.PRTIP, "-sS", "-Pn", "-n", "-p", "151,152,201", host, "--max-retries", "1",
+                                        "--tx-backend", backend, "-oJ", "-"])
+            summary, name = suite.json_summary(done.stdout), f"{backend} {host}"
+            cases.equal(f"{name}: RST and SYN without acknowledgement are not believed", suite.json_ports(done.stdout),
+                        {(host, 151): ("filtered", "no-response"), (host, 152): ("filtered", "no-response"),
+                         (host, 201): ("open", "syn-ack")})
+            cases.equal(f"{name}: they are counted", (summary["unproven"], summary["forged"]), (4, 0))
+            cases.check(f"{name}: and explained", "4 RST or SYN without acknowledgement" in done.stderr, done.stderr)
+
+
 def test_truths(cases, bed):
     for backend in ("rawip", "afpacket"):
         for host in (HOST4, HOST6):
@@ -175,5 +194,5 @@ if __name__ == "__main__":
     suite.need_tools("ip", "nft")
     with netns.Bed() as bed:
         bed.target.filter_input(f"ip daddr {HOST4} drop", f"ip6 daddr {HOST6} drop")
-        code = suite.run([test_lies, test_truths, test_replay], bed)
+        code = suite.run([test_lies, test_unproven, test_truths, test_replay], bed)
     sys.exit(code)
