@@ -415,29 +415,36 @@ SIM_INLINE void sim_swap_ethernet(uint8_t *frame)
 	SIM_ST16(frame + 10, dst_low);
 }
 
-/** Turn the IP header round for a payload of @p l4_len bytes. @p n ends within the frame. */
-SIM_INLINE void sim_patch_ip(uint8_t *n, const struct sim_probe *p, uint32_t ttl, uint32_t l4_len)
+/** Turn the IP header at @p n round for a payload of @p l4_len bytes. @return 0, or -1 when cut. */
+SIM_INLINE int sim_patch_ip(uint8_t *n, const uint8_t *end, const struct sim_probe *p,
+			    const struct sim_verdict *v, uint32_t l4_len)
 {
 	uint32_t swapped;
 
 	if (p->is_v6) {
+		if (n + 40 > end)
+			return -1;
 		for (int i = 8; i < 24; i += 4) {
 			swapped = SIM_LD32(n + i);
 			SIM_ST32(n + i, SIM_LD32(n + 16 + i));
 			SIM_ST32(n + 16 + i, swapped);
 		}
 		SIM_ST16(n + 4, SIM_BE16((uint16_t)l4_len));
-		n[7] = (uint8_t)ttl;
-		return;
+		n[7] = v->ttl;
+		return 0;
 	}
+	if (n + 20 > end)
+		return -1;
 	swapped = SIM_LD32(n + 12);
 	SIM_ST32(n + 12, SIM_LD32(n + 16));
 	SIM_ST32(n + 16, swapped);
 	SIM_ST16(n + 2, SIM_BE16((uint16_t)(20 + l4_len)));
 	SIM_ST32(n + 4, SIM_BE32(0x00004000u)); /* identification 0, do not fragment */
-	n[8] = (uint8_t)ttl;
-	SIM_ST16(n + 10, SIM_BE16((uint16_t)~sim_fold(0x4500ull + 20 + l4_len + 0x4000 +
-						      p->addr_sum + (ttl << 8 | p->proto))));
+	n[8] = v->ttl;
+	SIM_ST16(n + 10,
+		 SIM_BE16((uint16_t)~sim_fold(0x4500ull + 20 + l4_len + 0x4000 + p->addr_sum +
+					      ((uint32_t)v->ttl << 8 | p->proto))));
+	return 0;
 }
 
 SIM_INLINE int sim_patch_tcp(uint8_t *t, const uint8_t *end, const struct sim_probe *p,
@@ -506,7 +513,8 @@ SIM_INLINE int sim_patch(uint8_t *frame, const uint8_t *end, const struct sim_pr
 	if (len < 0)
 		return -1;
 	sim_swap_ethernet(frame);
-	sim_patch_ip(frame + 14, p, v->ttl, (uint32_t)len);
+	if (sim_patch_ip(frame + 14, end, p, v, (uint32_t)len))
+		return -1;
 	return (int)(l4 - frame) + len;
 }
 

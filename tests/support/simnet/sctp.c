@@ -55,6 +55,6 @@ uint32_t sim_sctp_answer(uint8_t *frame, uint32_t len, const struct sim_probe *p
 	}
 	SIM_ST32(t + 8, crc32c(t, t_len));
 	sim_swap_ethernet(frame);
-	sim_patch_ip(frame + 14, p, v->ttl, t_len);
-	return (uint32_t)(t - frame) + t_len;
+	return sim_patch_ip(frame + 14, frame + len, p, v, t_len) ? 0
+								  : (uint32_t)(t - frame) + t_len;
 }

@@ -124,24 +124,42 @@ static __always_inline int answer(struct xdp_md *ctx, const struct sim_probe *p,
 	return (int)bpf_redirect(ctx->ingress_ifindex, 0);
 }
 
+/* Global, so that the verifier looks at each of these once and not along every path to it. */
+int simnet_read(struct xdp_md *ctx, struct sim_probe *p);
+int simnet_read(struct xdp_md *ctx, struct sim_probe *p)
+{
+	if (!p)
+		return SIM_READ_OTHER;
+	return sim_read((uint8_t *)(long)ctx->data, (uint8_t *)(long)ctx->data_end, p);
+}
+
+int simnet_judge(const struct sim_probe *p, struct sim_verdict *v);
+int simnet_judge(const struct sim_probe *p, struct sim_verdict *v)
+{
+	if (!p || !v)
+		return -1;
+	sim_judge(&conf, p, v);
+	return 0;
+}
+
 SEC("xdp")
 int simnet(struct xdp_md *ctx)
 {
-	uint8_t *frame = (uint8_t *)(long)ctx->data, *end = (uint8_t *)(long)ctx->data_end;
 	uint32_t zero = 0;
 	struct sim_counters *n = bpf_map_lookup_elem(&counters, &zero);
-	struct sim_verdict v;
+	struct sim_verdict v = {0};
 	struct sim_probe p = {0};
 	int err;
 
 	if (!n)
 		return XDP_PASS;
-	err = sim_read(frame, end, &p);
+	err = simnet_read(ctx, &p);
 	if (err || p.kind == SIM_N_nd)
 		return unread(err, n);
 	if (!sim_contains(&conf, p.dst_hi, p.dst_lo))
 		return XDP_PASS;
-	sim_judge(&conf, &p, &v);
+	if (simnet_judge(&p, &v))
+		return XDP_PASS;
 	if (v.is_established)
 		p.kind = SIM_N_established;
 	if (p.kind < SIM_COUNTER_N)
