@@ -174,7 +174,7 @@ static void answer(struct simnet *s, uint8_t *frame, uint32_t len, const struct 
 	int answer_len;
 
 	if (v->action == SIM_SILENT) {
-		s->n.n[SIM_N_silent]++;
+		s->n.n[SIM_N_silent] += sim_is_probe(p, v);
 		return;
 	}
 	if (is_limited(s, v))

@@ -50,7 +50,7 @@ struct simnet {
 	struct sim_conf conf;
 	struct sim_options opt;
 	struct sim_counters n; /* the daemon's own */
-	int fd, ifindex;
+	int fd, ifindex, signal_fd;
 	uint8_t mac[6], router4[4], router6[16];
 	bool has_router4, has_router6;
 	/* XDP, or NULL */

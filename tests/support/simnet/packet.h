@@ -296,7 +296,7 @@ SIM_INLINE int sim_read(const uint8_t *frame, const uint8_t *end, struct sim_pro
 }
 
 /** Is it a question, rather than a sign of a connection that was offered? */
-SIM_INLINE int sim_is_probe(const struct sim_probe *p, const struct sim_verdict *v)
+SIM_INLINE uint32_t sim_is_probe(const struct sim_probe *p, const struct sim_verdict *v)
 {
 	return !v->is_established && p->kind <= SIM_N_sctp && p->kind != SIM_N_rst;
 }

@@ -173,7 +173,7 @@ int simnet(struct xdp_md *ctx)
 		return XDP_PASS;
 	}
 	if (v.action == SIM_SILENT) {
-		n->n[SIM_N_silent]++;
+		n->n[SIM_N_silent] += sim_is_probe(&p, &v);
 		return XDP_DROP;
 	}
 	return answer(ctx, &p, &v, n);

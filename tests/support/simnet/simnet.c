@@ -58,6 +58,18 @@ static int open_socket(struct simnet *s)
 	return bind(s->fd, (struct sockaddr *)&to, sizeof(to));
 }
 
+static int signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_NONBLOCK);
+}
+
 static int start(struct simnet *s)
 {
 	const char *why = "not asked for";
@@ -74,12 +86,13 @@ static int start(struct simnet *s)
 			return die("memory");
 	}
 	s->seconds = calloc(SIM_SECONDS_MAX, sizeof(*s->seconds));
+	s->signal_fd = signals();
 	s->start_ns = sim_now_ns();
 	s->rng = s->conf.seed ^ s->start_ns;
 	printf("ready %s%s%s\n", s->link ? "xdp" : "packet", s->link ? "" : ": ",
 	       s->link ? "" : why);
 	fflush(stdout);
-	return s->seconds ? 0 : die("memory");
+	return s->seconds && s->signal_fd >= 0 ? 0 : die("memory");
 }
 
 static void receive(struct simnet *s)
@@ -100,18 +113,6 @@ static void receive(struct simnet *s)
 		sim_frame(s, frames[i], m[i].msg_len);
 }
 
-static int signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR1);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_NONBLOCK);
-}
-
 /** @return whether to go on. */
 static bool take_signal(struct simnet *s, int fd)
 {
@@ -127,7 +128,8 @@ static bool take_signal(struct simnet *s, int fd)
 
 static void run(struct simnet *s)
 {
-	struct pollfd p[2] = {{.fd = s->fd, .events = POLLIN}, {.fd = signals(), .events = POLLIN}};
+	struct pollfd p[2] = {{.fd = s->fd, .events = POLLIN},
+			      {.fd = s->signal_fd, .events = POLLIN}};
 	uint64_t second_ns = s->start_ns + 1000000000;
 
 	for (;;) {
