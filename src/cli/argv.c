@@ -320,6 +320,14 @@ static int check_together(struct parse *p)
 	const struct opt_spec *scan = p->member[EXCL_SCAN], *ports = p->member[EXCL_PORTS];
 	char a[OPT_NAME_CAP], b[OPT_NAME_CAP];
 
+	if ((c->wants_ping_only || c->wants_list) && c->wants_udp)
+		return value_refuse(&p->to, -E_SYNTAX, "-sU: cannot be combined with %s",
+				    opt_name(scan, b));
+	if (c->tcp_scan == 'T' && c->wants_udp)
+		return value_refuse(
+			&p->to, -E_SYNTAX,
+			"-sU: sends packets, -sT asks the kernel to connect, and one run does "
+			"one of them; use -sS -sU, or two runs");
 	if ((c->wants_ping_only || c->wants_list) && ports)
 		return value_refuse(&p->to, -E_SYNTAX,
 				    "%s: cannot be combined with %s, which scans no ports",

@@ -73,6 +73,8 @@ const struct opt_spec opt_table[] = {
 	 .help = "TCP Xmas scan: as -sF, with FIN, PSH and URG"},
 	{SHORT("sM"), FLAG_AS(tcp_scan, 'M'), .excl = EXCL_SCAN, .group = OPT_SCANS, .nmap = NMAP_SAME,
 	 .help = "TCP Maimon scan: as -sF, with FIN and ACK"},
+	{SHORT("sU"), FLAG(wants_udp), .group = OPT_SCANS, .nmap = NMAP_SAME,
+	 .help = "UDP scan, alone or with a raw TCP scan; ports of known services get a request of their protocol"},
 	{SHORT("sn"), FLAG(wants_ping_only), .excl = EXCL_SCAN, .group = OPT_SCANS, .nmap = NMAP_SAME,
 	 .help = "Host discovery only, no port scan"},
 	{SHORT("sL"), FLAG(wants_list), .excl = EXCL_SCAN, .group = OPT_SCANS, .nmap = NMAP_SAME,
@@ -92,6 +94,9 @@ const struct opt_spec opt_table[] = {
 	 .unit = "ports such as 22,80-90", .group = OPT_PORTS, .nmap = NMAP_SAME, .help = "Leave these ports out"},
 	{LONG("servicedb"), PATH(services_file), .group = OPT_PORTS, .nmap = NMAP_SAME,
 	 .help = "Port names and frequencies from FILE instead of the installed nmap-services"},
+
+	{LONG("payload-db"), PATH(payload_file), .group = OPT_PORTS, .nmap = NMAP_OURS,
+	 .help = "UDP requests, added to the built-in ones, from FILE instead of the installed nmap-payloads"},
 
 	/* Packets and sockets */
 	{SHORT("e"), .kind = OPT_STRING, AT(iface_name), .metavar = "IFACE", .unit = "an interface name (see --iflist)",

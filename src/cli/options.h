@@ -42,11 +42,13 @@ struct config {
 	/* Scan types as asked; none: the caller chooses by privilege. At most one of the three
 	 * is set. */
 	uint8_t tcp_scan; /* flag letter of a TCP row */
+	bool wants_udp;   /* with or without a TCP row */
 	bool wants_ping_only, wants_list;
 	bool skips_discovery; /* -Pn */
 
 	uint8_t names;             /* enum names_mode */
 	const char *services_file; /* --servicedb; NULL: search */
+	const char *payload_file;  /* --payload-db; NULL: search */
 	const char *stylesheet;    /* NULL: nmap's */
 	bool wants_no_stylesheet;
 	const char *iface_name;       /* -e; NULL: the route's */

@@ -78,29 +78,27 @@ static const struct ping_probe raw_pings[] = {
 };
 static const struct ping_probe connect_pings[] = {{&ping_connect, 443}, {&ping_connect, 80}};
 
-/** The TCP row asked for; without a word from the user, the best that privileges allow. @return
- * NULL when refused. */
-static const struct scan_type *choose_tcp(const struct config *c, const struct plan *p)
-{
-	const struct scan_type *t = c->tcp_scan  ? scan_type_of_flag((char)c->tcp_scan)
-				    : p->has_raw ? &scan_syn
-						 : &scan_connect;
-
-	if (t->needs & NEED_RAW && !p->has_raw) {
-		say_error("-s%c sends raw packets and needs CAP_NET_RAW: " REMEDY
-			  "; or use -sT, which needs no privilege",
-			  t->flag);
-		return NULL;
-	}
-	if (!c->tcp_scan && t == &scan_connect)
-		say_note("no CAP_NET_RAW: connect scan (-sT) instead of SYN scan; for -sS " REMEDY);
-	return t;
-}
-
 static void add_type(struct plan *p, const struct scan_type *t)
 {
 	p->engine.types[p->engine.n_types++] = t;
 	p->scan.types[p->scan.n_types++] = &t->desc;
+}
+
+/** The rows asked for; without a word from the user, the best that privileges allow. */
+static void choose_types(const struct config *c, struct plan *p)
+{
+	bool is_plain = !c->tcp_scan && !c->wants_udp;
+
+	if (c->wants_ping_only || c->wants_list)
+		return;
+	if (c->tcp_scan)
+		add_type(p, scan_type_of_flag((char)c->tcp_scan));
+	if (is_plain)
+		add_type(p, p->has_raw ? &scan_syn : &scan_connect);
+	if (is_plain && !p->has_raw)
+		say_note("no CAP_NET_RAW: connect scan (-sT) instead of SYN scan; for -sS " REMEDY);
+	if (c->wants_udp)
+		add_type(p, &scan_udp);
 }
 
 static int choose_scan(const struct config *c, struct plan *p)
@@ -108,12 +106,15 @@ static int choose_scan(const struct config *c, struct plan *p)
 	struct engine_conf *e = &p->engine;
 	bool is_raw = p->has_raw;
 
-	if (!c->wants_ping_only && !c->wants_list) {
-		const struct scan_type *tcp = choose_tcp(c, p);
-		if (!tcp)
-			return EXIT_FATAL;
-		add_type(p, tcp);
-		is_raw = tcp->needs & NEED_RAW;
+	choose_types(c, p);
+	for (uint32_t i = 0; i < e->n_types; i++) {
+		is_raw = e->types[i]->needs & NEED_RAW;
+		if (!is_raw || p->has_raw)
+			continue;
+		say_error("-s%c sends raw packets and needs CAP_NET_RAW: " REMEDY
+			  "; or use -sT, which needs no privilege",
+			  e->types[i]->flag);
+		return EXIT_FATAL;
 	}
 	e->skips_discovery = c->skips_discovery;
 	if (c->skips_discovery)
@@ -174,6 +175,47 @@ static int choose_iface(const struct config *c, struct plan *p)
 
 /* --- targets and ports --------------------------------------------------------------- */
 
+static uint32_t n_ports(const struct port_set *set)
+{
+	uint32_t n = 0;
+
+	for (uint32_t proto = 0; proto < PORT_PROTO_N; proto++)
+		n += set->of[proto].n;
+	return n;
+}
+
+/** Requests of UDP probes; a broken file that the user did not name costs only what it would add.
+ */
+static int load_payloads(const struct config *c, struct plan *p)
+{
+	struct err_where w = {0};
+	int err = payloads_open(c->payload_file, &p->payloads, &w);
+
+	if (err && !c->payload_file) {
+		say_note("%s line %u, column %u: %s; built-in UDP requests only", w.file, w.line,
+			 w.column, w.want[0] ? w.want : err_text(err));
+		err = payloads_open_builtin(&p->payloads);
+	}
+	if (err && w.want[0])
+		say_where("--payload-db", &w, err);
+	else if (err)
+		say_error("--payload-db \"%s\": %s", c->payload_file, err_text(err));
+	p->engine.payloads = p->payloads;
+	return err ? EXIT_FATAL : 0;
+}
+
+static bool asks_udp(const struct plan *p)
+{
+	const struct engine_conf *e = &p->engine;
+	bool is_asked = false;
+
+	for (uint32_t i = 0; i < e->n_types; i++)
+		is_asked |= e->types[i]->proto == PROTO_UDP;
+	for (uint32_t i = 0; i < e->n_pings; i++)
+		is_asked |= e->pings[i].type->proto == PROTO_UDP;
+	return is_asked;
+}
+
 static int load_ports(const struct config *c, struct plan *p)
 {
 	struct ports_conf pc = c->ports;
@@ -189,7 +231,8 @@ static int load_ports(const struct config *c, struct plan *p)
 	}
 	if (c->wants_ping_only || c->wants_list)
 		return 0;
-	pc.wants[PORT_TCP] = true;
+	for (uint32_t i = 0; i < p->engine.n_types; i++)
+		pc.wants[port_proto_of(p->engine.types[i]->proto)] = true;
 	err = ports_load(&pc, p->services, &p->ports, &n_unused, &w);
 	if (err) {
 		say_where("ports", &w, err);
@@ -197,7 +240,7 @@ static int load_ports(const struct config *c, struct plan *p)
 	}
 	if (n_unused)
 		say_note("%u port list(s) name a protocol that no scan type here uses", n_unused);
-	p->width = p->ports.of[PORT_TCP].n;
+	p->width = n_ports(&p->ports);
 	return 0;
 }
 
@@ -237,15 +280,6 @@ static void deal_ports(struct port_set *set, struct shard shard)
 	}
 }
 
-static uint32_t n_ports(const struct port_set *set)
-{
-	uint32_t n = 0;
-
-	for (uint32_t proto = 0; proto < PORT_PROTO_N; proto++)
-		n += set->of[proto].n;
-	return n;
-}
-
 /**
  * Keep this shard's part: whole hosts, so that no host is looked for twice; the same ports of every
  * host where that leaves the largest shard clearly smaller, which takes few hosts.
@@ -266,7 +300,7 @@ static void take_shard(const struct config *c, struct plan *p)
 	if (is_by_port) {
 		deal_ports(&p->ports, c->shard);
 		p->is_empty = !n_ports(&p->ports);
-		p->width = p->ports.of[PORT_TCP].n;
+		p->width = n_ports(&p->ports);
 	} else {
 		p->engine.shard = c->shard;
 		p->is_empty = !space_n_hosts(n_hosts, c->shard);
@@ -318,6 +352,8 @@ int plan_make(const struct config *c, const char *args, struct plan *p)
 		code = choose_iface(c, p);
 	if (!code)
 		code = load_ports(c, p);
+	if (!code && asks_udp(p))
+		code = load_payloads(c, p);
 	if (!code)
 		code = load_targets(c, p);
 	if (!code) {
@@ -331,6 +367,7 @@ void plan_fini(struct plan *p)
 {
 	targets_fini(&p->targets);
 	services_close(p->services);
+	payloads_close(p->payloads);
 	route_table_free(p->routes);
 }
 

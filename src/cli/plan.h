@@ -17,6 +17,7 @@ struct plan {
 	struct targets targets;
 	struct port_set ports;
 	struct services *services;
+	struct payloads *payloads; /* NULL unless UDP is asked */
 	struct route_table *routes;
 	struct engine_conf engine;
 	struct scan_info scan;

@@ -19,6 +19,8 @@ static void count_unbelieved(struct worker *w, const struct pkt *p)
 {
 	uint64_t ordinal;
 
+	if (p->proto == PROTO_UDP && p->l4_valid)
+		w->stats.n_forged += (uint16_t)(p->dport - w->sport) < w->n_sports;
 	if (p->proto != PROTO_TCP || !p->l4_valid || p->dport != w->sport ||
 	    !(p->tcp_flags & (TCP_RST | TCP_SYN)))
 		return;
@@ -40,7 +42,11 @@ static void set_zones(struct pkt *p, uint32_t if_idx)
 
 static void receive(struct worker *w, const struct frame *f, uint64_t now_ns)
 {
-	struct probe_match m = {.key = &w->key, .sport = w->sport};
+	struct probe_match m = {.key = &w->key,
+				.sport = w->sport,
+				.n_sports = w->n_sports,
+				.payloads = w->conf->payloads,
+				.frame = f->bytes};
 	struct probe_reply reply;
 	struct pkt p;
 

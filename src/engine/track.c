@@ -199,8 +199,8 @@ static uint32_t attempts_made(uint8_t state)
 	}
 }
 
-/** Link replies carry no cookie: they do not tell which attempt they answer. */
-static bool tells_attempt(const struct probe_reply *r)
+/** Link replies carry no cookie: they prove nothing and are heard by everyone. */
+static bool has_cookie(const struct probe_reply *r)
 {
 	return r->kind != REPLY_ARP && r->kind != REPLY_ND;
 }
@@ -210,9 +210,9 @@ static void learn(struct track *t, struct track_group *g, uint32_t q, struct hos
 		  const struct probe_reply *r, uint64_t now_ns)
 {
 	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
-	uint32_t attempt = tells_attempt(r) ? r->attempt : attempts_made(g->state[q]) - 1;
+	uint32_t attempt = !r->is_attempt_unknown ? r->attempt : attempts_made(g->state[q]) - 1;
 
-	if (!tells_attempt(r) && last) {
+	if (r->is_attempt_unknown && last) {
 		/* an answer to any of several attempts: no sample (Karn's rule, RFC 6298 3) */
 	} else if (attempt == last) {
 		uint32_t us = us_of(now_ns) - g->sent_us[q];
@@ -265,9 +265,8 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 		t->stats.n_late += !(was & PROBE_ANSWERED);
 		return;
 	}
-	if (!state || (tells_attempt(r) ? r->attempt : 0u) >= attempts_made(was)) {
-		/* link replies prove nothing and are heard by everyone: others asked for them */
-		t->stats.n_unasked += tells_attempt(r);
+	if (!state || (r->is_attempt_unknown ? 0u : r->attempt) >= attempts_made(was)) {
+		t->stats.n_unasked += has_cookie(r);
 		return;
 	}
 	learn(t, g, q, h, r, now_ns);
@@ -320,7 +319,7 @@ void track_reply(struct track *t, const struct scan_type *type, const struct pro
 	uint64_t ordinal;
 
 	if (!space_find(t->conf.space, &r->to.addr, &ordinal)) {
-		t->stats.n_unasked += tells_attempt(r);
+		t->stats.n_unasked += has_cookie(r);
 		return;
 	}
 	for (uint32_t i = 0; i < t->n_live; i++) {
@@ -336,7 +335,7 @@ void track_reply(struct track *t, const struct scan_type *type, const struct pro
 		track_answer(t, g, q, type, r, now_ns);
 		return;
 	}
-	t->stats.n_late += tells_attempt(r);
+	t->stats.n_late += has_cookie(r);
 }
 
 /* --- sending ------------------------------------------------------------- */

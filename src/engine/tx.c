@@ -75,8 +75,12 @@ static void fill(struct worker *w, const struct track_probe *p, uint64_t now_ns)
 
 	if (!f || !tpl->len)
 		return;
-	uint32_t tag = cookie_tag(&w->key, p->type->row, &path->route.src, sport, &p->to);
-	p->type->patch(p->type, tpl, &p->to, cookie_value(tag, p->attempt), f);
+	struct probe_ask ask = {
+		.to = p->to,
+		.tag = cookie_tag(&w->key, p->type->row, &path->route.src, sport, &p->to),
+		.attempt = p->attempt,
+	};
+	p->type->patch(p->type, tpl, &ask, f);
 	if (path->wants_host_mac && tpl->link == LINK_ETHERNET && p->host->flags & HOST_HAS_MAC)
 		memcpy(f->bytes, p->host->mac.b, sizeof(p->host->mac.b));
 	if (w->conf->wants_trace)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * One worker from sockets to loop: opens its back ends, reserves its source port in the kernel,
+ * One worker from sockets to loop: opens its back ends, holds its source ports in the kernel,
  * makes templates for each way out as targets turn up, and runs the raw loop: send a batch, drain
  * what came back, fire timers.
  */
@@ -9,95 +9,19 @@
 #include "engine/engine_int.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 enum {
+	UDP_HEADERS_MAX = 14 + 40 + 8, /* Ethernet, IPv6, UDP */
 	DEFAULT_TTL = 64,
 	EVENTS_INLINE = 1024,
 	EVENTS_THREAD = 8192,
 	LOOPBACK_RTO_US = 200000,
 	ONLINK_RTO_US = 300000,
-	FULL_WAIT_NS = 100000,
-	PORT_TRIES_MAX = 64
+	FULL_WAIT_NS = 100000
 };
-
-/* --- source port ---------------------------------------------------------- */
-
-/** Bind a TCP socket so that no other program gets the port; unlistened, it lets the kernel answer
- * with RST. */
-static int port_bind(int family, uint16_t port, int *ret_fd)
-{
-	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-	int one = 1, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
-	int err = family == AF_INET ? bind(fd, (struct sockaddr *)&a4, sizeof(a4))
-				    : bind(fd, (struct sockaddr *)&a6, sizeof(a6));
-	if (err < 0) {
-		err = -errno;
-		close(fd);
-		return err;
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
-static uint16_t port_of_fd(int fd)
-{
-	struct sockaddr_storage s;
-	socklen_t len = sizeof(s);
-
-	if (getsockname(fd, (struct sockaddr *)&s, &len) < 0)
-		return 0;
-	return ntohs(s.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)(void *)&s)->sin6_port
-					     : ((struct sockaddr_in *)(void *)&s)->sin_port);
-}
-
-static void port_release(struct worker *w)
-{
-	if (w->sport_fd4 >= 0)
-		close(w->sport_fd4);
-	if (w->sport_fd6 >= 0)
-		close(w->sport_fd6);
-	w->sport_fd4 = w->sport_fd6 = -1;
-}
-
-/** A port free in every family in use, held until the end. A port asked for with -g is used in any
- * case. */
-static int port_reserve(struct worker *w, const struct survey *s)
-{
-	uint16_t wanted = w->conf->source_port;
-
-	for (int i = 0; i < PORT_TRIES_MAX; i++) {
-		int err4 = s->has_v4 ? port_bind(AF_INET, wanted, &w->sport_fd4) : 0;
-		w->sport = !err4 && s->has_v4 ? port_of_fd(w->sport_fd4) : wanted;
-		int err6 = s->has_v6 && !err4 ? port_bind(AF_INET6, w->sport, &w->sport_fd6) : 0;
-		if (!err4 && !err6) {
-			if (!w->sport)
-				w->sport = port_of_fd(w->sport_fd6);
-			return 0;
-		}
-		if (wanted) {
-			w->sport = wanted;
-			return 0;
-		}
-		port_release(w);
-		if (err4 && err4 != -EADDRINUSE)
-			return err4;
-		if (err6 && err6 != -EADDRINUSE)
-			return err6;
-	}
-	return -EADDRINUSE;
-}
 
 /* --- paths ------------------------------------------------------------------ */
 
@@ -140,6 +64,8 @@ static int path_prepare(struct worker *w, struct worker_path *p)
 	struct probe_path pp = {.src = r->src,
 				.if_idx = r->if_idx,
 				.sport = w->sport,
+				.n_sports = w->n_sports,
+				.payloads = w->conf->payloads,
 				.ttl = w->conf->ttl ? w->conf->ttl : DEFAULT_TTL};
 	int err = 0;
 
@@ -344,26 +270,54 @@ static int lane_open(struct worker *w, const struct pktio_ops *ops, const struct
 	return 0;
 }
 
+static bool has_row_of(const struct worker *w, uint8_t proto)
+{
+	for (uint32_t i = 0; i < w->n_rows; i++)
+		if (w->rows[i]->proto == proto)
+			return true;
+	return false;
+}
+
+static int hold_ports(struct worker *w, bool wants_udp)
+{
+	const struct survey *s = &w->e->survey;
+	struct sports_conf c = {.v4 = s->has_v4,
+				.v6 = s->has_v6,
+				.wants_udp = wants_udp,
+				.holds_udp = s->has_ether || s->has_other,
+				.wanted = w->conf->source_port};
+	int err = sports_hold(&w->own_ports, &c);
+
+	w->sport = w->own_ports.first;
+	w->n_sports = w->own_ports.n;
+	return err;
+}
+
 /** @p ret_what names what is being opened. */
 static int raw_open(struct worker *w, const char **ret_what)
 {
 	const struct survey *s = &w->e->survey;
 
 	*ret_what = "source port";
-	int err = port_reserve(w, s);
+	bool wants_udp = has_row_of(w, PROTO_UDP);
+	int err = hold_ports(w, wants_udp);
 
 	if (err)
 		return err;
 	cookie_key_init(&w->key, w->conf->seed, w->e->nonce + w->idx);
-	struct pktio_conf pc = {.batch = w->conf->batch,
-				.v4 = s->has_v4,
-				.v6 = s->has_v6,
-				.wants_tcp = true,
-				.port_lo = w->sport,
-				.port_hi = w->sport,
-				.if_idx = w->conf->if_idx,
-				.rx_buf_bytes = 8u << 20,
-				.is_tx_only = w->e->uses_l2};
+	struct pktio_conf pc = {
+		.batch = w->conf->batch,
+		.v4 = s->has_v4,
+		.v6 = s->has_v6,
+		.wants_tcp = true,
+		.wants_udp = wants_udp,
+		.port_lo = w->sport,
+		.port_hi = (uint16_t)(w->sport + w->n_sports - 1),
+		.frame_cap_bytes =
+			wants_udp ? UDP_HEADERS_MAX + payloads_max_len(w->conf->payloads) : 0,
+		.if_idx = w->conf->if_idx,
+		.rx_buf_bytes = 8u << 20,
+		.is_tx_only = w->e->uses_l2};
 	w->rx_frames = mem_alloc(WORKER_RX_BATCH, sizeof(*w->rx_frames));
 	if (!w->rx_frames)
 		return -ENOMEM;
@@ -390,8 +344,7 @@ int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_w
 
 	if (!w)
 		return -ENOMEM;
-	*w = (struct worker){
-		.e = e, .conf = &e->conf, .idx = idx, .sport_fd4 = -1, .sport_fd6 = -1};
+	*w = (struct worker){.e = e, .conf = &e->conf, .idx = idx};
 	err = ring_init(&w->events, sizeof(struct event),
 			e->is_inline ? EVENTS_INLINE : EVENTS_THREAD);
 	if (!err)
@@ -443,7 +396,7 @@ void worker_free(struct worker *w)
 	if (w->e->is_connect)
 		conn_close(w);
 	raw_close(w);
-	port_release(w);
+	sports_release(&w->own_ports);
 	track_fini(&w->track);
 	ring_fini(&w->events);
 	mem_free(w->rx_frames);

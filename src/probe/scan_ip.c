@@ -26,10 +26,11 @@ static int icmp_prepare(const struct scan_type *t, const struct probe_path *path
 }
 
 static void icmp_patch(const struct scan_type *t, const struct template *tpl,
-		       const struct endpoint *to, uint32_t value, struct frame *f)
+		       const struct probe_ask *ask, struct frame *f)
 {
+	uint32_t value = cookie_value(ask->tag, ask->attempt);
 	uint64_t sum;
-	uint8_t *l4 = template_start(tpl, &to->addr, (uint16_t)(value >> 8 | 1), f, &sum);
+	uint8_t *l4 = template_start(tpl, &ask->to.addr, (uint16_t)(value >> 8 | 1), f, &sum);
 
 	if (tpl->family == ADDR_V4)
 		sum = tpl->l4_sum;

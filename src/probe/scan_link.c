@@ -37,10 +37,10 @@ static int arp_prepare(const struct scan_type *t, const struct probe_path *path,
 enum { ARP_TARGET_OFF = 24 };
 
 static void arp_patch(const struct scan_type *t, const struct template *tpl,
-		      const struct endpoint *to, uint32_t value, struct frame *f)
+		      const struct probe_ask *ask, struct frame *f)
 {
 	memcpy(f->bytes, tpl->bytes, tpl->len);
-	memcpy(f->bytes + tpl->l3_off + ARP_TARGET_OFF, to->addr.b, 4);
+	memcpy(f->bytes + tpl->l3_off + ARP_TARGET_OFF, ask->to.addr.b, 4);
 	f->len = tpl->len;
 	f->link = tpl->link;
 	f->if_idx = tpl->if_idx;
@@ -69,6 +69,7 @@ static bool arp_match(const struct scan_type *t, const struct probe_match *m, co
 		.has_mac = is_station(&p->src_mac),
 		.kind = REPLY_ARP,
 		.reason = REASON_ARP_RESPONSE,
+		.is_attempt_unknown = true,
 	};
 	return true;
 }
@@ -92,9 +93,9 @@ static int nd_prepare(const struct scan_type *t, const struct probe_path *path,
 }
 
 static void nd_patch(const struct scan_type *t, const struct template *tpl,
-		     const struct endpoint *to, uint32_t value, struct frame *f)
+		     const struct probe_ask *ask, struct frame *f)
 {
-	struct addr group = addr_solicited_node(&to->addr);
+	struct addr group = addr_solicited_node(&ask->to.addr);
 	uint64_t sum;
 	uint8_t *l4 = template_start(tpl, &group, 0, f, &sum);
 
@@ -102,8 +103,8 @@ static void nd_patch(const struct scan_type *t, const struct template *tpl,
 		struct mac m = mac_of_multicast(&group);
 		memcpy(f->bytes, m.b, sizeof(m.b));
 	}
-	memcpy(l4 + ICMP_HDR_LEN, to->addr.b, 16);
-	uint16_t check = csum_finish(csum_add(sum, to->addr.b, 16));
+	memcpy(l4 + ICMP_HDR_LEN, ask->to.addr.b, 16);
+	uint16_t check = csum_finish(csum_add(sum, ask->to.addr.b, 16));
 	memcpy(l4 + 2, &check, 2);
 }
 
@@ -121,6 +122,7 @@ static bool nd_match(const struct scan_type *t, const struct probe_match *m, con
 		.has_mac = is_station(&p->nd_mac),
 		.kind = REPLY_ND,
 		.reason = REASON_ND_RESPONSE,
+		.is_attempt_unknown = true,
 		.ttl = p->ttl,
 	};
 	return true;

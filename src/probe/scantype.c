@@ -8,9 +8,9 @@
 #include "wire/icmp.h"
 
 const struct scan_type *const scan_types[] = {
-	&scan_syn, &scan_connect, &scan_fin,     &scan_null, &scan_xmas, &scan_maimon,
-	&scan_ack, &scan_window,  &ping_syn,     &ping_ack,  &ping_echo, &ping_timestamp,
-	&ping_arp, &ping_nd,      &ping_connect, NULL,
+	&scan_syn,       &scan_connect, &scan_fin, &scan_null,    &scan_xmas, &scan_maimon,
+	&scan_ack,       &scan_window,  &scan_udp, &ping_syn,     &ping_ack,  &ping_echo,
+	&ping_timestamp, &ping_arp,     &ping_nd,  &ping_connect, &ping_udp,  NULL,
 };
 
 const struct scan_type *scan_type_of_flag(char flag)
@@ -52,34 +52,39 @@ enum reason reason_of_icmp(uint8_t family, uint8_t type, uint8_t code)
 	return REASON_UNKNOWN;
 }
 
-bool match_icmp_error(const struct scan_type *t, const struct probe_match *m, const struct pkt *p,
-		      struct probe_reply *ret)
+bool read_icmp_error(const struct scan_type *t, const struct pkt *p, struct probe_reply *ret)
 {
 	const struct pkt_quote *q = &p->quote;
 	uint8_t proto = t->proto == PROTO_ICMP && p->family == ADDR_V6 ? PROTO_ICMPV6 : t->proto;
 
-	if (!q->valid || !q->has_seq || q->proto != proto)
-		return false;
-	if (t->has_ports && (!q->has_ports || q->sport != m->sport))
+	if (!q->valid || q->proto != proto)
 		return false;
 	enum reason reason = reason_of_icmp(p->family, p->icmp_type, p->icmp_code);
 	if (reason == REASON_UNKNOWN)
 		return false;
-	struct endpoint to = {
-		.addr = q->dst, .port = t->has_ports ? q->dport : 0, .proto = t->proto};
-	uint32_t tag = cookie_tag(m->key, t->row, &q->src, t->has_ports ? m->sport : 0, &to);
-	int attempt = cookie_attempt_exact(tag, q->tag);
-	if (attempt < 0)
-		return false;
-	bool is_target = addr_equal(&p->src, &to.addr);
+	bool is_target = addr_equal(&p->src, &q->dst);
 	*ret = (struct probe_reply){
-		.to = to,
+		.to = {.addr = q->dst, .port = t->has_ports ? q->dport : 0, .proto = t->proto},
 		.from = p->src,
 		.kind = reason == REASON_PORT_UNREACH && is_target ? REPLY_PORT_UNREACH
 								   : REPLY_UNREACH,
 		.reason = (uint8_t)reason,
-		.attempt = (uint8_t)attempt,
 		.ttl = p->ttl,
 	};
 	return true;
+}
+
+bool match_icmp_error(const struct scan_type *t, const struct probe_match *m, const struct pkt *p,
+		      struct probe_reply *ret)
+{
+	const struct pkt_quote *q = &p->quote;
+
+	if (!q->has_seq || (t->has_ports && (!q->has_ports || q->sport != m->sport)))
+		return false;
+	if (!read_icmp_error(t, p, ret))
+		return false;
+	uint32_t tag = cookie_tag(m->key, t->row, &q->src, t->has_ports ? m->sport : 0, &ret->to);
+	int attempt = cookie_attempt_exact(tag, q->tag);
+	ret->attempt = (uint8_t)MAX(attempt, 0);
+	return attempt >= 0;
 }

@@ -8,6 +8,7 @@
 
 #include "event/event.h"
 #include "probe/cookie.h"
+#include "probe/payload.h"
 #include "probe/template.h"
 #include "wire/decode.h"
 
@@ -20,8 +21,9 @@ enum reply_kind {
 	REPLY_TIMESTAMP,
 	REPLY_ARP,
 	REPLY_ND,
-	REPLY_CONNECTED,    /* kernel connect() succeeded */
-	REPLY_REFUSED,      /* kernel connect(): ECONNREFUSED, ECONNRESET */
+	REPLY_CONNECTED, /* kernel connect() succeeded */
+	REPLY_REFUSED,   /* kernel connect(): ECONNREFUSED, ECONNRESET */
+	REPLY_DATAGRAM,
 	REPLY_PORT_UNREACH, /* ICMP port unreachable from the target itself */
 	REPLY_UNREACH,      /* any other ICMP error about the probe */
 	REPLY_N
@@ -44,13 +46,24 @@ struct probe_reply {
 	uint8_t kind;   /* enum reply_kind */
 	uint8_t reason; /* enum reason */
 	uint8_t attempt;
+	bool is_attempt_unknown; /* it answers any of the attempts made; attempt is a guess */
 	uint8_t ttl;
+};
+
+/** One probe to be made. */
+struct probe_ask {
+	struct endpoint to;
+	uint32_t tag; /* cookie_tag() */
+	uint8_t attempt;
 };
 
 /** The asked packet's local facts that match() needs. */
 struct probe_match {
 	const struct cookie_key *key;
-	uint16_t sport; /* our source port */
+	uint16_t sport;                  /* our source port */
+	uint16_t n_sports;               /* of UDP probes: sport and up; a power of two */
+	const struct payloads *payloads; /* NULL without UDP rows */
+	const uint8_t *frame;            /* of the packet */
 };
 
 struct scan_type {
@@ -74,10 +87,9 @@ struct scan_type {
 	/** Build the template for one path. @return 0 or -E_x. Per path. */
 	int (*prepare)(const struct scan_type *t, const struct probe_path *path,
 		       struct template *ret);
-	/** Fill a reserved frame for one probe. @param value cookie_value(). Per probe; no
-	 * allocation, no system call. */
+	/** Fill a reserved frame for one probe. Per probe; no allocation, no system call. */
 	void (*patch)(const struct scan_type *t, const struct template *tpl,
-		      const struct endpoint *to, uint32_t value, struct frame *f);
+		      const struct probe_ask *ask, struct frame *f);
 	/** @return true when @p p answers a probe of this row and proves it. Per received packet.
 	 */
 	bool (*match)(const struct scan_type *t, const struct probe_match *m, const struct pkt *p,
@@ -87,9 +99,9 @@ struct scan_type {
 /** Registry, NULL-terminated. */
 extern const struct scan_type *const scan_types[];
 extern const struct scan_type scan_syn, scan_connect, scan_fin, scan_null, scan_xmas, scan_maimon,
-	scan_ack, scan_window;
+	scan_ack, scan_window, scan_udp;
 extern const struct scan_type ping_syn, ping_ack, ping_echo, ping_timestamp, ping_arp, ping_nd,
-	ping_connect;
+	ping_connect, ping_udp;
 
 /** @return the port scan row of a -s letter, or NULL. */
 const struct scan_type *scan_type_of_flag(char flag);
@@ -101,6 +113,11 @@ static inline bool scan_type_fits(const struct scan_type *t, uint8_t family)
 
 /** nmap's reason for an ICMP or ICMPv6 error. */
 enum reason reason_of_icmp(uint8_t family, uint8_t type, uint8_t code);
+/**
+ * Shared by rows: read an ICMP error about a packet of the row's protocol, before any cookie is
+ * checked. Fills @p ret (to, from, kind, reason, ttl). @return false: no error that a probe brings.
+ */
+bool read_icmp_error(const struct scan_type *t, const struct pkt *p, struct probe_reply *ret);
 /**
  * Shared by rows: does an ICMP error quote a probe of ours? Checks protocol, ports, and the tag.
  * Fills @p ret (to, from, kind, reason, attempt, ttl).

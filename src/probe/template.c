@@ -74,3 +74,20 @@ uint8_t *template_start(const struct template *t, const struct addr *dst, uint16
 	}
 	return f->bytes + t->l4_off;
 }
+
+void template_extend(const struct template *t, uint16_t n, struct frame *f, uint64_t *sum)
+{
+	uint8_t *l3 = f->bytes + t->l3_off;
+	size_t l4_len = (size_t)t->len - t->l4_off + n;
+
+	f->len += n;
+	*sum += template_sum16(n);
+	if (t->family == ADDR_V6) {
+		put_be16(l3 + 4, (uint16_t)l4_len);
+		return;
+	}
+	put_be16(l3 + 2, (uint16_t)(IPV4_HDR_LEN + l4_len));
+	memset(l3 + 10, 0, 2);
+	uint16_t check = csum_finish(csum_add(0, l3, IPV4_HDR_LEN));
+	memcpy(l3 + 10, &check, 2);
+}

@@ -148,6 +148,28 @@ def stealth_type(bed, directory, spelling):
     return seen == {flags} and found["10.99.0.2", 80][0] == state
 
 
+@flag("-sU")
+def udp_type(bed, directory, spelling):
+    with bed.target.capture("vb") as capture:
+        found = ports(bed, spelling, "-p53,81,9000", "10.99.0.2")
+        sent = {p.dport: len(p.payload) for p in packet.parse(capture.stop()) if p.is_incoming and p.kind == "udp"}
+    return (found == {("10.99.0.2", 53): ("closed", "port-unreach"), ("10.99.0.2", 81): ("closed", "port-unreach"),
+                      ("10.99.0.2", 9000): ("open|filtered", "no-response")} and
+            sent[53] > 12 and sent[81] == sent[9000] == 0)
+
+
+@flag("--payload-db")
+def payload_file(bed, directory, spelling):
+    path = directory / "payloads"
+    path.write_text('udp 9000 "first\\x00"\nudp 9000 "second"\n')
+    with bed.target.capture("vb") as capture:
+        run(bed, "-n", "-Pn", "-sU", "-p9000", spelling, str(path), "10.99.0.2")
+        sent = [p.payload for p in packet.parse(capture.stop()) if p.is_incoming and p.kind == "udp"]
+    path.write_text("udp 9000\n  first\n")
+    refused = run(bed, "-n", "-Pn", "-sU", "-p9000", spelling, str(path), "10.99.0.2", code=1)
+    return sent == [b"first\0", b"second"] and "line 2" in refused.stderr and "first" in refused.stderr
+
+
 @flag("-sn")
 def ping_only(bed, directory, spelling):
     text = run(bed, spelling, "-n", "10.99.0.2", "-oJ", "-").stdout
@@ -454,7 +476,7 @@ def set_up(bed):
     bed.scanner.sh("ip link set vx up")
     bed.scanner.sh("ip link set vy up")
     bed.scanner.sh("ip addr add 10.97.0.1/24 dev vx")
-    bed.target.filter_input("tcp dport 9000-9019 drop", "ip daddr 198.18.99.0/24 drop")
+    bed.target.filter_input("tcp dport 9000-9019 drop", "udp dport 9000-9019 drop", "ip daddr 198.18.99.0/24 drop")
 
 
 if __name__ == "__main__":

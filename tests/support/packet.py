@@ -67,6 +67,7 @@ class Packet:
         elif protocol == UDP:
             self.kind = "udp"
             self.sport, self.dport = struct.unpack_from("!HH", body)
+            self.payload = body[8:]
             self.sum_ok = checksum(pseudo, body) == 0
         elif protocol in (ICMP4, ICMP6):
             self.kind = "icmp" if protocol == ICMP4 else "icmp6"

@@ -276,7 +276,7 @@ static void refusals(void **state)
 		{"-nq h", -E_SYNTAX, "\"-nq\": unknown option"},
 		{"--max 5 h", -E_SYNTAX, "ambiguous; could be --max-rate, --max-retries"},
 		{"--= h", -E_SYNTAX, "unknown option"},
-		{"-sSQ h", -E_SYNTAX, "no option -sQ; after -s want S T A W F N X M n L"},
+		{"-sSQ h", -E_SYNTAX, "no option -sQ; after -s want S T A W F N X M U n L"},
 		{"-s h", -E_SYNTAX, "letter missing after -s"},
 		{"-PnX h", -E_SYNTAX, "no option -PX"},
 		{"-oZ f h", -E_SYNTAX, "after -o want N X G J A"},

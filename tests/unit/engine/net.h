@@ -185,6 +185,7 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 				       .reason = REASON_RESET,
 				       .ttl = 64,
 				       .attempt = kind == REPLY_ARP ? 0 : p->attempt,
+				       .is_attempt_unknown = kind == REPLY_ARP,
 				       .has_mac = kind == REPLY_ARP};
 	net_push(n, f);
 	if (rng_below(&n->rng, 100) >= n->c.dup_percent)

@@ -147,6 +147,7 @@ static void mask(void **state)
 		struct probe_reply r = {.to = {.addr = p.to.addr},
 					.from = p.to.addr,
 					.kind = REPLY_ARP,
+					.is_attempt_unknown = true,
 					.has_mac = true,
 					.mac = {{2, 6, 6, 6, 6, 6}}};
 		track_reply(&n.t, &ping_arp, &r, n.now_ns + 1000);
@@ -165,6 +166,7 @@ static void first_mac_stays(void **state)
 		.n_hosts = 1, .n_ports = 5, .max_retries = 1, .n_pings = 4, .ping_mask = 9};
 	struct probe_reply r = {.to = {.addr = addr_v4(0x0a000000)},
 				.kind = REPLY_ARP,
+				.is_attempt_unknown = true,
 				.has_mac = true,
 				.mac = {{2, 1}}};
 	struct net n;
@@ -234,7 +236,11 @@ static void arp_after_retransmission(void **state)
 		n.now_ns = now_ns;
 	}
 	assert_int_equal(p.attempt, 1);
-	struct probe_reply r = {.to = p.to, .from = p.to.addr, .kind = REPLY_ARP, .has_mac = true};
+	struct probe_reply r = {.to = p.to,
+				.from = p.to.addr,
+				.kind = REPLY_ARP,
+				.is_attempt_unknown = true,
+				.has_mac = true};
 	track_reply(&n.t, &ping_arp, &r, n.now_ns + 2 * NS_PER_MS);
 	assert_true(p.host->flags & HOST_IS_UP);
 	assert_int_equal(n.t.rtt.srtt_us, 0);

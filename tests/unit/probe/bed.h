@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#define BED_FRAME_CAP 256
+#define BED_FRAME_CAP 1536
 
 static const struct mac bed_mac = {{2, 0, 0, 0, 0, 1}}, bed_hop_mac = {{2, 0, 0, 0, 0, 2}};
 
@@ -30,6 +30,7 @@ struct bed {
 	struct probe_match m;
 	struct probe_path path;
 	struct template tpl;
+	struct payloads *payloads; /* the test's; NULL for rows without */
 	uint8_t bytes[BED_FRAME_CAP];
 	struct frame f;
 };
@@ -48,20 +49,29 @@ static inline struct addr bed_addr(struct rng *r, uint8_t family)
 	return family == ADDR_V4 ? addr_v4((uint32_t)n) : addr_from_u128(ADDR_V6, n, 0);
 }
 
+/** @p b->payloads and @p b->m.n_sports are read, the rest is made anew. */
 static inline void bed_init(struct bed *b, const struct scan_type *t, uint8_t family, uint8_t link,
 			    struct rng *r)
 {
+	struct payloads *payloads = t->proto == PROTO_UDP ? b->payloads : NULL;
+	uint16_t n_sports = t->proto == PROTO_UDP ? b->m.n_sports : 1;
+
 	memset(b, 0, sizeof(*b));
+	b->payloads = payloads;
 	b->t = t;
 	cookie_key_init(&b->key, 1, rng_u64(r));
 	b->m = (struct probe_match){.key = &b->key,
-				    .sport = (uint16_t)(1024 + rng_below(r, 60000))};
+				    .sport = (uint16_t)(1024 + rng_below(r, 60000)),
+				    .n_sports = n_sports,
+				    .payloads = payloads};
 	b->path = (struct probe_path){.src = bed_addr(r, family),
 				      .src_mac = bed_mac,
 				      .dst_mac = bed_hop_mac,
 				      .link = link,
 				      .ttl = 37,
 				      .sport = b->m.sport,
+				      .n_sports = n_sports,
+				      .payloads = payloads,
 				      .if_idx = 9};
 	assert_int_equal(t->prepare(t, &b->path, &b->tpl), 0);
 	b->f = (struct frame){.bytes = b->bytes, .cap = sizeof(b->bytes)};
@@ -89,7 +99,8 @@ static inline uint32_t bed_ask(struct bed *b, const struct endpoint *to, uint32_
 	uint32_t value = bed_value(b, to, attempt);
 
 	memset(b->bytes, 0xaa, sizeof(b->bytes));
-	b->t->patch(b->t, &b->tpl, to, value, &b->f);
+	struct probe_ask ask = {.to = *to, .tag = value - 2 * attempt, .attempt = (uint8_t)attempt};
+	b->t->patch(b->t, &b->tpl, &ask, &b->f);
 	return value;
 }
 
@@ -135,7 +146,7 @@ static inline void made_icmp(struct made *p, uint8_t link, const struct addr *sr
 			     const struct addr *dst, uint8_t type, uint8_t code, uint32_t word,
 			     const uint8_t *body, size_t n)
 {
-	uint8_t l4[BED_FRAME_CAP] = {type, code};
+	uint8_t l4[BED_FRAME_CAP - 64] = {type, code};
 
 	put_be32(l4 + 4, word);
 	if (n)
@@ -159,7 +170,9 @@ static inline bool bed_match_cut(const struct bed *b, const struct made *p, size
 	struct frame f = {
 		.bytes = copy, .len = (uint32_t)len, .cap = (uint32_t)len, .link = p->link};
 	struct pkt pkt;
-	bool is_ours = decode(&f, &pkt) == 0 && b->t->match(b->t, &b->m, &pkt, ret);
+	struct probe_match m = b->m;
+	m.frame = copy;
+	bool is_ours = decode(&f, &pkt) == 0 && b->t->match(b->t, &m, &pkt, ret);
 
 	guard_free(copy, len);
 	return is_ours;

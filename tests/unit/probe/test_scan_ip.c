@@ -34,7 +34,7 @@ static void reply_to(struct made *p, const struct bed *b, const struct endpoint 
 static void replies(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 31);
 	for (uint32_t n = 0; n < BEDS; n++)
@@ -55,7 +55,7 @@ static void replies(void **state)
 static void refusals(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 32);
 	for (uint32_t n = 0; n < BEDS; n++) {
@@ -90,7 +90,7 @@ static void refusals(void **state)
 static void cut_anywhere(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 33);
 	for (uint32_t n = 0; n < BEDS; n++) {
@@ -106,7 +106,7 @@ static void cut_anywhere(void **state)
 static void errors(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 34);
 	for (uint32_t n = 0; n < BEDS; n++)

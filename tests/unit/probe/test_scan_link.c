@@ -41,7 +41,7 @@ static void advert(struct made *p, const struct bed *b, const struct addr *targe
 static void arp_replies(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 	struct made p;
 	struct probe_reply got;
 
@@ -67,7 +67,7 @@ static void arp_replies(void **state)
 static void advertisements(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 	struct made p;
 	struct probe_reply got;
 
@@ -98,7 +98,7 @@ static void advertisements(void **state)
 static void advertisement_cut(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 	struct made p;
 	struct probe_reply got;
 
@@ -115,7 +115,7 @@ static void advertisement_cut(void **state)
 static void address_of_no_station(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 	struct made p;
 	struct probe_reply got;
 

@@ -56,7 +56,7 @@ static bool answers(const struct bed *b, const struct endpoint *to, const struct
 static void replies(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 21);
 	EACH_BED(b, r)
@@ -93,7 +93,7 @@ static void replies(void **state)
 static void windows(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 29);
 	EACH_BED(b, r)
@@ -118,7 +118,7 @@ static void windows(void **state)
 static void other_flags(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 22);
 	EACH_BED(b, r)
@@ -142,7 +142,7 @@ static void other_flags(void **state)
 static void wrong_numbers(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 23);
 	EACH_BED(b, r)
@@ -183,7 +183,7 @@ static void wrong_numbers(void **state)
 static void other_rows(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 24);
 	EACH_BED(b, r)
@@ -198,7 +198,7 @@ static void other_rows(void **state)
 			   b.f.len - b.tpl.l3_off);
 		for (const struct scan_type *const *t = scan_types; *t; t++) {
 			struct bed other = b;
-			if (!(*t)->match)
+			if (!(*t)->match || (*t)->proto == PROTO_UDP)
 				continue;
 			other.t = *t;
 			assert_int_equal(answers(&other, &to, &c, &got), *t == b.t);
@@ -210,7 +210,7 @@ static void other_rows(void **state)
 static void cut_anywhere(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 25);
 	EACH_BED(b, r)
@@ -228,7 +228,7 @@ static void cut_anywhere(void **state)
 static void errors(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 26);
 	EACH_BED(b, r)
@@ -265,7 +265,7 @@ static void errors(void **state)
 static void errors_cut_anywhere(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 27);
 	EACH_BED(b, r)
@@ -289,7 +289,7 @@ static void errors_cut_anywhere(void **state)
 static void quotes_of_others(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 28);
 	EACH_BED(b, r)

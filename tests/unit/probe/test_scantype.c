@@ -28,7 +28,7 @@ static void rows_are_distinct(void **state)
 				assert_int_not_equal((*a)->flag, (*b)->flag);
 		}
 	}
-	assert_int_equal(n, 15);
+	assert_int_equal(n, 17);
 }
 
 static void rows_are_whole(void **state)
@@ -45,7 +45,7 @@ static void rows_are_whole(void **state)
 		assert_true(t->state_if_silent != 0);
 		assert_int_equal(t->state_of[REPLY_NONE], 0);
 		if (t->has_ports)
-			assert_int_equal(t->proto, PROTO_TCP);
+			assert_int_not_equal(port_proto_of(t->proto), PORT_PROTO_N);
 		if (!t->flag)
 			continue;
 		assert_string_equal(t->desc.name, t->name);
@@ -59,8 +59,9 @@ static void rows_are_whole(void **state)
 static void flags(void **state)
 {
 	static const struct scan_type *const of['Z'] = {
-		['S'] = &scan_syn, ['T'] = &scan_connect, ['A'] = &scan_ack,  ['W'] = &scan_window,
-		['F'] = &scan_fin, ['N'] = &scan_null,    ['X'] = &scan_xmas, ['M'] = &scan_maimon,
+		['S'] = &scan_syn,    ['T'] = &scan_connect, ['A'] = &scan_ack,
+		['W'] = &scan_window, ['F'] = &scan_fin,     ['N'] = &scan_null,
+		['X'] = &scan_xmas,   ['M'] = &scan_maimon,  ['U'] = &scan_udp,
 	};
 
 	for (int c = 0; c < 256; c++)
@@ -80,7 +81,8 @@ static void families(void **state)
 		{&ping_connect, true, true}, {&scan_fin, true, true},
 		{&scan_null, true, true},    {&scan_xmas, true, true},
 		{&scan_maimon, true, true},  {&scan_ack, true, true},
-		{&scan_window, true, true},
+		{&scan_window, true, true},  {&scan_udp, true, true},
+		{&ping_udp, true, true},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -118,6 +120,16 @@ static void states(void **state)
 		{&scan_window,
 		 PORT_FILTERED,
 		 {[REPLY_RST] = PORT_CLOSED, [REPLY_RST_WINDOW] = PORT_OPEN, UNREACH_FILTERED}},
+		{&scan_udp,
+		 PORT_OPEN_FILTERED,
+		 {[REPLY_DATAGRAM] = PORT_OPEN,
+		  [REPLY_PORT_UNREACH] = PORT_CLOSED,
+		  [REPLY_UNREACH] = PORT_FILTERED}},
+		{&ping_udp,
+		 HOST_DOWN,
+		 {[REPLY_DATAGRAM] = HOST_UP,
+		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_UNREACH] = HOST_DOWN}},
 		{&ping_syn,
 		 HOST_DOWN,
 		 {[REPLY_SYN_ACK] = HOST_UP,

@@ -94,7 +94,7 @@ static void probes_decode(void **state)
 		uint8_t family =
 			i / ARRAY_LEN(rows) % 2 && scan_type_fits(t, ADDR_V6) ? ADDR_V6 : ADDR_V4;
 		uint8_t link = i / 2 / ARRAY_LEN(rows) % 2 ? LINK_ETHERNET : LINK_NONE;
-		struct bed b;
+		struct bed b = {0};
 
 		bed_init(&b, t, family, link, &r);
 		for (int k = 0; k < 2; k++) { /* a used frame must not leak into the next probe */
@@ -112,7 +112,7 @@ static void awkward_words(void **state)
 	static const uint32_t words[] = {0,          1,          0xffff,     0x10000,
 					 0xffff0000, 0xffffffff, 0xfffffffe, 0x80008000};
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 12);
 	for (size_t i = 0; i < ARRAY_LEN(words) * ARRAY_LEN(words) * ARRAY_LEN(rows) * 2; i++) {
@@ -126,7 +126,8 @@ static void awkward_words(void **state)
 				      .port = t->has_ports ? (uint16_t)words[v] : 0};
 		to.addr = is_v6 ? addr_from_u128(ADDR_V6, (u128)words[a] << 96 | words[a], 0)
 				: addr_v4(words[a]);
-		t->patch(t, &b.tpl, &to, words[v], &b.f);
+		struct probe_ask ask = {.to = to, .tag = words[v]};
+		t->patch(t, &b.tpl, &ask, &b.f);
 		check_probe(&b, &to, words[v]);
 	}
 }
@@ -136,7 +137,7 @@ static void arp_asks(void **state)
 	static const uint8_t head[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 8, 6,
 				       0,    1,    8,    0,    6,    4,    0, 1, 2, 0, 0, 0, 0, 1};
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 13);
 	for (int i = 0; i < 200; i++) {
@@ -156,7 +157,7 @@ static void arp_asks(void **state)
 static void nd_asks(void **state)
 {
 	struct rng r;
-	struct bed b;
+	struct bed b = {0};
 
 	rng_init(&r, 14);
 	for (int i = 0; i < 400; i++) {
