@@ -62,8 +62,8 @@ struct worker {
 	const struct scan_type *rows[WORKER_ROWS_MAX];
 	uint32_t n_rows;
 	uint8_t row_idx[UINT8_MAX + 1]; /* scan_type.row -> index in rows */
-	struct sports own_ports;  /* held in the kernel */
-	uint16_t sport, n_sports; /* UDP probes leave from sport and up, others from sport */
+	struct sports own_ports;        /* held in the kernel */
+	uint16_t sport, n_sports;       /* UDP probes leave from sport and up, others from sport */
 	struct worker_path
 		*paths[WORKER_PATHS_MAX]; /* made when the first target behind them turns up */
 	uint32_t n_paths;
