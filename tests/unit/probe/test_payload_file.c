@@ -2,7 +2,7 @@
 /* payload_file.c: nmap-payloads' grammar, its errors with line and column, cut at every byte. */
 #include "probe/payload.h"
 
-#include "base/mem.h"
+#include "base/buf.h"
 #include "support/guard.h"
 
 #include <errno.h>
@@ -83,28 +83,50 @@ static void refusals(void **state)
 	}
 }
 
+static int open_text(const struct buf *b, struct payloads **ret, struct err_where *w)
+{
+	return payloads_open_bytes((const char *)b->p, b->len, ret, w);
+}
+
+/** One payload of @p n bytes, then @p n_more short ones for the same port. */
+static void put_entries(struct buf *b, size_t n, uint32_t n_more)
+{
+	buf_puts(b, "udp 40000 \"");
+	for (size_t i = 0; i < n; i++)
+		buf_putc(b, 'x');
+	buf_puts(b, "\"\n");
+	for (uint32_t i = 0; i < n_more; i++)
+		buf_puts(b, "udp 39999-40001 \"x\"\n");
+}
+
 static void limits(void **state)
 {
-	char *text = mem_alloc(PAYLOAD_LEN_MAX + 64, 1), many[1024] = "";
-	struct err_where w = {0};
-	struct payloads *p;
+	static const struct {
+		size_t len;
+		uint32_t n_more;
+		int code;
+		uint32_t line;
+	} rows[] = {
+		{PAYLOAD_LEN_MAX, 0, 0, 0},
+		{PAYLOAD_LEN_MAX + 1, 0, -E_RANGE, 1},
+		{1, PAYLOADS_PER_PORT_MAX - 1, 0, 0},
+		{1, PAYLOADS_PER_PORT_MAX, -E_FULL, PAYLOADS_PER_PORT_MAX + 1},
+	};
 
-	snprintf(text, 64, "udp 40000 \"");
-	memset(text + 11, 'x', PAYLOAD_LEN_MAX);
-	strcpy(text + 11 + PAYLOAD_LEN_MAX, "\"");
-	assert_int_equal(payloads_open_bytes(text, strlen(text), &p, &w), 0);
-	assert_int_equal(payloads_max_len(p), PAYLOAD_LEN_MAX);
-	payloads_close(p);
-	strcpy(text + 11 + PAYLOAD_LEN_MAX, "x\"");
-	assert_int_equal(payloads_open_bytes(text, strlen(text), &p, &w), -E_RANGE);
-	mem_free(text);
-	for (uint32_t i = 0; i < PAYLOADS_PER_PORT_MAX; i++)
-		strcat(many, "udp 40000 \"x\"\n");
-	assert_int_equal(payloads_open_bytes(many, strlen(many), &p, &w), 0);
-	payloads_close(p);
-	strcat(many, "udp 39999-40001 \"x\"\n");
-	assert_int_equal(payloads_open_bytes(many, strlen(many), &p, &w), -E_FULL);
-	assert_int_equal(w.line, PAYLOADS_PER_PORT_MAX + 1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct err_where w = {0};
+		struct payloads *p = NULL;
+		struct buf b;
+
+		buf_init(&b, 4096);
+		put_entries(&b, rows[i].len, rows[i].n_more);
+		assert_int_equal(open_text(&b, &p, &w), rows[i].code);
+		assert_int_equal(w.line, rows[i].line);
+		if (p)
+			assert_int_equal(payloads_n(p, 40000), rows[i].n_more + 1);
+		payloads_close(p);
+		buf_fini(&b);
+	}
 }
 
 static void cut_anywhere(void **state)
