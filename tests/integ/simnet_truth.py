@@ -1,6 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""-sS against the simulated network (tests/support/simnet.py): every port is what the seed makes it."""
+"""-sS against the simulated network (tests/support/simnet.py): every port is what the seed makes it.
+
+Three seeds; bench/truth does the same with twenty, at several losses, and looks at the coverage that is claimed.
+"""
+import collections
 import ipaddress
 import pathlib
 import random
@@ -66,10 +70,80 @@ def test_states_packet(cases):
     states(cases, "packet")
 
 
+Outcome = collections.namedtuple("Outcome", "network responsive found wrong n_twice cells summary counters")
+
+
+def outcome(target, seed, *flags, ports=PORTS, **knobs):
+    """Scan @target once and lay the result beside the truth."""
+    with simnet.Network(NETS, seed, count=target, count_ports=ports, **MIX, **knobs) as network:
+        done = network.scanner.run([suite.PRTIP, "-sS", "-n", "-Pn", "-6" if ":" in target else "-4", "-p", ports, *flags,
+                                    target, "-oJ", "-"], 200)
+        if done.returncode not in (0, 3):
+            raise RuntimeError(f"prtip: exit {done.returncode}: {done.stderr}")
+        records = suite.json_records(done.stdout, "port")
+        reported = {(r["address"], r["port"]): r["state"] for r in records}
+        truth = dict(network.responsive(ports, nets=target))
+        responsive = {key for key in truth if not knobs.get("late") or network.answers_in_time(*key)}
+        wrong = {key: state for key, state in reported.items() if state not in ("filtered", truth.get(key))}
+        found = {key for key in responsive if reported.get(key) == truth[key]}
+        return Outcome(network, responsive, found, wrong, len(records) - len(reported), network.cells(),
+                       suite.json_summary(done.stdout), network.stats()["counters"])
+
+
+def check_outcome(cases, name, o, found_min=1):
+    share = len(o.found) / len(o.responsive)
+    cases.check(f"{name}: at least {found_min:.1%} of {len(o.responsive)} responsive ports found", share >= found_min,
+                f"{len(o.found)}; missed {sorted(o.responsive - o.found)[:10]}")
+    cases.equal(f"{name}: nothing open or closed that is not", o.wrong, {})
+    cases.equal(f"{name}: no port reported twice", o.n_twice, 0)
+    cases.equal(f"{name}: no endpoint was left out", o.cells.count(0), 0)
+
+
+def asked_again(o, target, ports=PORTS):
+    """Of the responsive endpoints, the share that was asked more than once."""
+    first = int(ipaddress.ip_network(target)[0])
+    index = {port: n for n, port in enumerate(suite.port_list(ports))}
+    return sum(o.cells[(int(ipaddress.ip_address(address)) - first) * len(index) + index[port]] > 1
+               for address, port in o.responsive) / len(o.responsive)
+
+
+SEEDS = (11, 12, 13)
+
+
+def test_no_loss(cases):
+    """Every responsive port, asked once."""
+    for seed in SEEDS:
+        for target in ("198.18.0.0/25", "2001:db8:1::/121"):
+            o = outcome(target, seed)
+            check_outcome(cases, f"seed {seed} {target}", o)
+            again = asked_again(o, target)
+            cases.check(f"seed {seed} {target}: fewer than 1 % of them asked again", again < 0.01, again)
+            cases.equal(f"seed {seed} {target}: no damaged probe", [o.counters["bad_ip_sum"], o.counters["bad_l4_sum"]], [0, 0])
+
+
+def test_loss(cases):
+    """10 % lost each way: 99.9 % found."""
+    for seed in SEEDS:
+        o = outcome("198.18.0.0/25", seed, loss=0.1)
+        check_outcome(cases, f"seed {seed} 10 % loss each way", o, 0.999)
+
+
+def test_hostile(cases):
+    """Forged, doubled, slow and late answers: nothing is believed that is not so, and all is found that comes in time."""
+    for seed in SEEDS:
+        o = outcome("198.18.0.0/27", seed, forged=0.1, duplicated=0.2, copies=3, copy_gap=15, delayed=0.1, delay=20,
+                    jitter=100, late=0.03, late_by=3000)
+        check_outcome(cases, f"seed {seed} hostile", o)
+        cases.check(f"seed {seed} hostile: forgeries were sent, and counted by prtip",
+                    o.counters["forged"] > 0 and o.summary["forged"] > 0, (o.counters["forged"], o.summary))
+        cases.check(f"seed {seed} hostile: copies were sent, and counted by prtip",
+                    o.counters["copies"] > 0 and o.summary["duplicates"] > 0, (o.counters["copies"], o.summary))
+
+
 if __name__ == "__main__":
     suite.need_root()
     suite.need_tools("ip", "ethtool")
     if not simnet.daemon():
         print("skipped: the simulated network was not built (libbpf-dev)")
         sys.exit(suite.SKIPPED)
-    sys.exit(suite.run([test_languages, test_states_xdp, test_states_packet]))
+    sys.exit(suite.run([test_languages, test_states_xdp, test_states_packet, test_no_loss, test_loss, test_hostile]))

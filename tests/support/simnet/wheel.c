@@ -5,15 +5,27 @@
  */
 #include "daemon.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+
+/* The receive ring of the other end holds 256 frames: its reader needs the processor that we have.
+ */
+#define WAIT_US   20
+#define WAITS_MAX 1000u
+
+static bool is_full(int err)
+{
+	return err == ENOBUFS || err == EAGAIN;
+}
 
 void sim_flush(struct simnet *s)
 {
 	struct mmsghdr m[SIM_BATCH];
 	struct iovec iov[SIM_BATCH];
-	uint32_t i = 0;
+	uint32_t i = 0, n_waits = 0;
 
 	memset(m, 0, sizeof(m));
 	for (uint32_t j = 0; j < s->n_out; j++) {
@@ -24,6 +36,10 @@ void sim_flush(struct simnet *s)
 	while (i < s->n_out) {
 		int n = sendmmsg(s->fd, m + i, s->n_out - i, 0);
 
+		if (n <= 0 && is_full(errno) && n_waits++ < WAITS_MAX) {
+			usleep(WAIT_US);
+			continue;
+		}
 		if (n <= 0) { /* the first one could not be sent: go on behind it */
 			s->n.n[SIM_N_unsent]++;
 			n = 1;
