@@ -3,11 +3,7 @@
 #pragma once
 
 #include "base/compiler.h"
-
-struct siphash_key {
-	uint64_t k0;
-	uint64_t k1;
-};
+#include "base/siphash.h"
 
 /** SipHash-2-4 of @p len bytes (Aumasson & Bernstein 2012). Pure. Cost: about 21 ns for 40 bytes.
  */

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-const struct pktio_ops *const pktio_backends[] = {&pktio_afpacket, &pktio_rawip, NULL};
+const struct pktio_ops *const pktio_backends[] = {&pktio_xdp, &pktio_afpacket, &pktio_rawip, NULL};
 
 const struct pktio_ops *pktio_find(const char *name)
 {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/siphash.h"
 #include "wire/addr.h"
 #include "wire/frame.h"
 
@@ -14,10 +15,13 @@ enum {
 	PKTIO_L2 = 1,  /* frames carry an Ethernet header */
 	PKTIO_ARP = 2, /* ARP replies are received */
 	PKTIO_V4 = 4,
-	PKTIO_V6 = 8
+	PKTIO_V6 = 8,
+	PKTIO_ONE_IFACE = 16 /* sends by one interface only: conf.if_idx, or the hub's */
 };
 
 #define PKTIO_BATCH_MAX 1024
+
+struct xdp_hub;
 
 struct pktio_conf {
 	uint32_t batch; /* frames per tx_kick, 1..PKTIO_BATCH_MAX */
@@ -29,6 +33,14 @@ struct pktio_conf {
 	uint16_t port_lo, port_hi; /* our source ports: the kernel filters replies to others */
 	uint32_t if_idx;           /* bind to one interface (-e), 0 any */
 	uint32_t rx_buf_bytes;     /* socket receive buffer wanted */
+	uint32_t skip_if_idx;      /* rawip: ignore what comes in by this interface, 0 none */
+	struct xdp_hub *xdp;       /* PKTIO_ONE_IFACE: the program to share; NULL: one of its own */
+	/** Rows whose replies prove themselves as those of SYN rows do (probe/scan_tcp.c): a back
+	 * end may check them and keep proven RSTs from the stack. 0 rows: it must not. Borrowed
+	 * until open returns. */
+	const struct siphash_key *cookie_key;
+	const uint8_t *cookie_rows;
+	uint8_t n_cookie_rows;
 };
 
 struct pktio_stats {
@@ -37,6 +49,7 @@ struct pktio_stats {
 	uint64_t n_tx_errors;             /* frames the kernel refused for good */
 	uint64_t n_tx_retries;            /* EAGAIN, ENOBUFS: tried again */
 	uint64_t n_rx_frames, n_rx_calls;
+	uint64_t n_rx_forged;  /* wrong cookies that the back end itself has seen */
 	uint64_t n_rx_dropped; /* by full socket buffers; some kernels count before the filter */
 };
 
@@ -86,7 +99,9 @@ struct pktio {
  * slow to close.
  */
 extern const struct pktio_ops *const pktio_backends[];
-extern const struct pktio_ops pktio_rawip, pktio_afpacket;
+extern const struct pktio_ops pktio_rawip, pktio_afpacket, pktio_xdp;
+/** Receives only, beside a back end that sends; not in the registry. */
+extern const struct pktio_ops pktio_xdp_rx;
 
 /** @return the table of that name or NULL. */
 const struct pktio_ops *pktio_find(const char *name);

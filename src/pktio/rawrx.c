@@ -85,10 +85,37 @@ static int attach(int fd, struct sock_filter *code, size_t n)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
 }
 
+#define LD_IFACE BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_IFINDEX)
+
+/** An interface index that no packet has when none is to be skipped. */
+static uint32_t skipped(const struct pktio_conf *c)
+{
+	return c->skip_if_idx ? c->skip_if_idx : UINT32_MAX;
+}
+
+static int filter_iface(int fd, const struct pktio_conf *c)
+{
+	struct sock_filter code[] = {
+		LD_IFACE,
+		JEQ(skipped(c), 0, 1),
+		REJECT,
+		ACCEPT,
+	};
+
+	return attach(fd, code, ARRAY_LEN(code));
+}
+
 static int filter_v4_ports(int fd, const struct pktio_conf *c)
 {
 	struct sock_filter code[] = {
-		LD_IHL(0), LDH_X(2), JGE(c->port_lo, 0, 1), JGT(c->port_hi, 0, 1), REJECT, ACCEPT,
+		LD_IFACE,
+		JEQ(skipped(c), 4, 0),
+		LD_IHL(0),
+		LDH_X(2),
+		JGE(c->port_lo, 0, 1),
+		JGT(c->port_hi, 0, 1),
+		REJECT,
+		ACCEPT,
 	};
 
 	return attach(fd, code, ARRAY_LEN(code));
@@ -97,7 +124,13 @@ static int filter_v4_ports(int fd, const struct pktio_conf *c)
 static int filter_v6_ports(int fd, const struct pktio_conf *c)
 {
 	struct sock_filter code[] = {
-		LDH(2), JGE(c->port_lo, 0, 1), JGT(c->port_hi, 0, 1), REJECT, ACCEPT,
+		LD_IFACE,
+		JEQ(skipped(c), 3, 0),
+		LDH(2),
+		JGE(c->port_lo, 0, 1),
+		JGT(c->port_hi, 0, 1),
+		REJECT,
+		ACCEPT,
 	};
 
 	return attach(fd, code, ARRAY_LEN(code));
@@ -267,6 +300,8 @@ static int open_row(struct rawrx *rx, const struct rx_row *row, const struct pkt
 
 	if (!err && row->filter)
 		err = row->filter(fd, c);
+	else if (!err && c->skip_if_idx)
+		err = filter_iface(fd, c);
 	if (!err && row->pass_types)
 		err = row->pass_types(fd);
 	if (!err && row->kind == RAWRX_V6)
@@ -427,14 +462,15 @@ static int wait_readable(struct rawrx *rx, struct pollfd *p, uint32_t wait_us)
 
 	for (uint32_t i = 0; i < rx->n_socks; i++)
 		p[i] = (struct pollfd){.fd = rx->socks[i].fd, .events = POLLIN};
+	p[rx->n_socks] = (struct pollfd){.fd = rx->wake_fd, .events = POLLIN};
 	rx->n_calls++;
-	int n = ppoll(p, rx->n_socks, &ts, NULL);
+	int n = ppoll(p, rx->n_socks + (rx->wake_fd > 0), &ts, NULL);
 	return n < 0 ? (errno == EINTR ? 0 : -errno) : n;
 }
 
 int rawrx_acquire(struct rawrx *rx, struct frame *f, uint32_t n, uint32_t wait_us)
 {
-	struct pollfd p[RAWRX_SOCK_MAX];
+	struct pollfd p[RAWRX_SOCK_MAX + 1];
 	uint32_t total = 0;
 	int gone = 0;
 

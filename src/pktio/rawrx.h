@@ -24,6 +24,7 @@ struct rawrx_sock {
 struct rawrx {
 	struct rawrx_sock socks[RAWRX_SOCK_MAX];
 	uint32_t n_socks;
+	int wake_fd;      /* waits end when it is readable; 0 none, the caller's */
 	bool is_borrowed; /* the socket is the caller's to close */
 	uint32_t next;    /* socket to read first: turns, so that a flood on one does not starve the
 			     rest */

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Receiving. What cannot be an answer passes untouched, at the price of a few compares. Segments to
+ * a worker's port prove themselves by their cookie (probe/cookie.h) before anything is kept from
+ * the stack; every other kind of answer is recorded and passes on.
+ */
+#pragma once
+
+#include "pktio/bpf/kernel.h"
+
+/** Not a worker. */
+#define NOBODY 0xffffffffu
+/** IPv6 next header values that are fragments or options are left to the stack. */
+#define ICMP4_ANSWERS (1u << 0 | 1u << 3 | 1u << 11 | 1u << 12 | 1u << 14 | 1u << 18)
+/** Attempts a cookie tells apart, doubled: as cookie_attempt(). */
+#define COOKIE_SPAN 32
+
+/** A frame from the wire as far as it is needed here. */
+struct view {
+	struct xdp_md *ctx;
+	void *data, *end;
+	void *l4;
+	uint32_t member;
+	uint8_t proto, is_v6, is_plain; /* plain: no options, the answer can be made in place */
+};
+
+INLINE uint32_t member_of_port(uint16_t port)
+{
+	uint32_t found = NOBODY;
+
+	for (uint32_t m = 0; m < XDP_MEMBERS_MAX; m++)
+		if (m < n_members && members[m].is_open && port >= members[m].port_lo &&
+		    port <= members[m].port_hi)
+			found = m;
+	return found;
+}
+
+/** Copy the frame, at most @p cap bytes of it, into the worker's ring. */
+#define RECORD(v, m, cap)                                                                          \
+	do {                                                                                       \
+		uint32_t key_ = (m);                                                               \
+		uint64_t len_ = (v)->ctx->data_end - (v)->ctx->data;                               \
+		void *ring_ = bpf_map_lookup_elem(&rings, &key_);                                  \
+		struct xdp_record *r_ =                                                            \
+			ring_ ? bpf_ringbuf_reserve(ring_, sizeof(*r_) + (cap), 0) : NULL;         \
+		if (!r_) {                                                                         \
+			count(m, XDP_N_RING_FULL);                                                 \
+			break;                                                                     \
+		}                                                                                  \
+		r_->time_ns = bpf_ktime_get_ns();                                                  \
+		r_->if_idx = (v)->ctx->ingress_ifindex;                                            \
+		len_ = len_ > (cap) ? (cap) : len_;                                                \
+		BOUND_AGAIN(len_);                                                                 \
+		if (len_ < ETH_HLEN || len_ > (cap) ||                                             \
+		    bpf_xdp_load_bytes((v)->ctx, 0, r_->bytes, len_)) {                            \
+			bpf_ringbuf_discard(r_, BPF_RB_NO_WAKEUP);                                 \
+			break;                                                                     \
+		}                                                                                  \
+		r_->len = (uint32_t)len_;                                                          \
+		bpf_ringbuf_submit(r_, 0);                                                         \
+		count(m, XDP_N_RECORDS);                                                           \
+	} while (0)
+
+/** Hand a frame to one worker and to the stack. */
+INLINE int record_and_pass(struct view *v, uint32_t m)
+{
+	if (v->proto == IPPROTO_TCP)
+		RECORD(v, m, XDP_HEAD_BYTES);
+	else if (v->proto == IPPROTO_UDP)
+		RECORD(v, m, XDP_FULL_BYTES);
+	else
+		RECORD(v, m, XDP_ICMP_BYTES);
+	count(m, XDP_N_PASSED);
+	return XDP_PASS;
+}
+
+/** What proves itself to nobody here (ICMP, ARP) is for every worker to look at. */
+INLINE int record_for_all(struct view *v, int is_arp)
+{
+	for (uint32_t m = 0; m < XDP_MEMBERS_MAX; m++)
+		if (m < n_members && members[m].is_open && (!is_arp || members[m].wants_arp))
+			record_and_pass(v, m);
+	return XDP_PASS;
+}
+
+/** SipHash-2-4 as cookie_tag() makes it, of the reply's addresses seen from here. */
+INLINE uint32_t tag_of(const struct view *v, const struct xdp_member *m, const struct tcphdr *t,
+		       uint8_t row)
+{
+	struct sip s;
+	uint32_t n_words = v->is_v6 ? 5 : 2;
+	uint64_t ports = (uint64_t)bpf_ntohs(t->dest) << 48 | (uint64_t)bpf_ntohs(t->source) << 32;
+	struct siphash_key key = {m->key.k0, m->key.k1};
+
+	sip_start(&s, &key);
+	sip_word(&s, ports | (uint64_t)IPPROTO_TCP << 8 | row);
+	if (v->is_v6) {
+		const struct ipv6hdr *ip = v->data + ETH_HLEN;
+		const uint64_t *here = (const void *)&ip->daddr, *there = (const void *)&ip->saddr;
+
+		sip_word(&s, here[0]);
+		sip_word(&s, here[1]);
+		sip_word(&s, there[0]);
+		sip_word(&s, there[1]);
+	} else {
+		const struct iphdr *ip = v->data + ETH_HLEN;
+
+		sip_word(&s, (uint64_t)ip->daddr << 32 | ip->saddr);
+	}
+	sip_word(&s, (uint64_t)n_words << 59);
+	return (uint32_t)sip_end(&s);
+}
+
+/** The same rules as the SYN rows' match(): probe/scan_tcp.c. */
+INLINE int is_proven(const struct view *v, const struct xdp_member *m, const struct tcphdr *t)
+{
+	uint32_t echoed = bpf_ntohl(t->ack_seq);
+
+	for (uint32_t i = 0; i < XDP_ROWS_MAX; i++) {
+		if (i >= m->n_rows)
+			break;
+		uint32_t diff = echoed - tag_of(v, m, t, m->rows[i]);
+
+		if (!t->rst && (--diff & 1))
+			continue;
+		if (diff < COOKIE_SPAN)
+			return 1;
+	}
+	return 0;
+}
+
+INLINE void swap_macs(struct ethhdr *e)
+{
+	uint8_t mac[ETH_ALEN];
+
+	__builtin_memcpy(mac, e->h_dest, ETH_ALEN);
+	__builtin_memcpy(e->h_dest, e->h_source, ETH_ALEN);
+	__builtin_memcpy(e->h_source, mac, ETH_ALEN);
+}
+
+/** Sum of the pseudo header with addresses swapped in place. */
+INLINE uint64_t turn_v4(struct iphdr *ip)
+{
+	uint32_t a = ip->saddr;
+	uint64_t s = 0;
+	const uint32_t *w = (const void *)ip;
+
+	ip->saddr = ip->daddr;
+	ip->daddr = a;
+	ip->tos = 0;
+	ip->tot_len = bpf_htons(sizeof(*ip) + sizeof(struct tcphdr));
+	ip->id = 0;
+	ip->frag_off = bpf_htons(0x4000);
+	ip->ttl = 64;
+	ip->check = 0;
+	for (int i = 0; i < 5; i++)
+		s += w[i];
+	ip->check = csum_fold(s);
+	return (uint64_t)ip->saddr + ip->daddr;
+}
+
+INLINE uint64_t turn_v6(struct ipv6hdr *ip)
+{
+	struct in6_addr a = ip->saddr;
+	uint64_t s = 0;
+	const uint32_t *w = (const void *)&ip->saddr;
+
+	ip->saddr = ip->daddr;
+	ip->daddr = a;
+	ip->payload_len = bpf_htons(sizeof(struct tcphdr));
+	ip->hop_limit = 64;
+	for (int i = 0; i < 8; i++)
+		s += w[i];
+	return s;
+}
+
+/** Turn a SYN+ACK into the RST that the stack would send for it (RFC 9293 3.5.2) and send it back.
+ */
+INLINE int answer_reset(struct view *v)
+{
+	struct tcphdr *t = v->l4;
+	uint16_t port = t->source;
+	uint32_t *w = (void *)t;
+	uint64_t s = v->is_v6 ? turn_v6(v->data + ETH_HLEN) : turn_v4(v->data + ETH_HLEN);
+	int want = ETH_HLEN + (v->is_v6 ? (int)sizeof(struct ipv6hdr) : (int)sizeof(struct iphdr)) +
+		   (int)sizeof(*t);
+
+	swap_macs(v->data);
+	t->source = t->dest;
+	t->dest = port;
+	t->seq = t->ack_seq;
+	t->ack_seq = 0;
+	w[3] = bpf_htonl(5u << 28 | 4u << 16); /* five words, RST, no window */
+	w[4] = 0;
+	s += bpf_htonl(IPPROTO_TCP) + (uint64_t)bpf_htonl(sizeof(*t));
+	for (int i = 0; i < 5; i++)
+		s += w[i];
+	t->check = csum_fold(s);
+	uint64_t have = v->ctx->data_end - v->ctx->data;
+	BOUND_AGAIN(have);
+	if (bpf_xdp_adjust_tail(v->ctx, want - (int)have))
+		return XDP_DROP;
+	return XDP_TX;
+}
+
+INLINE int receive_tcp(struct view *v)
+{
+	struct tcphdr *t = v->l4;
+
+	if ((void *)(t + 1) > v->end)
+		return XDP_PASS;
+	uint32_t m = member_of_port(bpf_ntohs(t->dest));
+	if (m >= XDP_MEMBERS_MAX || !members[m].wants_tcp)
+		return XDP_PASS;
+	if (!members[m].n_rows)
+		return record_and_pass(v, m);
+	int is_syn_ack = t->syn && t->ack && !t->rst;
+	if (!t->rst && !is_syn_ack)
+		return XDP_PASS;
+	if (!is_proven(v, &members[m], t)) {
+		count(m, XDP_N_FORGED);
+		return XDP_PASS;
+	}
+	RECORD(v, m, XDP_HEAD_BYTES);
+	if (t->rst) {
+		count(m, XDP_N_DROPPED);
+		return XDP_DROP;
+	}
+	if (members[m].may_answer && v->is_plain) {
+		count(m, XDP_N_RESETS);
+		return answer_reset(v);
+	}
+	count(m, XDP_N_PASSED);
+	return XDP_PASS;
+}
+
+/** Datagrams and SCTP: no field for a tag, or one that only the row knows. */
+INLINE int receive_ports(struct view *v)
+{
+	const uint16_t *ports = v->l4;
+
+	if ((void *)(ports + 2) > v->end)
+		return XDP_PASS;
+	uint32_t m = member_of_port(bpf_ntohs(ports[1]));
+	if (m >= XDP_MEMBERS_MAX)
+		return XDP_PASS;
+	int is_wanted = v->proto == IPPROTO_UDP ? members[m].wants_udp : members[m].wants_sctp;
+	return is_wanted ? record_and_pass(v, m) : XDP_PASS;
+}
+
+INLINE int receive_icmp(struct view *v)
+{
+	const uint8_t *type = v->l4;
+
+	if ((void *)(type + 1) > v->end)
+		return XDP_PASS;
+	int is_answer = v->is_v6 ? (*type >= 1 && *type <= 4) || *type == 129 || *type == 136
+				 : *type < 32 && (ICMP4_ANSWERS >> *type & 1);
+	return is_answer ? record_for_all(v, 0) : XDP_PASS;
+}
+
+INLINE int parse_v4(struct view *v)
+{
+	const struct iphdr *ip = v->data + ETH_HLEN;
+
+	if ((const void *)(ip + 1) > v->end || ip->ihl < 5 || (ip->frag_off & bpf_htons(0x1fff)))
+		return 0;
+	v->l4 = v->data + ETH_HLEN + ip->ihl * 4;
+	v->proto = ip->protocol;
+	v->is_plain = ip->ihl == 5;
+	return 1;
+}
+
+INLINE int parse_v6(struct view *v)
+{
+	const struct ipv6hdr *ip = v->data + ETH_HLEN;
+
+	if ((const void *)(ip + 1) > v->end)
+		return 0;
+	v->l4 = (void *)(ip + 1);
+	v->proto = ip->nexthdr;
+	v->is_v6 = v->is_plain = 1;
+	return 1;
+}
+
+INLINE int receive(struct xdp_md *ctx)
+{
+	struct view v = {
+		.ctx = ctx, .data = (void *)(long)ctx->data, .end = (void *)(long)ctx->data_end};
+	const struct ethhdr *e = v.data;
+
+	if ((const void *)(e + 1) > v.end)
+		return XDP_PASS;
+	if (e->h_proto == bpf_htons(ETH_P_ARP))
+		return record_for_all(&v, 1);
+	if (!(e->h_proto == bpf_htons(ETH_P_IP)     ? parse_v4(&v)
+	      : e->h_proto == bpf_htons(ETH_P_IPV6) ? parse_v6(&v)
+						    : 0))
+		return XDP_PASS;
+	switch (v.proto) {
+	case IPPROTO_TCP:
+		return receive_tcp(&v);
+	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
+		return receive_ports(&v);
+	case IPPROTO_ICMP:
+	case IPPROTO_ICMPV6:
+		return receive_icmp(&v);
+	default:
+		return XDP_PASS;
+	}
+}

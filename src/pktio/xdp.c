@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The XDP program's life: load, attach by a link that dies with the process, try the driver, and
+ * the places of the workers on it. Frames are sent by test runs with live frames: the kernel runs
+ * the program on fresh frames and transmits what it redirects. What the driver took is learned from
+ * the tracepoint it passes, since a redirect reports nothing back. Sources:
+ * Documentation/bpf/bpf_prog_run.rst; xdp-tools, xdp-trafficgen.
+ */
+#include "pktio/xdp_int.h"
+
+#include "base/mem.h"
+#include "xdp.skel.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_link.h>
+
+/** Frames between two looks of the kernel at its own work; 64 fit every driver's ring. */
+#define RUN_BATCH 64
+/** Local experimental ethertype (IEEE 802): a frame from us to us that nobody reads. */
+#define TRY_ETHERTYPE 0x88b5
+#define TRY_BYTES     60
+
+struct xdp_hub {
+	struct xdp_hub_conf conf;
+	struct xdp_bpf *skel;
+	int link_fd; /* the attachment; -1 none */
+	struct bpf_link *told;
+	uint8_t *lanes, *slots; /* mapped */
+	size_t lane_size, slot_size;
+	bool can_send;
+};
+
+static int silent(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	return 0;
+}
+
+static size_t mapped_bytes(size_t size, uint32_t n)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (size * n + page - 1) / page * page;
+}
+
+/** An array in the kernel as memory here. */
+static int map_array(const struct bpf_map *map, size_t size, uint32_t n, uint8_t **ret)
+{
+	void *p = mmap(NULL, mapped_bytes(size, n), PROT_READ | PROT_WRITE, MAP_SHARED,
+		       bpf_map__fd(map), 0);
+
+	if (p == MAP_FAILED)
+		return -errno;
+	*ret = p;
+	return 0;
+}
+
+static int load(struct xdp_hub *h)
+{
+	const struct xdp_hub_conf *c = &h->conf;
+
+	libbpf_set_print(silent);
+	h->skel = xdp_bpf__open();
+	if (!h->skel)
+		return -errno;
+	h->skel->rodata->n_members = c->n_members;
+	h->skel->rodata->batch = c->batch;
+	(void)bpf_map__set_max_entries(h->skel->maps.lanes, c->n_members);
+	(void)bpf_map__set_max_entries(h->skel->maps.slots, c->n_members * c->batch);
+	int err = xdp_bpf__load(h->skel);
+	if (err == -EMFILE || err == -ENOMEM)
+		return err;
+	if (err)
+		return err == -EPERM || err == -EACCES ? -EPERM : -E_UNSUPPORTED;
+	h->lane_size = (sizeof(struct xdp_lane) + 7) & ~(size_t)7;
+	h->slot_size = (sizeof(struct xdp_slot) + 7) & ~(size_t)7;
+	err = map_array(h->skel->maps.lanes, h->lane_size, c->n_members, &h->lanes);
+	return err ? err
+		   : map_array(h->skel->maps.slots, h->slot_size, c->n_members * c->batch,
+			       &h->slots);
+}
+
+/** @return 0; @p ret_is_native: in the driver. A program that is there already stays. */
+static int attach(struct xdp_hub *h, bool *ret_is_native)
+{
+	static const uint32_t modes[] = {XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
+	int prog = bpf_program__fd(h->skel->progs.xdp_main), err = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(modes) && h->link_fd < 0; i++) {
+		LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = modes[i]);
+		h->link_fd = bpf_link_create(prog, (int)h->conf.if_idx, BPF_XDP, &opts);
+		*ret_is_native = i == 0;
+		err = h->link_fd < 0 ? h->link_fd : 0;
+		if (err == -EBUSY || err == -EEXIST || err == -EPERM)
+			break;
+	}
+	return err == -EEXIST ? -EBUSY : err;
+}
+
+static int own_mac(uint32_t if_idx, uint8_t mac[ETH_ALEN])
+{
+	struct ifreq q = {0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (!if_indextoname(if_idx, q.ifr_name) || ioctl(fd, SIOCGIFHWADDR, &q) < 0)
+		err = -errno;
+	close(fd);
+	memcpy(mac, q.ifr_hwaddr.sa_data, ETH_ALEN);
+	return err;
+}
+
+/** Send one frame to ourselves. @return whether the driver took it. */
+static bool try_driver(struct xdp_hub *h)
+{
+	struct xdp_port p;
+	uint8_t mac[ETH_ALEN];
+
+	h->told = bpf_program__attach_raw_tracepoint(h->skel->progs.xdp_told, "xdp_devmap_xmit");
+	if (!h->told || own_mac(h->conf.if_idx, mac) || xdp_port_open(h, &p))
+		return false;
+	struct xdp_slot *s = p.slots;
+	s->if_idx = h->conf.if_idx;
+	s->len = TRY_BYTES;
+	memcpy(s->bytes, mac, ETH_ALEN);
+	memcpy(s->bytes + ETH_ALEN, mac, ETH_ALEN);
+	s->bytes[12] = TRY_ETHERTYPE >> 8;
+	s->bytes[13] = TRY_ETHERTYPE & 0xff;
+	p.lane->n_frames = 1;
+	p.lane->order[0] = 0;
+	bool is_taken = !xdp_port_claim(&p) && !xdp_port_run(&p) && p.lane->n_sent == 1;
+	xdp_port_close(&p);
+	return is_taken;
+}
+
+int xdp_hub_open(const struct xdp_hub_conf *conf, struct xdp_hub **ret)
+{
+	bool is_native = false;
+
+	if (!conf->if_idx || conf->n_members < 1 || conf->n_members > XDP_MEMBERS_MAX ||
+	    conf->batch < 1 || conf->batch > XDP_BATCH_MAX)
+		return -E_RANGE;
+	struct xdp_hub *h = mem_alloc(1, sizeof(*h));
+	if (!h)
+		return -ENOMEM;
+	*h = (struct xdp_hub){.conf = *conf, .link_fd = -1};
+	int err = load(h);
+	if (!err)
+		err = attach(h, &is_native);
+	if (err) {
+		xdp_hub_close(h);
+		return err;
+	}
+	/* on the generic hook every test run would wait for grace periods */
+	h->can_send = is_native && try_driver(h);
+	*ret = h;
+	return 0;
+}
+
+void xdp_hub_close(struct xdp_hub *h)
+{
+	if (!h)
+		return;
+	if (h->link_fd >= 0)
+		close(h->link_fd);
+	bpf_link__destroy(h->told);
+	if (h->lanes)
+		munmap(h->lanes, mapped_bytes(h->lane_size, h->conf.n_members));
+	if (h->slots)
+		munmap(h->slots, mapped_bytes(h->slot_size, h->conf.n_members * h->conf.batch));
+	xdp_bpf__destroy(h->skel);
+	mem_free(h);
+}
+
+bool xdp_hub_can_send(const struct xdp_hub *h)
+{
+	return h->can_send;
+}
+
+uint32_t xdp_hub_if_idx(const struct xdp_hub *h)
+{
+	return h->conf.if_idx;
+}
+
+/* --- a worker's place --------------------------------------------------------- */
+
+int xdp_port_open(struct xdp_hub *h, struct xdp_port *ret)
+{
+	for (uint32_t i = 0; i < h->conf.n_members; i++) {
+		struct xdp_member *m = &h->skel->bss->members[i];
+
+		if (m->is_open)
+			continue;
+		*m = (struct xdp_member){.port_lo = 1, .is_open = 1};
+		((struct xdp_lane *)(void *)(h->lanes + i * h->lane_size))->task = 0;
+		*ret = (struct xdp_port){
+			.hub = h,
+			.idx = i,
+			.lane = (void *)(h->lanes + i * h->lane_size),
+			.slots = (void *)(h->slots + (size_t)i * h->conf.batch * h->slot_size),
+			.member = m};
+		return 0;
+	}
+	return -E_FULL;
+}
+
+int xdp_port_listen(struct xdp_port *p, const struct xdp_ring *r)
+{
+	return bpf_map_update_elem(bpf_map__fd(p->hub->skel->maps.rings), &p->idx, &r->fd, 0);
+}
+
+void xdp_port_close(struct xdp_port *p)
+{
+	if (!p->hub)
+		return;
+	p->member->is_open = 0;
+	(void)bpf_map_delete_elem(bpf_map__fd(p->hub->skel->maps.rings), &p->idx);
+	*p = (struct xdp_port){0};
+}
+
+void xdp_port_counts(const struct xdp_port *p, struct xdp_counts *ret)
+{
+	struct xdp_counts *by_core = NULL;
+	int n = libbpf_num_possible_cpus();
+
+	*ret = (struct xdp_counts){0};
+	if (n > 0)
+		by_core = mem_alloc((size_t)n, sizeof(*by_core));
+	if (by_core &&
+	    !bpf_map_lookup_elem(bpf_map__fd(p->hub->skel->maps.counts), &p->idx, by_core))
+		for (int i = 0; i < n; i++)
+			for (uint32_t k = 0; k < XDP_COUNT_N; k++)
+				ret->n[k] += by_core[i].n[k];
+	mem_free(by_core);
+}
+
+int xdp_port_claim(struct xdp_port *p)
+{
+	uint64_t args[5] = {p->idx};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = args, .ctx_size_in = sizeof(args));
+
+	return bpf_prog_test_run_opts(bpf_program__fd(p->hub->skel->progs.xdp_claim), &opts);
+}
+
+int xdp_port_run(struct xdp_port *p)
+{
+	struct xdp_lane *l = p->lane;
+	const struct xdp_slot *first = &p->slots[l->order[0]];
+	struct xdp_md ctx = {.data_end = first->len, .ingress_ifindex = XDP_LIVE_IFACE};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
+		    .data_in = first->bytes, .data_size_in = first->len, .repeat = (int)l->n_frames,
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = RUN_BATCH);
+
+	l->next = l->n_pending = l->n_sent = l->n_dropped = l->n_bulks = 0;
+	return bpf_prog_test_run_opts(bpf_program__fd(p->hub->skel->progs.xdp_main), &opts);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The XDP program on one interface, shared by the workers of a scan: loaded, attached and tried out
+ * before privileges drop, gone with the process whatever ends it.
+ */
+#pragma once
+
+#include "pktio/pktio.h"
+
+struct xdp_hub;
+
+struct xdp_hub_conf {
+	uint32_t if_idx;
+	uint32_t n_members; /* workers, 1..XDP_MEMBERS_MAX */
+	uint32_t batch;     /* frames a kick, 1..XDP_BATCH_MAX */
+};
+
+/**
+ * Load the program, attach it (in the driver when it can, else to the generic hook) and find out by
+ * one frame addressed to ourselves whether the driver takes frames from it.
+ * @return 0; -EBUSY: a program of somebody else is attached; -EPERM: CAP_BPF, CAP_PERFMON or
+ * CAP_NET_ADMIN is missing; -E_UNSUPPORTED: built without it, or the kernel lacks something;
+ * -errno. Cost: 2 ms to load, 8-16 ms to attach. Thread: the coordinator, before workers start.
+ */
+int xdp_hub_open(const struct xdp_hub_conf *conf, struct xdp_hub **ret) MUST_CHECK;
+/** Does the driver send what the program redirects? If not, the hub can only receive. */
+bool xdp_hub_can_send(const struct xdp_hub *h);
+uint32_t xdp_hub_if_idx(const struct xdp_hub *h);
+/** After every pktio on it is closed. Accepts NULL. Cost: 20 ms on veth. */
+void xdp_hub_close(struct xdp_hub *h);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the XDP back end and its programs in the kernel share: the layout of their maps. Included by
+ * both; fixed-width types only.
+ */
+#pragma once
+
+#include "base/siphash.h"
+
+/** Workers on one interface: each has its lane, its slots and its ring. */
+#define XDP_MEMBERS_MAX 8
+/** Frames of one kick, as PKTIO_BATCH_MAX. */
+#define XDP_BATCH_MAX 1024
+/** Largest frame sent. */
+#define XDP_FRAME_CAP 320
+/** Calls of the driver's transmit function that one kick is told of. */
+#define XDP_BULKS_MAX 256
+/** Live frames carry this as the interface they came by (lo, which no driver serves). */
+#define XDP_LIVE_IFACE 1
+/** Cookies of rows that a member's replies may prove. */
+#define XDP_ROWS_MAX 4
+
+/** One frame to be sent. */
+struct xdp_slot {
+	uint32_t if_idx;
+	uint32_t len;
+	uint8_t bytes[XDP_FRAME_CAP];
+};
+
+/** What the driver took of one bulk: the first n_sent frames of n_sent + n_dropped. */
+struct xdp_bulk {
+	uint16_t n_sent, n_dropped;
+};
+
+/** One kick. Written by its worker before, by the programs while it runs. */
+struct xdp_lane {
+	uint64_t task;      /* the worker's thread, as the kernel numbers it; 0 none */
+	uint32_t next;      /* frames handed out so far */
+	uint32_t n_pending; /* of these, not told of by the driver yet */
+	uint32_t n_sent, n_dropped, n_bulks;
+	uint32_t n_frames;
+	struct xdp_bulk bulks[XDP_BULKS_MAX];
+	uint16_t order[XDP_BATCH_MAX]; /* slots in the order of sending */
+};
+
+/** Whose replies a member takes. Ports in host order. */
+struct xdp_member {
+	uint16_t port_lo, port_hi;
+	uint8_t is_open;
+	uint8_t wants_tcp, wants_udp, wants_sctp, wants_arp;
+	uint8_t n_rows; /* 0: cookies are not checked here, nothing is kept from the stack */
+	uint8_t rows[XDP_ROWS_MAX];
+	uint8_t may_answer; /* a frame may go back by the way it came: RST for SYN+ACK */
+	uint8_t pad[7];
+	struct siphash_key key;
+};
+
+/** Counters of one member and core. */
+enum xdp_count {
+	XDP_N_RECORDS,   /* replies handed to the worker */
+	XDP_N_RING_FULL, /* replies lost because it did not keep up */
+	XDP_N_FORGED,    /* to its port, looking like an answer, cookie wrong */
+	XDP_N_DROPPED,   /* RST kept from the stack */
+	XDP_N_RESETS,    /* SYN+ACK answered with RST by the program */
+	XDP_N_PASSED,    /* reply handed to the worker and to the stack */
+	XDP_COUNT_N
+};
+
+struct xdp_counts {
+	uint64_t n[XDP_COUNT_N];
+};
+
+/** A received frame in a member's ring: whole, or its first cap bytes. */
+struct xdp_record {
+	uint64_t time_ns; /* CLOCK_MONOTONIC */
+	uint32_t if_idx;
+	uint32_t len; /* bytes present */
+	uint8_t bytes[];
+};
+
+/** Sizes that records are cut to: segments, ICMP errors and odd ones, datagrams. */
+#define XDP_HEAD_BYTES 80
+#define XDP_ICMP_BYTES 368
+#define XDP_FULL_BYTES 1536
