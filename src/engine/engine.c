@@ -59,9 +59,11 @@ static void survey_addr(struct engine *e, const struct addr *a)
 		s->has_loopback = true;
 		return;
 	}
-	if (is_ether)
+	if (is_ether) {
+		s->has_many_ether |= s->ether_idx && s->ether_idx != r.if_idx;
+		s->ether_idx = s->ether_idx ? s->ether_idx : r.if_idx;
 		s->has_ether = true;
-	else
+	} else
 		s->has_other = true;
 	bool asks_link = is_onlink && !(is_known && e->conf.skips_discovery);
 	s->has_arp |= asks_link && a->family == ADDR_V4;
@@ -233,6 +235,7 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 		engine_free(e);
 		return -ENOMEM;
 	}
+	driver_open(e, n_probes(e));
 	for (uint32_t i = 0; i < e->n_workers; i++) {
 		int err = worker_new(e, i, &e->workers[i], reterr);
 		if (err) {
@@ -250,6 +253,7 @@ void engine_free(struct engine *e)
 		return;
 	for (uint32_t i = 0; i < e->n_workers; i++)
 		worker_free(e->workers[i]);
+	xdp_hub_close(e->xdp);
 	mem_free(e->seeds);
 	pthread_mutex_destroy(&e->routes_lock);
 	mem_free(e);
@@ -409,6 +413,7 @@ void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
 			ret->n_rx_drops += w->io_stats[k].n_rx_dropped;
 			ret->n_tx_errors += w->io_stats[k].n_tx_errors;
 			ret->n_tx_calls += w->io_stats[k].n_tx_calls;
+			ret->n_forged += w->io_stats[k].n_rx_forged;
 		}
 	}
 	ret->n_no_route += e->pass_stats.n_no_route;
@@ -416,6 +421,7 @@ void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
 	ret->n_late += e->pass_stats.n_late;
 	ret->n_forged += e->pass_stats.n_unasked;
 	ret->backend = e->is_connect ? conn_backend_name(e->workers[0])
+		       : e->xdp      ? driver_name(e)
 		       : e->uses_l2  ? pktio_afpacket.name
 				     : pktio_rawip.name;
 	ret->interrupted = atomic_load(&e->is_stopped);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/worker.h"
+#include "pktio/xdp.h"
 
 #include <sched.h>
 
@@ -13,8 +14,10 @@
 struct survey {
 	bool has_v4, has_v6;
 	bool has_loopback, has_ether, has_other;
-	bool has_arp;       /* on-link IPv4 targets whose MAC must be asked for */
-	bool has_discovery; /* some targets need discovery probes */
+	uint32_t ether_idx;  /* the first Ethernet interface that targets are behind; 0 none */
+	bool has_many_ether; /* there are more */
+	bool has_arp;        /* on-link IPv4 targets whose MAC must be asked for */
+	bool has_discovery;  /* some targets need discovery probes */
 };
 
 /** What the discovery pass learned of one host; by place in target order. Written by worker 0
@@ -39,6 +42,7 @@ struct engine {
 	cpu_set_t cores; /* that we may run on; empty: unknown */
 	uint32_t width, n_workers;
 	bool is_connect, is_sharded_by_port, uses_l2;
+	struct xdp_hub *xdp; /* NULL: not in use */
 	bool is_inline; /* worker 0 runs on the coordinator's thread: small scans, and the discovery
 			   pass */
 	_Atomic bool is_stopped;
@@ -65,3 +69,14 @@ void engine_pump(struct engine *e);
 void engine_tick(struct engine *e);
 /** The way to an address, with -S and -e applied. */
 int engine_route(struct engine *e, const struct addr *a, struct route *ret) MUST_CHECK;
+/**
+ * Attach the program to the interface when the scan repays it; e->xdp stays NULL when it does not
+ * or cannot. Before workers.
+ */
+void driver_open(struct engine *e, uint64_t n_probes);
+/** What a worker's back end is told of the program. @p rows storage of XDP_COOKIE_ROWS_MAX. */
+void driver_conf(const struct worker *w, struct pktio_conf *pc, uint8_t *rows);
+/** Does the program send too, or only receive? */
+bool driver_sends(const struct engine *e);
+/** Back end's name with the program in use. */
+const char *driver_name(const struct engine *e);

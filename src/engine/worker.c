@@ -72,7 +72,8 @@ static int path_prepare(struct worker *w, struct worker_path *p)
 	if (is_ether)
 		pp.src_mac = iface->mac;
 	p->wants_host_mac = r->next_hop.family == ADDR_NONE;
-	p->has_l2 = w->l2 && is_ether && iface->has_arp &&
+	bool is_driven = !w->e->xdp || r->if_idx == xdp_hub_if_idx(w->e->xdp);
+	p->has_l2 = w->l2 && is_ether && is_driven && iface->has_arp &&
 		    (p->wants_host_mac ||
 		     !route_neigh(w->e->routes, r->if_idx, &r->next_hop, &pp.dst_mac));
 	for (uint32_t i = 0; i < w->n_rows && !err; i++)
@@ -293,6 +294,28 @@ static int hold_ports(struct worker *w, bool wants_udp)
 	return err;
 }
 
+/** Send and receive by the program in the driver, or only receive. */
+static int driver_lanes(struct worker *w, struct pktio_conf *pc)
+{
+	struct pktio_conf by_program = *pc;
+	uint8_t rows[XDP_COOKIE_ROWS_MAX];
+
+	driver_conf(w, &by_program, rows);
+	if (driver_sends(w->e) && pc->frame_cap_bytes <= XDP_FRAME_MAX) {
+		int err = lane_open(w, &pktio_xdp, &by_program, &w->l2);
+		w->rx = err ? NULL : w->l2->io;
+		return err;
+	}
+	pc->is_tx_only = true;
+	pc->wants_arp = false;
+	int err = lane_open(w, &pktio_afpacket, pc, &w->l2);
+	if (!err)
+		err = pktio_open(&pktio_xdp_rx, &by_program, &w->ear);
+	w->rx = w->ear;
+	w->has_ear = !err;
+	return err;
+}
+
 /** @p ret_what names what is being opened. */
 static int raw_open(struct worker *w, const char **ret_what)
 {
@@ -330,6 +353,8 @@ static int raw_open(struct worker *w, const char **ret_what)
 	pc.is_tx_only = false;
 	pc.wants_arp = w->e->survey.has_arp;
 	*ret_what = "packet socket";
+	if (w->e->xdp)
+		return driver_lanes(w, &pc);
 	err = lane_open(w, &pktio_afpacket, &pc, &w->l2);
 	if (!err)
 		w->rx = w->l2->io;
@@ -383,9 +408,13 @@ static void raw_close(struct worker *w)
 	for (uint32_t i = 0; i < ARRAY_LEN(lanes); i++)
 		if (lanes[i])
 			lanes[i]->io->ops->stats(lanes[i]->io, &w->io_stats[i]);
+	if (w->ear)
+		w->ear->ops->stats(w->ear, &w->io_stats[2]);
+	pktio_close(w->ear);
 	lane_free(w->l2);
 	lane_free(w->l3);
 	w->l2 = w->l3 = NULL;
+	w->ear = NULL;
 	w->rx = NULL;
 }
 

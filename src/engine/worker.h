@@ -69,7 +69,9 @@ struct worker {
 	uint32_t n_paths;
 	struct lane *l3, *l2; /* l2 NULL when not in use */
 	struct pktio *rx;
-	struct pktio_stats io_stats[2]; /* l3, l2: their last word before closing */
+	struct pktio *ear;              /* receives only, beside l2; NULL: l2 or l3 does */
+	bool has_ear;                   /* it had one */
+	struct pktio_stats io_stats[3]; /* l3, l2, ear: their last word before closing */
 	struct frame *rx_frames;        /* WORKER_RX_BATCH */
 	/* connect transport */
 	void *conn;

@@ -41,6 +41,7 @@ struct pktio_conf {
 	const struct siphash_key *cookie_key;
 	const uint8_t *cookie_rows;
 	uint8_t n_cookie_rows;
+	bool has_other_rows; /* segments that prove nothing here may still be answers */
 };
 
 struct pktio_stats {

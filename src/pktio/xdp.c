@@ -9,7 +9,7 @@
 #include "pktio/xdp_int.h"
 
 #include "base/mem.h"
-#include "xdp.skel.h"
+#include "pktio/xdp.skel.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -22,6 +22,11 @@
 #include <bpf/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
+
+static_assert(XDP_WORKERS_MAX == XDP_MEMBERS_MAX && XDP_COOKIE_ROWS_MAX == XDP_ROWS_MAX &&
+		      XDP_BATCH_MAX == PKTIO_BATCH_MAX,
+	      "one ceiling each");
+static_assert(XDP_FRAME_MAX == XDP_FRAME_CAP, "one ceiling each");
 
 /** Frames between two looks of the kernel at its own work; 64 fit every driver's ring. */
 #define RUN_BATCH 64

@@ -50,8 +50,9 @@ struct xdp_member {
 	uint8_t wants_tcp, wants_udp, wants_sctp, wants_arp;
 	uint8_t n_rows; /* 0: cookies are not checked here, nothing is kept from the stack */
 	uint8_t rows[XDP_ROWS_MAX];
-	uint8_t may_answer; /* a frame may go back by the way it came: RST for SYN+ACK */
-	uint8_t pad[7];
+	uint8_t has_other_rows; /* a wrong cookie may be another row's */
+	uint8_t may_answer;     /* a frame may go back by the way it came: RST for SYN+ACK */
+	uint8_t pad[6];
 	struct siphash_key key;
 };
 

@@ -89,6 +89,7 @@ static int listen_to(struct xdpio *x, const struct pktio_conf *c)
 		m->key = *c->cookie_key;
 		memcpy(m->rows, c->cookie_rows, c->n_cookie_rows);
 		m->n_rows = c->n_cookie_rows;
+		m->has_other_rows = c->has_other_rows;
 	}
 	m->port_hi = c->port_hi;
 	m->port_lo = c->port_lo;

@@ -218,6 +218,8 @@ INLINE int receive_tcp(struct view *v)
 	if (!t->rst && !is_syn_ack)
 		return XDP_PASS;
 	if (!is_proven(v, &members[m], t)) {
+		if (members[m].has_other_rows)
+			return record_and_pass(v, m);
 		count(m, XDP_N_FORGED);
 		return XDP_PASS;
 	}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The program in the driver, between the decision about workers and their sockets: is it worth its
+ * price for this scan, does the interface take it, and which of its two halves can be used. When
+ * it only receives, another back end sends. docs/internals/xdp.md has the figures.
+ */
+#include "engine/engine_int.h"
+
+#include "base/log.h"
+#include "wire/l4.h"
+
+#include <errno.h>
+
+/** Attaching and detaching take 20 to 30 ms. */
+enum { DRIVER_PROBES_MIN = 60000 };
+
+static bool is_wanted(const struct engine *e, uint64_t n_probes)
+{
+	if (e->is_connect || !e->uses_l2 || !e->survey.ether_idx || e->n_workers > XDP_WORKERS_MAX)
+		return false;
+	if (e->conf.backend)
+		return e->conf.backend == &pktio_xdp;
+	return n_probes >= DRIVER_PROBES_MIN && !e->survey.has_many_ether;
+}
+
+void driver_open(struct engine *e, uint64_t n_probes)
+{
+	struct xdp_hub_conf hc = {
+		.if_idx = e->survey.ether_idx, .n_members = e->n_workers, .batch = e->conf.batch};
+
+	if (!is_wanted(e, n_probes))
+		return;
+	int err = xdp_hub_open(&hc, &e->xdp);
+	if (err)
+		log_at(e->conf.backend ? LOG_WARN : LOG_DEBUG, "xdp", "not used: %s%s",
+		       err_text(err),
+		       err == -EBUSY ? ", another program is attached to the interface" : "");
+	else if (!xdp_hub_can_send(e->xdp))
+		log_at(LOG_DEBUG, "xdp", "receives only: the driver takes no frames to send");
+}
+
+/** Rows whose replies the program can check: those with a SYN. */
+static uint8_t provable_rows(const struct worker *w, uint8_t *ret, bool *ret_has_others)
+{
+	uint8_t n = 0;
+
+	*ret_has_others = false;
+	for (uint32_t i = 0; i < w->n_rows; i++) {
+		const struct scan_type *t = w->rows[i];
+		if (t->proto != PROTO_TCP)
+			continue;
+		if (t->tcp_flags == TCP_SYN && n < XDP_COOKIE_ROWS_MAX)
+			ret[n++] = t->row;
+		else
+			*ret_has_others = true;
+	}
+	return n;
+}
+
+void driver_conf(const struct worker *w, struct pktio_conf *pc, uint8_t *rows)
+{
+	pc->xdp = w->e->xdp;
+	if (w->conf->wants_trace)
+		return; /* everything is to be seen here */
+	pc->cookie_key = &w->key.sip;
+	pc->cookie_rows = rows;
+	pc->n_cookie_rows = provable_rows(w, rows, &pc->has_other_rows);
+}
+
+bool driver_sends(const struct engine *e)
+{
+	return e->xdp && xdp_hub_can_send(e->xdp);
+}
+
+const char *driver_name(const struct engine *e)
+{
+	return e->workers[0]->has_ear ? "afpacket+xdp" : "xdp";
+}
