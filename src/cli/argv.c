@@ -341,13 +341,53 @@ static int check_together(struct parse *p)
 	return 0;
 }
 
+/** --resume: its journal says everything else. @return 1 when such an option was given. */
+static int check_alone(struct parse *p)
+{
+	const struct target_conf *t = &p->to.cfg->target;
+	const struct opt_spec *alone = NULL;
+	uint32_t n_seen = 0;
+	char name[OPT_NAME_CAP];
+
+	for (uint32_t i = 0; i < opt_table_n; i++) {
+		n_seen += p->was_seen[i];
+		if (p->was_seen[i] && opt_table[i].is_alone)
+			alone = &opt_table[i];
+	}
+	if (alone && (n_seen > 1 || t->n_specs))
+		return value_refuse(&p->to, -E_SYNTAX,
+				    "%s: takes everything else from its file; want it alone",
+				    opt_name(alone, name));
+	return alone != NULL;
+}
+
+/** A journal is of a scan that can be planned again. */
+static int check_journal(struct parse *p)
+{
+	const struct config *c = p->to.cfg;
+
+	if (c->journal_file && c->wants_list)
+		return value_refuse(&p->to, -E_SYNTAX,
+				    "--journal: cannot be combined with -sL, which sends nothing");
+	if (c->journal_file && c->target.input_file && strcmp(c->target.input_file, "-") == 0)
+		return value_refuse(&p->to, -E_SYNTAX,
+				    "--journal: targets from standard input cannot be read again; "
+				    "want -iL with a file");
+	return 0;
+}
+
 static int check_all(struct parse *p)
 {
 	int rc;
 
 	if (p->to.cfg->wants_help || p->to.cfg->wants_version)
 		return 0;
+	rc = check_alone(p);
+	if (rc)
+		return MIN(rc, 0);
 	rc = check_rtt(p);
+	if (rc == 0)
+		rc = check_journal(p);
 	if (rc == 0)
 		rc = check_outputs(p);
 	return rc < 0 ? rc : check_together(p);
@@ -398,6 +438,8 @@ int options_parse(int argc, char **argv, struct config *ret, struct opt_error *r
 
 	assert(opt_table_n <= OPT_ROWS_MAX);
 	config_init(ret);
+	ret->argv = (const char *const *)argv;
+	ret->argc = (uint32_t)argc;
 	if (take_help_command(&p))
 		return 0;
 	while (rc == 0 && p.next < argc && !ret->wants_help && !ret->wants_version) {

@@ -2,6 +2,7 @@
 /* The entry: parse, answer help and version, run, exit. */
 #include "cli/options.h"
 #include "cli/plan.h"
+#include "cli/resume.h"
 #include "cli/run.h"
 
 #include <errno.h>
@@ -12,12 +13,12 @@
 enum { ARGS_MAX = 1 << 20, HELP_MAX = 1 << 20 };
 
 /** The command line as one would type it again. */
-static void quote_args(int argc, char **argv, struct buf *b)
+static void quote_args(uint32_t argc, const char *const *argv, struct buf *b)
 {
 	static const char plain[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./:,%@+[]";
 
-	for (int i = 0; i < argc; i++) {
+	for (uint32_t i = 0; i < argc; i++) {
 		const char *s = i ? argv[i] : "prtip";
 		if (i)
 			buf_putc(b, ' ');
@@ -46,10 +47,45 @@ static int print_help(const char *topic)
 	return fflush(stdout) != 0 ? EXIT_FATAL : n ? EXIT_DONE : EXIT_USAGE;
 }
 
-static int run(const struct config *c, int argc, char **argv)
+static int scan(const struct config *c, struct journal *resumed)
 {
 	struct buf args;
 
+	buf_init(&args, ARGS_MAX);
+	quote_args(c->argc, c->argv, &args);
+	int code = run_scan(c, buf_text(&args), resumed);
+	buf_fini(&args);
+	return code;
+}
+
+/** The scan that the journal's own command line describes. */
+static int resume(const char *path)
+{
+	struct journal *j;
+	struct config c;
+	struct opt_error e;
+	int code = resume_open(path, &j);
+
+	if (!j)
+		return code;
+	const struct journal_head *h = journal_head(j);
+	if (options_parse((int)h->argc, (char **)(uintptr_t)h->argv, &c, &e) < 0 ||
+	    !c.journal_file) {
+		say_error("--resume \"%s\": its command line is none of a scan with a journal",
+			  path);
+		journal_close(j);
+		code = EXIT_FATAL;
+	} else {
+		c.journal_file = path;
+		c.is_confirmed = true;
+		code = scan(&c, j);
+	}
+	config_fini(&c);
+	return code;
+}
+
+static int run(const struct config *c)
+{
 	if (c->wants_help)
 		return print_help(c->help_topic);
 	if (c->wants_version) {
@@ -58,11 +94,7 @@ static int run(const struct config *c, int argc, char **argv)
 	}
 	if (c->wants_iflist)
 		return run_iflist();
-	buf_init(&args, ARGS_MAX);
-	quote_args(argc, argv, &args);
-	int code = run_scan(c, buf_text(&args));
-	buf_fini(&args);
-	return code;
+	return c->resume_file ? resume(c->resume_file) : scan(c, NULL);
 }
 
 /**
@@ -86,7 +118,7 @@ int main(int argc, char **argv)
 	if (options_parse(argc, argv, &c, &e) < 0)
 		say_error("%s", e.text);
 	else
-		code = run(&c, argc, argv);
+		code = run(&c);
 	config_fini(&c);
 	return code;
 }

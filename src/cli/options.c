@@ -137,6 +137,12 @@ const struct opt_spec opt_table[] = {
 	 .nmap = NMAP_OURS, .help = "Scan only the I-th of N equal parts of the targets: whole hosts, or the same ports of every "
 	 "host where hosts are few. Any seed will do; prtip merge unites the results"},
 
+	{LONG("journal"), PATH(journal_file), .group = OPT_TIMING, .nmap = NMAP_OURS,
+	 .help = "Write down in FILE, which must be new, what has been done, so that --resume can go on after a crash or ^C"},
+	{LONG("resume"), PATH(resume_file), .is_alone = true, .group = OPT_TIMING, .nmap = NMAP_EXTENDED,
+	 .help = "Go on with the scan whose --journal is FILE, with the options it was started with; outputs are written anew, "
+	 "complete"},
+
 	/* Output */
 	{SHORT("oN"), PATH(out.normal), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Write the report for people to FILE; - is standard output"},

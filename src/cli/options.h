@@ -77,6 +77,10 @@ struct config {
 	uint32_t stats_every_ms;        /* 0: not asked */
 	bool wants_help, wants_version; /* parsing stopped at them: nothing else is checked */
 	const char *help_topic;         /* prtip help TOPIC, or NULL */
+	const char *journal_file;       /* --journal, or NULL */
+	const char *resume_file;        /* --resume: everything else comes from it; or NULL */
+	const char *const *argv;        /* the words parsed; borrowed */
+	uint32_t argc;
 };
 
 enum opt_kind {
@@ -139,6 +143,7 @@ struct opt_spec {
 	uint8_t size;         /* of the field, in bytes */
 	uint8_t kind, group, nmap, excl;
 	bool is_once;     /* a second one would silently drop the first: refused */
+	bool is_alone;    /* no other option and no target may stand beside it */
 	bool is_stdio_ok; /* OPT_PATH: "-" is stdin or stdout */
 };
 

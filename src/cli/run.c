@@ -10,6 +10,7 @@
 #include "cli/names.h"
 #include "cli/plan.h"
 #include "cli/priv.h"
+#include "cli/resume.h"
 #include "cli/vendor.h"
 #include "out/out.h"
 
@@ -52,6 +53,10 @@ struct run {
 	uint64_t start_ns, progress_ns, flush_ns;
 	uint64_t progress_sent; /* packets at the last progress event */
 	bool is_failed;
+	struct journal *journal; /* NULL: none is kept */
+	bool is_resumed, is_journal_broken;
+	struct journal_stamp before; /* of the earlier parts of a resumed scan */
+	uint64_t journal_ns;
 };
 
 static const char *service_name(void *ctx, uint8_t proto, uint16_t port, char out[32])
@@ -100,6 +105,24 @@ static void publish_progress(struct run *r, uint64_t now_ns)
 	bus_publish(&r->bus, &ev);
 }
 
+/** Hand the journal's events to the kernel; from then on our death cannot lose them. */
+static void flush_journal(struct run *r, uint64_t now_ns)
+{
+	struct engine_progress ep;
+
+	engine_progress(r->engine, &ep);
+	struct journal_stamp s = {.time_ns = clock_wall_ns(),
+				  .elapsed_ns = now_ns - r->start_ns,
+				  .n_sent = r->before.n_sent + ep.n_sent,
+				  .n_received = r->before.n_received + ep.n_received};
+	int err = journal_flush(r->journal, &s);
+	r->journal_ns = now_ns;
+	if (!err || r->is_journal_broken)
+		return;
+	r->is_journal_broken = true;
+	bus_warn(&r->bus, "the journal cannot be written any more: %s", err_text(err));
+}
+
 static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct run *r = ctx;
@@ -107,6 +130,8 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	if (n_stop_signals)
 		bus_control_post(&r->bus, CONTROL_STOP);
 	names_poll(r->names, 0);
+	if (r->journal && now_ns - r->journal_ns >= JOURNAL_FLUSH_NS)
+		flush_journal(r, now_ns);
 	if (bus_wants(&r->bus, EVENT_PROGRESS) &&
 	    now_ns - r->progress_ns >= PROGRESS_MS * NS_PER_MS)
 		publish_progress(r, now_ns);
@@ -227,6 +252,7 @@ static int open_engine(struct run *r)
 
 	ec->on_tick = on_tick;
 	ec->tick_ctx = r;
+	ec->wants_checkpoints = r->c->journal_file != NULL;
 	int err = engine_new(ec, &r->plan.targets, &r->plan.ports, r->plan.routes, &r->bus,
 			     &r->engine, &w);
 	if (err) {
@@ -234,7 +260,7 @@ static int open_engine(struct run *r)
 			  w.want[0] ? w.want : err_text(err));
 		return EXIT_FATAL;
 	}
-	return 0;
+	return r->is_resumed ? resume_check_shape(r->journal, r->c->journal_file, r->engine) : 0;
 }
 
 /* --- one scan ------------------------------------------------------------------------------ */
@@ -260,6 +286,81 @@ static void list_targets(struct run *r)
 	}
 }
 
+/* --- journal ------------------------------------------------------------------------------ */
+
+static void on_journal(void *ctx, const struct event *ev)
+{
+	struct run *r = ctx;
+
+	journal_put(r->journal, ev);
+}
+
+/** Everything found before is published again, and not asked again. @return 0 or an exit code. */
+static int replay(struct run *r)
+{
+	struct event ev;
+	uint64_t n_events = 0;
+	int n;
+
+	while ((n = journal_next(r->journal, &ev)) > 0 && !n_stop_signals) {
+		n = engine_restore(r->engine, &ev);
+		if (n < 0)
+			break;
+		if (ev.kind != EVENT_CHECKPOINT)
+			bus_publish(&r->bus, &ev);
+		if (++n_events % 256 == 0)
+			while (names_poll(r->names, 0) > LIST_INFLIGHT_MAX && !n_stop_signals)
+				names_poll(r->names, 10);
+	}
+	if (n < 0) {
+		say_error("--resume \"%s\": %s", r->c->journal_file,
+			  n == -E_SYNTAX ? "a record in it cannot be of this scan" : err_text(n));
+		return EXIT_FATAL;
+	}
+	r->before = *journal_stamp(r->journal);
+	r->start_ns -= r->before.elapsed_ns;
+	return 0;
+}
+
+/** Before the first packet: take over what an earlier part has done, then write down what this one
+ * does. @return 0 or an exit code. */
+static int start_journal(struct run *r)
+{
+	int code = r->is_resumed ? replay(r) : 0;
+
+	if (code)
+		return code;
+	int err = n_stop_signals ? 0 : journal_append(r->journal);
+	if (!err)
+		err = bus_subscribe(&r->bus,
+				    EVENT_BIT(EVENT_HOST_DISCOVERED) | EVENT_BIT(EVENT_PORT_FOUND) |
+					    EVENT_BIT(EVENT_HOST_SCANNED) |
+					    EVENT_BIT(EVENT_CHECKPOINT),
+				    on_journal, r);
+	if (err)
+		say_error("journal \"%s\": %s", r->c->journal_file, err_text(err));
+	return err ? EXIT_FATAL : 0;
+}
+
+/** Outputs are closed: mark the scan as complete, or say how to go on with it. @return exit code.
+ */
+static int close_journal(struct run *r, int code)
+{
+	int err = 0;
+
+	if (!r->journal)
+		return code;
+	if (code == EXIT_DONE)
+		err = journal_complete(r->journal);
+	int close_err = journal_close(r->journal);
+	err = err ? err : close_err;
+	if (err && !r->is_journal_broken)
+		say_error("journal \"%s\": %s", r->c->journal_file, err_text(err));
+	if (code != EXIT_DONE && !err)
+		say_note("to go on with this scan: prtip --resume %s", r->c->journal_file);
+	return err && code == EXIT_DONE ? EXIT_DEGRADED : code;
+}
+
 static void scan_targets(struct run *r)
 {
 	int err = engine_run(r->engine);
@@ -277,7 +378,16 @@ static int exit_code(const struct run *r, bool is_interrupted)
 		return EXIT_INTERRUPTED;
 	if (r->is_failed)
 		return EXIT_FATAL;
-	return hosts_error(r->hosts) ? EXIT_DEGRADED : EXIT_DONE;
+	return hosts_error(r->hosts) || r->is_journal_broken ? EXIT_DEGRADED : EXIT_DONE;
+}
+
+static void add_totals(struct run *r, struct ev_scan_completed *ret)
+{
+	engine_totals(r->engine, ret);
+	ret->n_sent += r->before.n_sent;
+	ret->n_received += r->before.n_received;
+	if (r->journal)
+		flush_journal(r, clock_now_ns());
 }
 
 static void finish(struct run *r)
@@ -292,7 +402,7 @@ static void finish(struct run *r)
 	hosts_finish_all(r->hosts);
 	hosts_totals(r->hosts, &t);
 	if (r->engine)
-		engine_totals(r->engine, &ev.completed);
+		add_totals(r, &ev.completed);
 	else
 		ev.completed.backend = "none";
 	if (ev.completed.n_no_route)
@@ -329,6 +439,8 @@ static int scan(struct run *r)
 	bool is_list = r->plan.scan.is_list, has_engine = !is_list && !r->plan.is_empty;
 	int code = has_engine ? open_engine(r) : 0;
 
+	if (!code && has_engine && r->c->journal_file && !r->is_resumed)
+		code = resume_create(r->c->journal_file, &r->plan, r->engine, r->c, &r->journal);
 	if (!code)
 		code = open_subscribers(r, has_engine ? engine_n_parts(r->engine) : 1);
 	if (code)
@@ -341,21 +453,28 @@ static int scan(struct run *r)
 		say_note("privileges could not be dropped");
 	r->progress_ns = r->flush_ns = r->start_ns;
 	bus_publish(&r->bus, &started);
-	if (is_list)
+	if (has_engine && r->journal && (code = start_journal(r)))
+		r->is_failed = true;
+	else if (is_list)
 		list_targets(r);
 	else if (has_engine)
 		scan_targets(r);
 	finish(r);
-	return exit_code(r, n_stop_signals > 0);
+	return code ? code : exit_code(r, n_stop_signals > 0);
 }
 
-int run_scan(const struct config *c, const char *args)
+int run_scan(const struct config *c, const char *args, struct journal *resumed)
 {
-	struct run r = {.c = c, .start_ns = clock_now_ns()};
+	struct run r = {.c = c,
+			.start_ns = clock_now_ns(),
+			.journal = resumed,
+			.is_resumed = resumed != NULL};
 	struct err_where w = {0};
 
 	catch_signals();
 	int code = plan_make(c, args, &r.plan);
+	if (!code && resumed)
+		code = resume_adopt(resumed, c->journal_file, &r.plan);
 	if (!code && !plan_confirm(c, &r.plan))
 		code = EXIT_USAGE;
 	if (!code) {
@@ -366,6 +485,7 @@ int run_scan(const struct config *c, const char *args)
 		say_error("output \"%s\": %s", w.token, w.want);
 		code = code == EXIT_DONE ? EXIT_DEGRADED : code;
 	}
+	code = close_journal(&r, code);
 	names_free(r.names);
 	hosts_free(r.hosts);
 	engine_free(r.engine);

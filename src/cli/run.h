@@ -3,8 +3,12 @@
 #pragma once
 
 #include "cli/options.h"
+#include "engine/journal.h"
 
-/** @param args the command line as text. @return the process's exit code. Thread: main. */
-int run_scan(const struct config *c, const char *args);
+/**
+ * @param args the command line as text. @param resumed takes: the journal to go on from, or NULL.
+ * @return the process's exit code. Thread: main.
+ */
+int run_scan(const struct config *c, const char *args, struct journal *resumed);
 /** --iflist on stdout. @return exit code. */
 int run_iflist(void);

@@ -241,7 +241,7 @@ static void report(struct conn *c, const struct conn_slot *s, const struct outco
 				.reason = o->reason,
 				.attempt = p->attempt};
 
-	c->w->stats.n_received++;
+	stat_add(&c->w->stats.n_received, 1);
 	if (is_current(s))
 		track_answer(&c->w->track, p->group, p->q, p->type, &r, c->now_ns);
 	else

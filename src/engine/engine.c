@@ -133,6 +133,8 @@ static void decide_workers(struct engine *e)
 	if (!e->n_workers)
 		e->n_workers =
 			is_tiny || is_slow ? 1 : MIN(n_cores(e), (uint32_t)WORKERS_DEFAULT_MAX);
+	if (e->conf.shape)
+		e->n_workers = e->conf.shape->n_workers;
 	e->n_workers = CLAMP(e->n_workers, 1u, ENGINE_WORKERS_MAX);
 	if (e->n_workers > 1 && n_hosts(e) < (uint64_t)e->n_workers * HOSTS_PER_SHARD_MIN) {
 		/* few hosts: divide their ports */
@@ -185,6 +187,8 @@ static bool is_connect_scan(const struct engine_conf *c)
  */
 static bool wants_discovery_pass(const struct engine *e)
 {
+	if (e->conf.shape)
+		return e->conf.shape->has_discovery_pass && e->targets->set.n_addrs <= SEEDS_MAX;
 	if (!e->survey.has_discovery || !e->conf.n_types ||
 	    (e->is_connect && e->conf.source_port) || e->targets->set.n_addrs > SEEDS_MAX)
 		return false;
@@ -254,6 +258,9 @@ void engine_free(struct engine *e)
 	for (uint32_t i = 0; i < e->n_workers; i++)
 		worker_free(e->workers[i]);
 	xdp_hub_close(e->xdp);
+	for (uint32_t i = 0; i < e->n_restored; i++)
+		restore_fini(&e->restored[i]);
+	mem_free(e->restored);
 	mem_free(e->seeds);
 	pthread_mutex_destroy(&e->routes_lock);
 	mem_free(e);
@@ -262,6 +269,95 @@ void engine_free(struct engine *e)
 uint32_t engine_n_parts(const struct engine *e)
 {
 	return e->is_sharded_by_port ? e->n_workers : 1;
+}
+
+/* --- an earlier part of the scan ------------------------------------------------------ */
+
+void engine_shape(const struct engine *e, struct engine_shape *ret)
+{
+	*ret = (struct engine_shape){
+		.n_workers = e->n_workers,
+		.width = e->width,
+		.hosts_per_group = e->space.hosts_per_group,
+		.is_by_port = e->is_sharded_by_port,
+		.has_discovery_pass = e->seeds != NULL,
+	};
+}
+
+/** The discovery pass knows this host. */
+static void restore_seed(struct engine *e, const struct event *ev)
+{
+	struct host_seed *s = &e->seeds[ev->host_idx];
+
+	*s = (struct host_seed){.is_known = true, .reason = REASON_NO_RESPONSE};
+	if (ev->kind != EVENT_HOST_DISCOVERED)
+		return;
+	struct restored_host was = restored_host_of(&ev->host);
+	s->flags = was.flags;
+	s->reason = was.reason;
+	s->ttl = was.ttl;
+	s->mac = was.mac;
+	if (was.rtt_us)
+		rtt_sample(&s->rtt, was.rtt_us);
+}
+
+static const struct addr *addr_of(const struct event *ev)
+{
+	return ev->kind == EVENT_PORT_FOUND     ? &ev->port.addr
+	       : ev->kind == EVENT_HOST_SCANNED ? &ev->done.addr
+						: &ev->host.addr;
+}
+
+static int restored_new(struct engine *e)
+{
+	e->n_restored = e->is_sharded_by_port ? e->n_workers : 1;
+	e->restored = mem_alloc(e->n_restored, sizeof(*e->restored));
+	return e->restored ? 0 : -ENOMEM;
+}
+
+/** Where the event's host stands in visiting order. @return 0, or -E_SYNTAX: it is not of this
+ * scan. */
+static int locate(const struct engine *e, const struct event *ev, uint64_t *ret_ordinal)
+{
+	bool is_checkpoint = ev->kind == EVENT_CHECKPOINT;
+	u128 idx;
+
+	if (!is_checkpoint &&
+	    (!range_set_find(&e->targets->set, addr_of(ev), &idx) || idx != ev->host_idx))
+		return -E_SYNTAX;
+	if (is_checkpoint && ev->checkpoint.what != CHECKPOINT_DOWN)
+		return 0;
+	return space_ordinal(&e->space, ev->host_idx, ret_ordinal) ? 0 : -E_SYNTAX;
+}
+
+int engine_restore(struct engine *e, const struct event *ev)
+{
+	bool is_down = ev->kind == EVENT_CHECKPOINT && ev->checkpoint.what == CHECKPOINT_DOWN;
+	uint64_t ordinal = 0;
+
+	if (!e->restored && restored_new(e) < 0)
+		return -ENOMEM;
+	if (ev->part >= e->n_workers || (is_down && !e->seeds) || locate(e, ev, &ordinal) < 0)
+		return -E_SYNTAX;
+	if (is_down || (e->seeds && ev->kind == EVENT_HOST_DISCOVERED)) {
+		restore_seed(e, ev);
+		return 0;
+	}
+	return restore_event(&e->restored[ev->part % e->n_restored], &e->workers[ev->part]->track,
+			     ev, ordinal);
+}
+
+/** Let the schedulers begin where the earlier part ended. */
+static int replan(struct engine *e)
+{
+	int err = 0;
+
+	if (!e->restored)
+		return 0;
+	atomic_store(&e->next_group, e->restored[0].next_group);
+	for (uint32_t i = 0; i < e->n_workers && !err; i++)
+		err = worker_replan(e->workers[i]);
+	return err;
 }
 
 /* --- coordinator -------------------------------------------------------------------- */
@@ -366,10 +462,12 @@ static void attend_threads(struct engine *e, uint32_t first, uint32_t n, long sl
 int engine_run(struct engine *e)
 {
 	uint32_t first = e->is_inline ? 1 : 0;
+	int err = replan(e);
 
 	if (e->seeds || !e->conf.n_types)
 		bus_enter(e->bus, STAGE_DISCOVERING_HOSTS);
-	int err = e->seeds ? worker_discover(e->workers[0]) : 0;
+	if (!err && e->seeds)
+		err = worker_discover(e->workers[0]);
 	if (!err && e->conf.n_types)
 		bus_enter(e->bus, STAGE_SCANNING_PORTS);
 	uint32_t n = err ? 0 : start_threads(e, first, &err);
@@ -392,6 +490,7 @@ void engine_progress(const struct engine *e, struct engine_progress *ret)
 		ret->n_total = ret->n_total + total < total ? UINT64_MAX : ret->n_total + total;
 		ret->n_concluded += stat_read(&w->track.stats.n_concluded);
 		ret->n_sent += stat_read(&w->stats.n_sent);
+		ret->n_received += stat_read(&w->stats.n_received);
 		ret->n_hosts_done += stat_read(&w->track.stats.n_hosts_done);
 	}
 }

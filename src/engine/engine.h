@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "engine/jrecord.h"
 #include "event/bus.h"
 #include "pktio/pktio.h"
 #include "pktio/route.h"
@@ -47,9 +48,11 @@ struct engine_conf {
 	uint16_t source_port;         /* -g; 0: a free one, reserved in the kernel for the scan */
 	struct addr source4, source6; /* -S; family ADDR_NONE: the route's */
 	uint32_t if_idx;              /* -e */
-	const struct pktio_ops *backend; /* NULL: chosen */
-	uint8_t conn_backend;            /* connect scan: enum conn_backend */
-	bool wants_trace;                /* --packet-trace: EVENT_PACKET for every packet */
+	const struct pktio_ops *backend;  /* NULL: chosen */
+	uint8_t conn_backend;             /* connect scan: enum conn_backend */
+	bool wants_trace;                 /* --packet-trace: EVENT_PACKET for every packet */
+	bool wants_checkpoints;           /* EVENT_CHECKPOINT for a journal */
+	const struct engine_shape *shape; /* divide the work as an earlier part of this scan did */
 	/** Called on the coordinator's thread about every millisecond while the scan runs. */
 	void (*on_tick)(void *ctx, uint64_t now_ns);
 	void *tick_ctx;
@@ -72,9 +75,16 @@ int engine_run(struct engine *e) MUST_CHECK;
 /** Progress so far, of the discovery pass while that runs. Thread: coordinator; worker counters are
  * read without synchronisation, so slightly stale. */
 struct engine_progress {
-	uint64_t n_concluded, n_total, n_sent, n_hosts_done;
+	uint64_t n_concluded, n_total, n_sent, n_received, n_hosts_done;
 };
 void engine_progress(const struct engine *e, struct engine_progress *ret);
+/** How the work is divided. */
+void engine_shape(const struct engine *e, struct engine_shape *ret);
+/**
+ * One event of an earlier part of this scan, between engine_new and engine_run: what it concludes
+ * is not asked again. @return 0; -E_SYNTAX: the event cannot be of this scan; -ENOMEM.
+ */
+int engine_restore(struct engine *e, const struct event *ev) MUST_CHECK;
 /** Workers a host is split over: n_parts of hosts_new. */
 uint32_t engine_n_parts(const struct engine *e);
 /** After engine_run: counters for scan_completed. */

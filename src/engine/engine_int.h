@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "engine/restore.h"
 #include "engine/worker.h"
 #include "pktio/xdp.h"
 
@@ -23,6 +24,7 @@ struct survey {
 /** What the discovery pass learned of one host; by place in target order. Written by worker 0
  * before the others start. */
 struct host_seed {
+	bool is_known; /* from a journal: not looked for again */
 	uint8_t flags, reason, ttl;
 	struct mac mac;
 	struct rtt rtt;
@@ -51,6 +53,8 @@ struct engine {
 	struct track_stats pass_stats;
 	bool is_seeding; /* the pass is running */
 	uint64_t last_tick_ns;
+	struct restore *restored; /* n_restored of them; NULL: nothing was done before */
+	uint32_t n_restored;      /* 1 when workers divide groups, else one a worker */
 	struct worker *workers[ENGINE_WORKERS_MAX];
 };
 
@@ -58,6 +62,8 @@ struct engine {
 int worker_new(struct engine *e, uint32_t idx, struct worker **ret,
 	       struct err_where *reterr) MUST_CHECK;
 void worker_free(struct worker *w);
+/** The scheduler anew, after an earlier part of the scan became known. */
+int worker_replan(struct worker *w) MUST_CHECK;
 /** Run to the end on the calling thread. */
 void worker_run(struct worker *w);
 /** Discover every host once for all workers, on the calling thread, filling e->seeds. @return 0 or

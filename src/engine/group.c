@@ -5,6 +5,7 @@
  * reused for its next stage or the next group.
  */
 #include "base/mem.h"
+#include "engine/restore.h"
 #include "engine/track_int.h"
 
 #include <errno.h>
@@ -75,7 +76,17 @@ int track_init(struct track *t, const struct track_conf *conf)
 	t->conf = *conf;
 	t->min_rto_us = conf->min_rto_us;
 	t->conf.max_retries = MIN(conf->max_retries, COOKIE_ATTEMPTS_MAX - 1);
-	return plan_ports(t);
+	int err = plan_ports(t);
+	if (err || !conf->restored)
+		return err;
+	const struct restore *r = conf->restored;
+	t->next_own = r->next_group;
+	if (!conf->is_sharded_by_port && conf->shard)
+		return 0; /* shared by all workers: the first accounts for it */
+	t->stats.n_hosts_done = r->n_hosts_done;
+	t->stats.n_no_route = r->n_no_route;
+	t->stats.n_concluded = r->n_hosts_done * MAX(t->width, 1u);
+	return 0;
 }
 
 static void group_free(struct track_group *g)
@@ -236,20 +247,41 @@ void group_host_complete(struct track *t, struct track_group *g, struct host_slo
 		emit_scanned(t, h, is_up, false);
 }
 
+/** Take over what is known of a host from before: one that was up is not looked for again. */
+static void host_restore(struct host_slot *h, const struct restored_host *was)
+{
+	if (!(was->flags & HOST_IS_UP))
+		return;
+	h->flags |= was->flags | HOST_IS_SEEDED;
+	h->reason = was->reason;
+	h->ttl = was->ttl;
+	h->mac = was->mac;
+	if (was->rtt_us)
+		rtt_sample(&h->rtt, was->rtt_us);
+	h->pings = 0;
+}
+
 /** Classify one host and say what the discovery stage owes it. */
 static void host_open(struct track *t, struct track_group *g, uint32_t slot)
 {
 	struct host_slot *h = &g->hosts[slot];
+	const struct restored_host *was = g->restored ? &g->restored->hosts[slot] : NULL;
 
 	memset(h, 0, sizeof(*h));
 	space_host(t->conf.space, g->first + slot, &h->addr, &h->idx);
 	h->rank = NO_PROBE;
 	h->reason = REASON_NO_RESPONSE;
+	if (was && was->flags & HOST_IS_DONE) {
+		h->flags = HOST_IS_DONE;
+		return;
+	}
 	if (t->conf.classify(t->conf.ctx, h) < 0) {
 		t->stats.n_no_route += h->reason == REASON_NO_ROUTE;
 		emit_scanned(t, h, false, false);
 		return;
 	}
+	if (was)
+		host_restore(h, was);
 	if (h->pings)
 		return;
 	h->flags |= HOST_IS_UP;
@@ -278,6 +310,24 @@ static void discovery_start(struct track *t, struct track_group *g, uint64_t now
 	}
 }
 
+/** Conclude the probes that an earlier part of the scan has concluded. */
+static void ports_restore(struct track *t, struct track_group *g)
+{
+	for (uint32_t r = 0; r < g->n_ranks; r++) {
+		struct host_slot *h = &g->hosts[g->up[r]];
+		for (uint32_t p = 0; p < g->width; p++) {
+			if (!restore_is_concluded(g->restored, (uint64_t)g->up[r] * g->width + p))
+				continue;
+			g->state[r * g->width + p] = PROBE_DONE | PROBE_MARK;
+			h->n_pending--;
+			stat_add(&t->stats.n_concluded, 1);
+		}
+		if (!h->n_pending)
+			group_host_complete(t, g, h);
+	}
+	g->restored = NULL;
+}
+
 static void ports_start(struct track *t, struct track_group *g, uint64_t now_ns)
 {
 	g->n_ranks = 0;
@@ -288,6 +338,25 @@ static void ports_start(struct track *t, struct track_group *g, uint64_t now_ns)
 			g->up[g->n_ranks++] = s;
 	}
 	stage_start(t, g, GROUP_PORTS, t->width, now_ns);
+	if (g->restored && t->width)
+		ports_restore(t, g);
+}
+
+/** A group that was open when the scan broke off, or was passed over then. @return false: none
+ * left.
+ */
+static bool next_restored(struct track *t, uint64_t *ret_nth, const struct restore_group **ret_was)
+{
+	struct restore *r = t->conf.restored;
+
+	if (!r || atomic_load_explicit(&r->n_taken, memory_order_relaxed) >= restore_n_open(r))
+		return false;
+	uint32_t i = atomic_fetch_add_explicit(&r->n_taken, 1, memory_order_relaxed);
+	if (i >= restore_n_open(r))
+		return false;
+	*ret_was = i < r->n_groups ? &r->groups[i] : NULL;
+	*ret_nth = i < r->n_groups ? r->groups[i].nth : r->gaps[i - r->n_groups];
+	return true;
 }
 
 static uint64_t next_group(struct track *t)
@@ -297,12 +366,37 @@ static uint64_t next_group(struct track *t)
 	return atomic_fetch_add_explicit(t->conf.next_shared, 1, memory_order_relaxed);
 }
 
+static void emit_opened(struct track *t, const struct track_group *g)
+{
+	struct event *ev = track_event(t, EVENT_CHECKPOINT);
+
+	ev->host_idx = 0;
+	ev->checkpoint = (struct ev_checkpoint){.what = CHECKPOINT_GROUP, .group = g->first};
+	track_event_commit(t);
+}
+
+/** Make the group's hosts and say whether any must be looked for. */
+static bool hosts_open(struct track *t, struct track_group *g)
+{
+	bool needs_discovery = false;
+
+	for (uint32_t s = 0; s < g->n_hosts; s++) {
+		host_open(t, g, s);
+		needs_discovery |= g->hosts[s].pings && !(g->hosts[s].flags & HOST_IS_DONE);
+	}
+	return needs_discovery;
+}
+
 int group_open(struct track *t, uint64_t now_ns, struct track_group **ret)
 {
 	const struct track_conf *c = &t->conf;
+	const struct restore_group *was = NULL;
 	uint32_t i = 0, per_host = MAX(t->width, c->n_pings);
-	uint64_t ordinal = next_group(t);
+	uint64_t ordinal;
+	bool is_restored = next_restored(t, &ordinal, &was);
 
+	if (!is_restored)
+		ordinal = next_group(t);
 	*ret = NULL;
 	if (ordinal >= c->space->n_groups) {
 		t->is_exhausted = true;
@@ -316,15 +410,13 @@ int group_open(struct track *t, uint64_t now_ns, struct track_group **ret)
 	int err = group_reserve(g, n, n * per_host);
 	if (err)
 		return err;
-	t->is_exhausted = ordinal + 1 >= c->space->n_groups;
+	t->is_exhausted = !is_restored && ordinal + 1 >= c->space->n_groups;
 	g->first = first;
 	g->n_hosts = n;
-	bool needs_discovery = false;
-	for (uint32_t s = 0; s < n; s++) {
-		host_open(t, g, s);
-		needs_discovery |= g->hosts[s].pings && !(g->hosts[s].flags & HOST_IS_DONE);
-	}
-	if (needs_discovery)
+	g->restored = was;
+	if (c->wants_checkpoints && !was)
+		emit_opened(t, g);
+	if (hosts_open(t, g))
 		discovery_start(t, g, now_ns);
 	else
 		ports_start(t, g, now_ns);

@@ -60,7 +60,7 @@ static void receive(struct worker *w, const struct frame *f, uint64_t now_ns)
 		trace_packet(w, f, false, now_ns);
 	for (uint32_t i = 0; i < w->n_rows; i++)
 		if (w->rows[i]->match(w->rows[i], &m, &p, &reply)) {
-			w->stats.n_received++;
+			stat_add(&w->stats.n_received, 1);
 			track_reply(&w->track, w->rows[i], &reply, now_ns);
 			return;
 		}

@@ -11,6 +11,8 @@
 
 #include "engine/track_int.h"
 
+#include <string.h>
+
 enum {
 	RETRIES_MIN = 1, /* a silent port is asked twice */
 	SAMPLES_FOR_LOSS = 64,
@@ -156,9 +158,38 @@ static void host_probe_done(struct track *t, struct track_group *g, struct host_
 		group_host_complete(t, g, h);
 }
 
+void track_flush_silent(struct track *t)
+{
+	struct track_silent *s = &t->silent;
+
+	if (!s->n)
+		return;
+	struct event *ev = track_event(t, EVENT_CHECKPOINT);
+	ev->host_idx = 0;
+	ev->checkpoint.what = CHECKPOINT_SILENT;
+	ev->checkpoint.group = s->group;
+	ev->checkpoint.n_probes = (uint8_t)s->n;
+	memcpy(ev->checkpoint.probe, s->probe, s->n * sizeof(s->probe[0]));
+	track_event_commit(t);
+	s->n = 0;
+}
+
+/** Answered probes are told by their events, silent ones by nothing else. */
+static void note_silent(struct track *t, const struct track_group *g, uint32_t q)
+{
+	struct track_silent *s = &t->silent;
+
+	if (s->n == CHECKPOINT_PROBES_MAX || s->group != g->first)
+		track_flush_silent(t);
+	s->group = g->first;
+	s->probe[s->n++] = g->up[q / g->width] * g->width + q % g->width;
+}
+
 /** A probe ran out of attempts. */
 static void probe_silent(struct track *t, struct track_group *g, uint32_t q)
 {
+	if (t->conf.wants_checkpoints && g->stage == GROUP_PORTS)
+		note_silent(t, g, q);
 	probe_conclude(t, g, q);
 	host_probe_done(t, g, group_host(g, q));
 }
@@ -285,6 +316,31 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 		host_probe_done(t, g, h);
 }
 
+/** Place among a host's probes of this port of type @p i; NO_PROBE when another part asks it. */
+static uint32_t port_probe(const struct track *t, uint32_t i, uint16_t port)
+{
+	const struct track_conf *c = &t->conf;
+	const struct port_bits *b = &c->ports->of[port_proto_of(c->types[i]->proto)];
+
+	if (!port_bits_has(b, port))
+		return NO_PROBE;
+	uint32_t k = port_bits_index(b, port);
+	if (c->is_sharded_by_port) {
+		if (k % c->n_shards != c->shard)
+			return NO_PROBE;
+		k /= c->n_shards;
+	}
+	return t->type_base[i] + k;
+}
+
+uint32_t track_port_probe(const struct track *t, uint8_t proto, uint16_t port)
+{
+	for (uint32_t i = 0; i < t->conf.n_types; i++)
+		if (t->conf.types[i]->proto == proto)
+			return port_probe(t, i, port);
+	return NO_PROBE;
+}
+
 /** @return the probe of a host that asked @p r's endpoint, or NO_PROBE. */
 static uint32_t probe_of(const struct track *t, const struct track_group *g,
 			 const struct host_slot *h, const struct scan_type *type,
@@ -298,18 +354,11 @@ static uint32_t probe_of(const struct track *t, const struct track_group *g,
 				return h->rank * g->width + i;
 		return NO_PROBE;
 	}
-	for (uint32_t i = 0; i < c->n_types; i++) {
-		const struct port_bits *b = &c->ports->of[port_proto_of(type->proto)];
-		if (c->types[i] != type || !port_bits_has(b, r->to.port))
-			continue;
-		uint32_t k = port_bits_index(b, r->to.port);
-		if (c->is_sharded_by_port) {
-			if (k % c->n_shards != c->shard)
-				return NO_PROBE;
-			k /= c->n_shards;
+	for (uint32_t i = 0; i < c->n_types; i++)
+		if (c->types[i] == type) {
+			uint32_t p = port_probe(t, i, r->to.port);
+			return p == NO_PROBE ? p : h->rank * g->width + p;
 		}
-		return h->rank * g->width + t->type_base[i] + k;
-	}
 	return NO_PROBE;
 }
 
@@ -520,6 +569,7 @@ void track_expire(struct track *t, uint64_t now_ns)
 			fire_slot(t, g, tick % TRACK_WHEEL_SLOTS, now_ns);
 		}
 	}
+	track_flush_silent(t);
 	groups_advance(t, now_ns);
 }
 

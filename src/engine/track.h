@@ -25,6 +25,8 @@
 #define TRACK_TICK_US     1000u
 
 struct host_slot;
+struct restore;
+struct restore_group;
 
 struct track_ping {
 	const struct scan_type *type;
@@ -49,6 +51,8 @@ struct track_conf {
 	uint64_t seed;
 	struct ring *events;            /* of struct event */
 	void (*events_full)(void *ctx); /* make room: pump or wait */
+	bool wants_checkpoints;         /* state what a journal must know */
+	struct restore *restored;       /* what an earlier part of this scan did; NULL: nothing */
 	/** Discovery pass before sharding by port: told of each host in place of
 	 * EVENT_HOST_SCANNED. NULL otherwise. */
 	void (*on_discovered)(void *ctx, const struct host_slot *h);
@@ -104,6 +108,7 @@ struct track_group {
 	uint32_t n_wheel;    /* probes in wheel lists */
 	uint32_t cap_hosts, cap_probes;
 	uint8_t stage;
+	const struct restore_group *restored; /* NULL: nothing of it was done before */
 	uint32_t wheel[TRACK_WHEEL_SLOTS];
 };
 
@@ -139,6 +144,13 @@ struct track_stats {
 	uint64_t n_no_route; /* hosts that the kernel knows no way to */
 };
 
+/** Probes of one group that ended in silence and are not in the journal yet. */
+struct track_silent {
+	uint64_t group;
+	uint32_t n;
+	uint32_t probe[CHECKPOINT_PROBES_MAX];
+};
+
 struct track {
 	struct track_conf conf;
 	struct track_group groups[TRACK_GROUPS_MAX];
@@ -155,6 +167,7 @@ struct track {
 	struct rtt rtt;      /* over all hosts */
 	uint32_t n_samples;
 	uint32_t global_retries; /* from the loss seen so far */
+	struct track_silent silent;
 	struct track_stats stats;
 };
 

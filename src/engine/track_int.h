@@ -33,3 +33,7 @@ void host_ping_answered(struct track *t, struct track_group *g, struct host_slot
 void groups_advance(struct track *t, uint64_t now_ns);
 /** Mark a probe concluded and take it out of its host's queue. */
 void probe_conclude(struct track *t, struct track_group *g, uint32_t q);
+/** Which of a host's port probes here asks this port; NO_PROBE: none. */
+uint32_t track_port_probe(const struct track *t, uint8_t proto, uint16_t port);
+/** Hand what ended in silence to the journal. */
+void track_flush_silent(struct track *t);

@@ -155,7 +155,7 @@ static int classify_locked(struct worker *w, struct host_slot *h)
 	h->reason = REASON_NO_RESPONSE;
 	h->path = (uint16_t)path;
 	h->initial_rto_us = w->paths[path]->initial_rto_us;
-	if (w->e->seeds && !w->e->is_seeding)
+	if (w->e->seeds && (!w->e->is_seeding || w->e->seeds[h->idx].is_known))
 		return classify_seeded(w, h);
 	if (r.kind == ROUTE_LOOPBACK) {
 		h->reason = REASON_LOCALHOST;
@@ -204,6 +204,12 @@ static void on_discovered(void *ctx, const struct host_slot *h)
 {
 	struct worker *w = ctx;
 
+	if (w->conf->wants_checkpoints && !(h->flags & (HOST_IS_UP | HOST_IS_SEEDED))) {
+		struct event *ev = track_event(&w->track, EVENT_CHECKPOINT);
+		ev->host_idx = h->idx;
+		ev->checkpoint = (struct ev_checkpoint){.what = CHECKPOINT_DOWN};
+		track_event_commit(&w->track);
+	}
 	w->e->seeds[h->idx] = (struct host_seed){.flags = h->flags,
 						 .reason = h->reason,
 						 .ttl = h->ttl,
@@ -232,6 +238,8 @@ static int track_setup(struct worker *w)
 		.events_full = events_full,
 		.classify = worker_classify,
 		.ctx = w,
+		.wants_checkpoints = c->wants_checkpoints,
+		.restored = !e->restored ? NULL : &e->restored[w->idx % e->n_restored],
 	};
 
 	if (e->is_seeding) {
@@ -240,6 +248,8 @@ static int track_setup(struct worker *w)
 		tc.is_sharded_by_port = true; /* all groups are this worker's */
 		tc.next_shared = NULL;
 		tc.on_discovered = on_discovered;
+		tc.wants_checkpoints = false; /* groups of the pass are not the scan's */
+		tc.restored = NULL;
 	}
 	memcpy(tc.types, c->types, sizeof(tc.types));
 	for (uint32_t i = 0; i < c->n_pings; i++)
@@ -498,6 +508,12 @@ int worker_discover(struct worker *w)
 	e->is_seeding = false;
 	e->is_inline = was_inline;
 	return err ? err : worker_reopen(w);
+}
+
+int worker_replan(struct worker *w)
+{
+	track_fini(&w->track);
+	return track_setup(w);
 }
 
 void worker_run(struct worker *w)

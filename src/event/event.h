@@ -58,6 +58,7 @@ enum event_kind {
 	EVENT_HOST_FINISHED,
 	EVENT_WARNING,
 	EVENT_PACKET,
+	EVENT_CHECKPOINT,
 	EVENT_N
 };
 #define EVENT_BIT(kind) (1u << (kind))
@@ -189,6 +190,24 @@ struct ev_packet {
 	uint8_t head[84];
 };
 
+enum checkpoint {
+	CHECKPOINT_GROUP,  /* a group of hosts was opened */
+	CHECKPOINT_SILENT, /* probes of a group ended without an answer */
+	CHECKPOINT_DOWN,   /* the discovery pass found no life in host_idx; group unused */
+	CHECKPOINT_N
+};
+
+/** What a journal must know beyond results, so that a resumed scan repeats nothing. Written only
+ * when there is a journal; nobody else wants it. */
+struct ev_checkpoint {
+	uint8_t what; /* enum checkpoint */
+	uint8_t n_probes;
+	uint64_t group; /* ordinal of the group's first host */
+#define CHECKPOINT_PROBES_MAX 38
+	uint32_t probe[CHECKPOINT_PROBES_MAX]; /* host's place in the group * port probes a host +
+						  probe */
+};
+
 struct event {
 	uint64_t seq;      /* from 1, set by bus_publish */
 	uint64_t time_ns;  /* wall clock, set by the producer, 0: set by bus_publish */
@@ -206,6 +225,7 @@ struct event {
 		struct ev_named named;
 		struct ev_text text;
 		struct ev_packet packet;
+		struct ev_checkpoint checkpoint;
 	};
 };
 static_assert(sizeof(struct event) <= 256, "event records stay small");

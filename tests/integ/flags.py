@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import netns
@@ -349,6 +350,26 @@ def shard(bed, directory, spelling):
     refused = run(bed, "-sL", spelling, "5/4", "198.18.0.1", code=2).stderr
     return (sorted(sum(map(list, few), [])) == list(range(1, 31)) and len(set.union(*many)) == 256 and
             [len(m) for m in many] == [64] * 4 and "I from 1 to N" in refused)
+
+
+def killed(bed, *options):
+    process = bed.scanner.start([suite.PRTIP, "-sS", "-n", "-Pn", "-p1-300", "--max-rate", "300", *options, "10.99.0.2"],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(0.5)
+    process.kill()
+    process.wait(30)
+
+
+@flag("--journal", "--resume")
+def journal(bed, directory, spelling):
+    path = directory / ("journal" + spelling)
+    with bed.target.capture("vb") as capture:
+        killed(bed, "--journal", str(path), "-oJ", str(directory / "resumed"))
+        n_before = len(packet.syns(packet.parse(list(capture.frames))))
+        run(bed, "--resume", str(path))
+        sent = packet.syns(packet.parse(capture.stop()))
+    return (10 < n_before < 290 and len({p.dport for p in sent}) == 300 and len(sent) < 320 and
+            len(suite.json_ports((directory / "resumed").read_text())) == 300)
 
 
 # Output

@@ -36,6 +36,10 @@ struct net_conf {
 	uint32_t defer_percent;
 	uint64_t start_ns, seed;
 	uint64_t most_ns; /* simulated time allowed */
+	/** Told of every event, checkpoints included; NULL: nobody wants checkpoints. */
+	void (*on_event)(void *ctx, const struct event *ev);
+	void *ctx;
+	struct restore *restored;
 };
 
 /** An answer under way. */
@@ -205,6 +209,8 @@ static inline void net_drain(void *ctx)
 	while ((ev = ring_peek(&n->events))) {
 		struct net_host *h = &n->hosts[ev->host_idx];
 		assert_true(ev->host_idx < n->c.n_hosts);
+		if (n->c.on_event)
+			n->c.on_event(n->c.ctx, ev);
 		if (ev->kind == EVENT_PORT_FOUND) {
 			struct net_cell *c = net_cell(n, ev->host_idx, ev->port.port);
 			c->n_found++;
@@ -280,7 +286,9 @@ static inline void net_shard_open(struct net *n, uint32_t shard)
 				.events = &n->events,
 				.events_full = net_drain,
 				.classify = net_classify,
-				.ctx = n};
+				.ctx = n,
+				.wants_checkpoints = n->c.on_event != NULL,
+				.restored = n->c.restored};
 
 	for (uint32_t i = 0; i < n->c.n_pings; i++)
 		tc.pings[i] = (struct track_ping){net_pings[i], net_pings[i]->has_ports ? 80 : 0};
