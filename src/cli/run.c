@@ -433,24 +433,46 @@ static void finish(struct run *r)
 	bus_publish(&r->bus, &ev);
 }
 
+/** Engine, journal, outputs: each fails before the next is touched. A journal comes before outputs,
+ * for a name taken by mistake must not cost the reports of the scan it belongs to. */
+static int open_all(struct run *r, bool has_engine)
+{
+	bool wants_journal = has_engine && r->c->journal_file && !r->is_resumed;
+	int code = has_engine ? open_engine(r) : 0;
+
+	if (!code && wants_journal)
+		code = resume_create(r->c->journal_file, &r->plan, r->engine, r->c, &r->journal);
+	if (code)
+		return code;
+	code = open_subscribers(r, has_engine ? engine_n_parts(r->engine) : 1);
+	if (code && wants_journal) { /* of a scan that never began */
+		(void)unlink(r->c->journal_file);
+		(void)journal_close(r->journal);
+		r->journal = NULL;
+	}
+	return code;
+}
+
+/** Raw scans have all their sockets; a connect scan with -e binds each new one to its device. */
+static void drop_privileges(const struct run *r)
+{
+	bool still_binds = r->c->iface_name && r->plan.scan.n_types &&
+			   r->plan.engine.types[0] == &scan_connect;
+
+	if (!still_binds && priv_drop() < 0)
+		say_note("privileges could not be dropped");
+}
+
 static int scan(struct run *r)
 {
 	struct event started = {.kind = EVENT_SCAN_STARTED};
 	bool is_list = r->plan.scan.is_list, has_engine = !is_list && !r->plan.is_empty;
-	int code = has_engine ? open_engine(r) : 0;
+	int code = open_all(r, has_engine);
 
-	if (!code && has_engine && r->c->journal_file && !r->is_resumed)
-		code = resume_create(r->c->journal_file, &r->plan, r->engine, r->c, &r->journal);
-	if (!code)
-		code = open_subscribers(r, has_engine ? engine_n_parts(r->engine) : 1);
 	if (code)
 		return code;
-	/* raw scans have all their sockets; a connect scan with -e binds each new one to its device
-	 */
-	bool still_binds = r->c->iface_name && r->plan.scan.n_types &&
-			   r->plan.engine.types[0] == &scan_connect;
-	if (has_engine && !still_binds && priv_drop() < 0)
-		say_note("privileges could not be dropped");
+	if (has_engine)
+		drop_privileges(r);
 	r->progress_ns = r->flush_ns = r->start_ns;
 	bus_publish(&r->bus, &started);
 	if (has_engine && r->journal && (code = start_journal(r)))

@@ -149,6 +149,12 @@ def test_refusals(cases, bed, directory):
 
     whole = journal.read_bytes()
     refused("a journal is never overwritten", ["exists already", "--resume"], first)
+    (directory / "kept").write_text("an earlier report")
+    refused("nor do outputs pay for the mistake", ["exists already"], [*first, "-oX", str(directory / "kept")])
+    cases.equal("the earlier report is untouched", (directory / "kept").read_text(), "an earlier report")
+    refused("an output that cannot be opened leaves no journal", ["output"],
+            [*first[:-1], str(directory / "new"), "-oX", str(directory / "no" / "where")])
+    cases.check("no journal of a scan that never began", not (directory / "new").exists())
     (directory / "list").write_text("198.18.0.1\n198.18.99.2\n")
     refused("other targets", ["other targets"], ["--resume", str(journal)])
     (directory / "list").write_text("198.18.0.1\n198.18.99.1\n")
