@@ -140,10 +140,37 @@ def test_hostile(cases):
                     o.counters["copies"] > 0 and o.summary["duplicates"] > 0, (o.counters["copies"], o.summary))
 
 
+# Scan -> states of open, closed, rejected and silent ports (RFC 9293 3.10.7); of a -sW scan on hosts whose resets
+# offer a window where a port is open.
+TYPES = {"-sA": ("unfiltered", "unfiltered", "filtered", "filtered"),
+         "-sW": ("open", "closed", "filtered", "filtered"),
+         "-sF": ("open|filtered", "closed", "filtered", "open|filtered"),
+         "-sN": ("open|filtered", "closed", "filtered", "open|filtered"),
+         "-sX": ("open|filtered", "closed", "filtered", "open|filtered"),
+         "-sM": ("closed", "closed", "filtered", "open|filtered"),
+         "-sU": ("open", "closed", "filtered", "open|filtered")}
+
+
+def test_types(cases):
+    """The other scans, v4 and v6: every port that is reported is what RFC 9293 and RFC 768 make of it."""
+    with simnet.Network(NETS, 21, open=0.2, closed=0.4, udp_open=0.2, udp_closed=0.4, rejected=0.2, rst_window=1) as network:
+        for flag, states in TYPES.items():
+            for target in ("198.18.7.0/29", "2001:db8:1::700/125"):
+                done = network.scanner.run([suite.PRTIP, flag, "-n", "-Pn", "-d", "-6" if ":" in target else "-4", "-p", PORTS,
+                                            target, "-oJ", "-"], 200)
+                reported = {key: state for key, (state, _) in suite.json_ports(done.stdout).items()}
+                proto = "udp" if flag == "-sU" else "tcp"
+                names = dict(zip(("open", "closed", "rejected", "filtered"), states))
+                want = {(str(address), port): names[network.behaviour(address, port, proto)[0]]
+                        for address in ipaddress.ip_network(target) for port in range(1, 101)}
+                cases.equal(f"{flag} {target}", reported, want)
+
+
 if __name__ == "__main__":
     suite.need_root()
     suite.need_tools("ip", "ethtool")
     if not simnet.daemon():
         print("skipped: the simulated network was not built (libbpf-dev)")
         sys.exit(suite.SKIPPED)
-    sys.exit(suite.run([test_languages, test_states_xdp, test_states_packet, test_no_loss, test_loss, test_hostile]))
+    sys.exit(suite.run([test_languages, test_states_xdp, test_states_packet, test_no_loss, test_loss, test_hostile,
+                        test_types]))
