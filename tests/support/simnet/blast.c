@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -127,12 +128,20 @@ static uint64_t total(const struct bpf_object *obj, uint32_t key)
 	return sum;
 }
 
+/** Of all threads, and of the receiving done in their time. */
+static long long cpu_us(const struct rusage *r)
+{
+	return (long long)(r->ru_utime.tv_sec + r->ru_stime.tv_sec) * 1000000 +
+	       r->ru_utime.tv_usec + r->ru_stime.tv_usec;
+}
+
 static int run(const struct bpf_object *obj, char **argv, int argc)
 {
 	struct sender s[64];
 	int n = (int)strtol(argv[7], NULL, 10);
 	uint64_t start_ns = now_ns(), until_ns = start_ns + strtoull(argv[8], NULL, 10) * 1000000;
 	int fd = bpf_program__fd(bpf_object__find_program_by_name(obj, "blast_send"));
+	struct rusage used;
 	int err = 0;
 
 	for (int i = 0; i < n && i < 64; i++) {
@@ -148,10 +157,11 @@ static int run(const struct bpf_object *obj, char **argv, int argc)
 		pthread_join(s[i].thread, NULL);
 		err = s[i].err ? s[i].err : err;
 	}
-	printf("{\"sent\":%llu,\"received\":%llu,\"elapsed_ns\":%llu,\"threads\":%d,\"error\":%d}"
+	getrusage(RUSAGE_SELF, &used);
+	printf("{\"sent\":%llu,\"received\":%llu,\"elapsed_ns\":%llu,\"cpu_us\":%lld,\"error\":%d}"
 	       "\n",
 	       (unsigned long long)total(obj, 0), (unsigned long long)total(obj, 1),
-	       (unsigned long long)(now_ns() - start_ns), n, err);
+	       (unsigned long long)(now_ns() - start_ns), cpu_us(&used), err);
 	return err;
 }
 
