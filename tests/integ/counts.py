@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
@@ -97,6 +98,36 @@ def test_resident(cases, bed, directory):
     cases.check("131,072 hosts take hardly more memory than 65,536", whole - half < RSS_MORE_MAX_KIB, (half, whole))
 
 
+def resident_of_started(bed, *command):
+    """Peak resident set of a scan that would take hours, once it has sent 20,000 probes."""
+    process = bed.scanner.start([suite.PRTIP, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    counter = f"ip netns exec {bed.scanner.name} cat /sys/class/net/va/statistics/tx_packets"
+    begin = int(netns.sh(counter))
+    netns.wait_until(lambda: int(netns.sh(counter)) - begin > 20000, 30)
+    peak = process_peak_kib(process)
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    return peak
+
+
+def process_peak_kib(process):
+    with open(f"/proc/{process.pid}/status") as lines:
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+def test_targets(cases, bed, directory):
+    """Memory is by the hosts under way, not by the targets, with a journal too."""
+    bed.scanner.sh("ip route add 172.16.0.0/12 via 10.99.0.2")
+    bed.target.sh("ip route add blackhole 172.16.0.0/12")
+    for n, extra in enumerate(([], ["--journal"])):
+        options = ["-sS", "-n", "-Pn", "-p1-100", "--yes", "--max-rate", "20000", "--threads", "1"]
+        small, large = (resident_of_started(bed, *options, net, *extra, *([str(directory / f"j{n}{net[-2:]}")] if extra
+                                            else [])) for net in ("172.16.0.0/20", "172.16.0.0/12"))
+        print(f"# {' '.join(extra) or 'plain'}: /20 {small} KiB resident, /12 {large} KiB")
+        cases.check(f"a /12 takes as much memory as a /20 within 10 % {' '.join(extra)}",
+                    abs(large - small) < small / 10, (small, large))
+
+
 def test_list_everything(cases, bed, directory):
     """All of IPv4 is listed at once and at constant size, until the reader leaves."""
     process = bed.scanner.start([suite.PRTIP, "-sL", "-n", "0.0.0.0/0"], stdout=subprocess.PIPE,
@@ -123,5 +154,5 @@ if __name__ == "__main__":
     with netns.Bed() as bed, suite.scratch() as directory:
         bed.target.sh("ip route add local 198.19.0.0/16 dev lo")
         bed.scanner.sh("ip route add 198.19.0.0/16 via 10.99.0.2")
-        code = suite.run([test_system_calls, test_allocations, test_resident, test_list_everything], bed, directory)
+        code = suite.run([test_system_calls, test_allocations, test_resident, test_targets, test_list_everything], bed, directory)
     sys.exit(code)
