@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a regular expression (PCRE2 syntax, bytes) cannot match without: texts that must appear
+ * somewhere, and bytes that must stand at fixed places of the start. Conservative: whatever is not
+ * understood gives no demand. Pure.
+ */
+#pragma once
+
+#include "base/cursor.h"
+
+#define LITERAL_RUNS_MAX  16
+#define LITERAL_BYTES_MAX 512
+#define LITERAL_HEAD      16
+
+/** All letters are lower case: a demand is on the lower-cased subject. */
+struct literals {
+	uint8_t bytes[LITERAL_BYTES_MAX]; /* runs, one behind the other */
+	uint16_t run_end[LITERAL_RUNS_MAX];
+	uint32_t n_runs;
+	/** Anchored at the start: subject[i] & mask[i] == head[i] for i < head_len, and the subject
+	 * has that many bytes. */
+	uint8_t head[LITERAL_HEAD], mask[LITERAL_HEAD];
+	uint32_t head_len;
+};
+
+/** ASCII letters become small, other bytes stay. */
+static inline uint8_t literal_lower(uint8_t c)
+{
+	return c >= 'A' && c <= 'Z' ? c | 0x20 : c;
+}
+/** Cost: about 1 ns a byte of the pattern. */
+void literals_of(struct bytes pattern, struct literals *ret);
+/** Does the start of a lower-cased subject meet the demand? @param low LITERAL_HEAD bytes, zeros
+ * behind the subject's end. */
+static inline bool literals_head_fits(const struct literals *l, const uint8_t *low, size_t len)
+{
+	for (uint32_t i = 0; i < l->head_len; i++)
+		if ((low[i] & l->mask[i]) != l->head[i])
+			return false;
+	return len >= l->head_len;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which match line of a probe file fits an answer: the first in file order, exactly as if every
+ * pattern were tried one by one with PCRE2. Most are thrown out unseen: an index of four-byte texts
+ * that patterns demand (literal.h) names the few that could fit, and only those are compiled, once,
+ * and run. Matching is on raw bytes with bounded effort.
+ */
+#pragma once
+
+#include "detect/svcdb.h"
+
+#define MATCH_GROUPS_MAX 10
+/** Longer answers are matched on their first bytes. */
+#define MATCH_BYTES_MAX 65536u
+
+struct matcher;
+
+/** A match line and the pieces its pattern captured; views into the answer. */
+struct match_hit {
+	const struct svc_match *match;
+	uint32_t probe;                       /* whose line it is: a fallback's perhaps */
+	struct bytes group[MATCH_GROUPS_MAX]; /* [0] the whole; p NULL: not set */
+};
+
+struct match_stats {
+	uint64_t n_answers, n_candidates, n_compiled, n_run;
+	uint64_t n_limited; /* patterns stopped by a limit: taken as no match */
+	uint64_t n_broken;  /* patterns that PCRE2 refuses: never match */
+};
+
+/** Borrows @p db. @return 0 or -ENOMEM. Nothing is compiled yet. */
+int matcher_new(const struct svcdb *db, struct matcher **ret) MUST_CHECK;
+/** Accepts NULL. */
+void matcher_free(struct matcher *m);
+/**
+ * Try the lines of a probe and of its fallbacks on an answer.
+ * @param service when a soft match has named the service: only its lines; p NULL: all.
+ * @return 1 with @p ret filled, 0 without a match, -ENOMEM.
+ * Cost: about 1 us for a banner whose patterns have been compiled, 10 us more for each that has
+ * not, 1 ms for the first answer to a probe with thousands of lines. Thread: owner.
+ */
+int matcher_match(struct matcher *m, uint32_t probe, struct bytes answer, struct bytes service,
+		  struct match_hit *ret) MUST_CHECK;
+/**
+ * The same by brute force: every pattern in order, no index. For tests and benchmarks.
+ */
+int matcher_match_plain(struct matcher *m, uint32_t probe, struct bytes answer,
+			struct bytes service, struct match_hit *ret) MUST_CHECK;
+const struct match_stats *matcher_stats(const struct matcher *m);

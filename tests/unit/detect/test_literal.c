@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What patterns demand: runs and heads by hand. That no demand is wrong is shown in test_match.c.
+ */
+#include "detect/literal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/guard.h"
+
+/** Runs joined by "|", head bytes with "?" for any. */
+static void show(const struct literals *l, char *runs, char *head)
+{
+	uint32_t from = 0, n = 0;
+
+	for (uint32_t r = 0; r < l->n_runs; r++) {
+		if (r)
+			runs[n++] = '|';
+		for (; from < l->run_end[r]; from++)
+			runs[n++] = (char)l->bytes[from];
+	}
+	runs[n] = '\0';
+	for (n = 0; n < l->head_len; n++)
+		head[n] = l->mask[n] ? (char)l->head[n] : '?';
+	head[n] = '\0';
+}
+
+static void demands(void **state)
+{
+	static const struct {
+		const char *pattern, *runs, *head;
+	} rows[] = {
+		{"^SSH-([\\d.]+)-Open", "ssh-|-open", "ssh-"},
+		{"^HTTP/1\\.[01] \\d\\d\\d .*\\r\\nServer: x", "http/1.| | |\r\nserver: x",
+		 "http/1.? ??? "},
+		{"abc", "abc", ""},
+		{"^ab*c", "a|c", "a"},
+		{"^ab+c", "ab|c", "a"},
+		{"^ab?c", "a|c", "a"},
+		{"^ab{0}c", "a|c", "a"},
+		{"^ab{2,3}c", "ab|c", "a"},
+		{"^ab{1}c", "abc", "abc"},
+		{"^a{b", "a{b", "a{b"},
+		{"^a|b", "", ""},
+		{"^a(b|c)d", "a|d", "a"},
+		{"^a(?:b)?d", "a|d", "a"},
+		{"^a(?=b)d", "a|d", "ad"},
+		{"^a(?i)d", "", ""},
+		{"^a(?<n>b)d", "", ""},
+		{"^a[^]x]d", "a|d", "a?d"},
+		{"^a[[:digit:]]d", "", ""},
+		{"^\\x41\\0\\r\\e.", "a", "a"}, /* shown up to the NUL */
+		{"^a\\bd$", "a|d", "ad"},
+		{"^a\\1d", "a|d", "a"},
+		{"^a\\Qb\\E", "", ""},
+		{"^a\\x{41}", "", ""},
+		{"^a\\pLb", "", ""},
+		{"^.\\W\\d..abcdefghijklmn", "abcdefghijklmn", "?????abcdefghijk"},
+		{"(a", "", ""},
+		{"[a", "", ""},
+		{"a\\", "", ""},
+		{"*a", "", ""},
+		{"", "", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		size_t n = strlen(rows[i].pattern);
+		uint8_t *p = guard_copy(rows[i].pattern, n);
+		char runs[LITERAL_BYTES_MAX * 2], head[LITERAL_HEAD + 1];
+		struct literals l;
+
+		literals_of((struct bytes){p, n}, &l);
+		show(&l, runs, head);
+		assert_string_equal(runs, rows[i].runs);
+		assert_string_equal(head, rows[i].head);
+		for (size_t cut = 0; cut < n; cut++)
+			literals_of((struct bytes){p + n - cut, cut}, &l);
+		guard_free(p, n);
+	}
+}
+
+static void ceilings(void **state)
+{
+	uint8_t many[4096];
+	struct literals l;
+
+	(void)state;
+	memset(many, 'a', sizeof(many));
+	literals_of((struct bytes){many, sizeof(many)}, &l);
+	assert_int_equal(l.n_runs, 1);
+	assert_int_equal(l.run_end[0], LITERAL_BYTES_MAX);
+	for (size_t i = 1; i < sizeof(many); i += 2)
+		many[i] = '.';
+	literals_of((struct bytes){many, sizeof(many)}, &l);
+	assert_int_equal(l.n_runs, LITERAL_RUNS_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(demands),
+		cmocka_unit_test(ceilings),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
