@@ -21,122 +21,141 @@ struct scan {
 	bool is_anchored;
 };
 
-static int hex(uint8_t c)
+/** @return the byte @p ahead, or -1 behind the end. */
+static int peek(const struct scan *s, size_t ahead)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return (size_t)(s->end - s->p) > ahead ? s->p[ahead] : -1;
 }
 
-/** "\x41", "\xa", "\x": up to two digits. */
-static uint8_t hex_escape(struct scan *s)
+static bool is_digit(int c)
 {
+	return c >= '0' && c <= '9';
+}
+
+/** Up to @p n_max digits of a number system of @p base, 8 or 16. */
+static uint8_t digits(struct scan *s, int base, int n_max)
+{
+	static const char all[] = "0123456789abcdef";
 	uint32_t v = 0;
 
-	for (int i = 0; i < 2 && s->p < s->end && hex(*s->p) >= 0; i++)
-		v = v << 4 | (uint32_t)hex(*s->p++);
+	for (int i = 0; i < n_max; i++, s->p++) {
+		int c = peek(s, 0);
+		const char *at =
+			c > 0 ? memchr(all, literal_lower((uint8_t)c), (size_t)base) : NULL;
+		if (!at)
+			break;
+		v = v * (uint32_t)base + (uint32_t)(at - all);
+	}
 	return (uint8_t)v;
 }
 
-/** "\0", "\012": up to two more octal digits. */
-static uint8_t octal_escape(struct scan *s)
-{
-	uint32_t v = 0;
+/** Letters behind a backslash by what they stand for; those not listed are not understood. */
+static const struct {
+	const char *letters;
+	enum atom atom;
+} letter_escapes[] = {{"dDwWsShHvVN", ATOM_ONE}, {"bBAZzG", ATOM_ZERO}, {"123456789", ATOM_OTHER}};
 
-	for (int i = 0; i < 2 && s->p < s->end && *s->p >= '0' && *s->p <= '7'; i++)
-		v = v << 3 | (uint32_t)(*s->p++ - '0');
-	return (uint8_t)v;
+static bool is_letter(int c)
+{
+	int low = c | 0x20;
+
+	return low >= 'a' && low <= 'z';
+}
+
+/** Escapes that stand for one known byte. */
+static bool byte_escape(struct scan *s, int c, uint8_t *ret)
+{
+	static const char from[] = "rntfae", to[] = "\r\n\t\f\a\x1b";
+	const char *at = c > 0 ? strchr(from, c) : NULL;
+
+	if (at)
+		*ret = (uint8_t)to[at - from];
+	else if (c == 'x' && peek(s, 0) != '{')
+		*ret = digits(s, 16, 2);
+	else if (c == '0')
+		*ret = digits(s, 8, 2);
+	else if (!is_letter(c) && !is_digit(c))
+		*ret = (uint8_t)c;
+	else
+		return false;
+	return true;
 }
 
 /** Behind a backslash. */
 static enum atom escape(struct scan *s, uint8_t *ret)
 {
-	static const char from[] = "rntfae", to[] = "\r\n\t\f\a\x1b";
+	int c = peek(s, 0);
 
-	if (s->p >= s->end)
+	if (c < 0)
 		return ATOM_UNKNOWN;
-	uint8_t c = *s->p++;
-	const char *at = c ? strchr(from, c) : NULL;
-	if (at) {
-		*ret = (uint8_t)to[at - from];
+	s->p++;
+	if (byte_escape(s, c, ret))
 		return ATOM_BYTE;
-	}
-	if (c == 'x' && (s->p >= s->end || *s->p != '{')) {
-		*ret = hex_escape(s);
-		return ATOM_BYTE;
-	}
-	if (c == '0') {
-		*ret = octal_escape(s);
-		return ATOM_BYTE;
-	}
-	if (c && strchr("dDwWsShHvVN", c))
-		return c == 'N' && s->p < s->end && *s->p == '{' ? ATOM_UNKNOWN : ATOM_ONE;
-	if (c && strchr("bBAZzG", c))
-		return ATOM_ZERO;
-	if (c >= '1' && c <= '9') {
-		while (s->p < s->end && *s->p >= '0' && *s->p <= '9')
+	for (size_t i = 0; i < ARRAY_LEN(letter_escapes); i++) {
+		if (!strchr(letter_escapes[i].letters, c))
+			continue;
+		while (letter_escapes[i].atom == ATOM_OTHER && is_digit(peek(s, 0)))
 			s->p++;
-		return ATOM_OTHER;
+		return c == 'N' && peek(s, 0) == '{' ? ATOM_UNKNOWN : letter_escapes[i].atom;
 	}
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+	return ATOM_UNKNOWN;
+}
+
+/** Inside a class: one member, or ATOM_UNKNOWN for what changes how the rest is read. */
+static enum atom class_member(struct scan *s)
+{
+	int c = peek(s, 0), next = peek(s, 1);
+
+	if (c == '[' && next > 0 && strchr(":.=", next))
 		return ATOM_UNKNOWN;
-	*ret = c;
-	return ATOM_BYTE;
+	if (c == '\\' && (next < 0 || next == 'Q' || next == 'E'))
+		return ATOM_UNKNOWN;
+	s->p += c == '\\' ? 2 : 1;
+	return ATOM_ONE;
 }
 
 /** Behind "[": to its end. */
 static enum atom class_end(struct scan *s)
 {
-	if (s->p < s->end && *s->p == '^')
-		s->p++;
-	if (s->p < s->end && *s->p == ']')
-		s->p++;
-	while (s->p < s->end && *s->p != ']') {
-		if (*s->p == '[' && s->end - s->p > 1 && strchr(":.=", s->p[1]) && s->p[1])
+	s->p += peek(s, 0) == '^';
+	s->p += peek(s, 0) == ']';
+	while (peek(s, 0) != ']')
+		if (peek(s, 0) < 0 || class_member(s) == ATOM_UNKNOWN)
 			return ATOM_UNKNOWN;
-		if (*s->p == '\\') {
-			if (s->end - s->p > 1 && (s->p[1] == 'Q' || s->p[1] == 'E'))
-				return ATOM_UNKNOWN;
-			s->p++;
-		}
-		s->p++;
-	}
-	if (s->p >= s->end)
-		return ATOM_UNKNOWN;
 	s->p++;
 	return ATOM_ONE;
 }
 
-/** Behind "(": to its matching end. Option settings reach beyond the group: unknown. */
+/** What the text behind "(" makes of the group; option settings reach beyond it: unknown. */
+static enum atom group_kind(const struct scan *s)
+{
+	if (peek(s, 0) == '*')
+		return ATOM_UNKNOWN;
+	if (peek(s, 0) != '?' || peek(s, 1) == ':')
+		return ATOM_OTHER;
+	return peek(s, 1) == '=' || peek(s, 1) == '!' ? ATOM_ZERO : ATOM_UNKNOWN;
+}
+
+/** Behind "(": to its matching end. */
 static enum atom group_end(struct scan *s)
 {
+	enum atom kind = group_kind(s), inner = ATOM_ONE;
 	uint32_t depth = 1;
-	const uint8_t *start = s->p;
-	bool is_special = s->p < s->end && (*s->p == '?' || *s->p == '*');
+	uint8_t unused;
 
-	while (s->p < s->end && depth) {
-		uint8_t c = *s->p++, unused;
-		if (c == '\\') {
-			if (escape(s, &unused) == ATOM_UNKNOWN)
-				return ATOM_UNKNOWN;
-		} else if (c == '[') {
-			if (class_end(s) == ATOM_UNKNOWN)
-				return ATOM_UNKNOWN;
-		} else {
-			depth += c == '(';
-			depth -= c == ')';
-		}
+	while (depth && inner != ATOM_UNKNOWN) {
+		int c = peek(s, 0);
+		if (c < 0)
+			return ATOM_UNKNOWN;
+		s->p++;
+		depth += c == '(';
+		depth -= c == ')';
+		if (c == '\\')
+			inner = escape(s, &unused);
+		else if (c == '[')
+			inner = class_end(s);
 	}
-	if (depth)
-		return ATOM_UNKNOWN;
-	if (!is_special)
-		return ATOM_OTHER;
-	if (s->end - start < 2 || *start == '*')
-		return ATOM_UNKNOWN;
-	return start[1] == ':'                      ? ATOM_OTHER
-	       : start[1] == '=' || start[1] == '!' ? ATOM_ZERO
-						    : ATOM_UNKNOWN;
+	return inner == ATOM_UNKNOWN ? inner : kind;
 }
 
 static enum atom next_atom(struct scan *s, uint8_t *ret)
@@ -167,24 +186,33 @@ static enum atom next_atom(struct scan *s, uint8_t *ret)
 	}
 }
 
+/** A number at s->p + *at, cut at 65536; *at moves behind it. @return false when there is none. */
+static bool number_at(const struct scan *s, size_t *at, uint32_t *ret)
+{
+	size_t from = *at;
+
+	for (*ret = 0; is_digit(peek(s, *at)); (*at)++)
+		*ret = *ret > 65535 ? *ret : *ret * 10 + (uint32_t)(peek(s, *at) - '0');
+	return *at > from;
+}
+
 /** "{2}", "{0,3}", "{4,}" at s->p; other braces are literals. @return false when there is none. */
 static bool braces(struct scan *s, uint32_t *ret_min, bool *ret_is_exact)
 {
-	const uint8_t *p = s->p + 1;
-	uint32_t n = 0;
+	size_t at = 1;
+	uint32_t min, max;
 
-	if (s->p >= s->end || *s->p != '{' || p >= s->end || *p < '0' || *p > '9')
+	if (peek(s, 0) != '{' || !number_at(s, &at, &min))
 		return false;
-	for (; p < s->end && *p >= '0' && *p <= '9'; p++)
-		n = n > 65535 ? n : n * 10 + (uint32_t)(*p - '0');
-	*ret_is_exact = p < s->end && *p == '}';
-	if (p < s->end && *p == ',')
-		for (p++; p < s->end && *p >= '0' && *p <= '9'; p++)
-			;
-	if (p >= s->end || *p != '}')
+	*ret_is_exact = peek(s, at) == '}';
+	if (peek(s, at) == ',') {
+		at++;
+		(void)number_at(s, &at, &max);
+	}
+	if (peek(s, at) != '}')
 		return false;
-	*ret_min = n;
-	s->p = p + 1;
+	*ret_min = min;
+	s->p += at + 1;
 	return true;
 }
 
@@ -195,16 +223,15 @@ static uint32_t quantifier(struct scan *s, bool *ret_is_once)
 	bool is_exact = true;
 
 	*ret_is_once = true;
-	if (s->p >= s->end)
-		return 1;
-	if (*s->p == '*' || *s->p == '?' || *s->p == '+') {
-		min = *s->p++ == '+';
+	int c = peek(s, 0);
+	if (c == '*' || c == '?' || c == '+') {
+		s->p++;
+		min = c == '+';
 		is_exact = false;
 	} else if (!braces(s, &min, &is_exact)) {
 		return 1;
 	}
-	if (s->p < s->end && (*s->p == '?' || *s->p == '+'))
-		s->p++;
+	s->p += peek(s, 0) == '?' || peek(s, 0) == '+';
 	*ret_is_once = is_exact && min == 1;
 	return min;
 }
