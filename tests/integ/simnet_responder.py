@@ -20,7 +20,6 @@ US = {4: "10.99.0.1", 6: "fd99::1"}
 FIRST = {4: "198.18.0.0", 6: "2001:db8:1::"}
 MAC, ROUTER = (bytes.fromhex(mac.replace(":", "")) for mac in (simnet.SCANNER_MAC, simnet.ROUTER_MAC))
 SPORT, SEQ = 41000, 0x01020304
-MODES = ("xdp", "packet")
 FAMILIES = (4, 6)
 
 
@@ -85,8 +84,8 @@ def number_of(states, *silent):
 
 def each(test):
     """A case for both modes and families."""
-    def run(cases):
-        for mode in MODES:
+    def run(cases, modes):
+        for mode in modes:
             for family in FAMILIES:
                 test(cases, mode, family, f"{mode} v{family}")
     run.__name__ = test.__name__
@@ -266,5 +265,8 @@ if __name__ == "__main__":
     if not simnet.daemon():
         print("skipped: the simulated network was not built (libbpf-dev)")
         sys.exit(suite.SKIPPED)
+    available = simnet.modes()
+    if "xdp" not in available:
+        print("# no XDP here: the slow mode only")
     sys.exit(suite.run([test_states, test_protocols, test_shakes_hands, test_timing, test_forged, test_limits, test_loss,
-                        test_damaged, test_link]))
+                        test_damaged, test_link], available))

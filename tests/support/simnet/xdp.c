@@ -94,6 +94,8 @@ fail:
 
 void sim_xdp_stop(struct simnet *s)
 {
+	if (!s->obj)
+		return;
 	bpf_link__destroy(s->link);
 	bpf_object__close(s->obj);
 	s->link = NULL;
