@@ -73,6 +73,8 @@ static int apply(struct parse *p, const struct opt_spec *o, const char *name, co
 		value_store_uint(&p->to, o, o->value);
 		return 0;
 	}
+	if (!text)
+		text = o->absent;
 	if (!text && p->next < p->argc)
 		text = p->argv[p->next++];
 	if (text)
@@ -249,7 +251,7 @@ static int short_cluster(struct parse *p, const char *word, const char *s)
 static int short_option(struct parse *p, const char *word, const char *s)
 {
 	size_t name_len = strcspn(s, "=");
-	char members[64];
+	char members[96];
 
 	/* As getopt_long_only: -exclude is --exclude, never -e with the value "xclude". */
 	if (name_len > 1 && long_exact(s, name_len))
@@ -314,20 +316,47 @@ static int check_outputs(struct parse *p)
 	return 0;
 }
 
+/** Scan types that one run cannot do together. */
+static int check_scans(struct parse *p)
+{
+	const struct config *c = p->to.cfg;
+	const char *packets = c->wants_udp ? "-sU" : "-sY";
+	char name[OPT_NAME_CAP];
+
+	if (!c->wants_udp && !c->wants_sctp)
+		return 0;
+	if (c->wants_ping_only || c->wants_list)
+		return value_refuse(&p->to, -E_SYNTAX, "%s: cannot be combined with %s", packets,
+				    opt_name(p->member[EXCL_SCAN], name));
+	if (c->tcp_scan == 'T')
+		return value_refuse(
+			&p->to, -E_SYNTAX,
+			"%s: sends packets, -sT asks the kernel to connect, and a run does "
+			"one of them; want -sS %s, or two runs",
+			packets, packets);
+	return 0;
+}
+
+/** -Pn asks nobody; the other -P options say how to ask. */
+static int check_pings(struct parse *p)
+{
+	const struct config *c = p->to.cfg;
+	bool asks = c->pings_echo || c->pings_timestamp || c->pings_mask || c->pings_link ||
+		    c->pings_syn || c->pings_ack || c->pings_udp || c->pings_sctp;
+
+	if (c->skips_discovery && asks)
+		return value_refuse(&p->to, -E_SYNTAX,
+				    "-Pn: skips the discovery that the other -P options ask for; "
+				    "want one or the other");
+	return 0;
+}
+
 static int check_together(struct parse *p)
 {
 	struct config *c = p->to.cfg;
 	const struct opt_spec *scan = p->member[EXCL_SCAN], *ports = p->member[EXCL_PORTS];
 	char a[OPT_NAME_CAP], b[OPT_NAME_CAP];
 
-	if ((c->wants_ping_only || c->wants_list) && c->wants_udp)
-		return value_refuse(&p->to, -E_SYNTAX, "-sU: cannot be combined with %s",
-				    opt_name(scan, b));
-	if (c->tcp_scan == 'T' && c->wants_udp)
-		return value_refuse(
-			&p->to, -E_SYNTAX,
-			"-sU: sends packets, -sT asks the kernel to connect, and one run does "
-			"one of them; use -sS -sU, or two runs");
 	if ((c->wants_ping_only || c->wants_list) && ports)
 		return value_refuse(&p->to, -E_SYNTAX,
 				    "%s: cannot be combined with %s, which scans no ports",
@@ -388,6 +417,10 @@ static int check_all(struct parse *p)
 	rc = check_rtt(p);
 	if (rc == 0)
 		rc = check_journal(p);
+	if (rc == 0)
+		rc = check_scans(p);
+	if (rc == 0)
+		rc = check_pings(p);
 	if (rc == 0)
 		rc = check_outputs(p);
 	return rc < 0 ? rc : check_together(p);

@@ -28,7 +28,7 @@ static void put_syntax(const struct opt_spec *o, struct buf *b)
 	if (o->long_name)
 		buf_printf(b, "%s--%s", o->short_name ? ", " : "", o->long_name);
 	if (opt_takes_value(o))
-		buf_printf(b, " %s", o->metavar);
+		buf_printf(b, o->absent ? "[%s]" : " %s", o->metavar);
 }
 
 /** The default as a sentence part: "default 250ms", "default auto"; nothing for flags and texts. */
@@ -211,7 +211,7 @@ static void put_man_row(const struct opt_spec *o, struct buf *b)
 		buf_puts(b, "\\fR");
 	}
 	if (opt_takes_value(o))
-		buf_printf(b, " \\fI%s\\fR", o->metavar);
+		buf_printf(b, o->absent ? "[\\fI%s\\fR]" : " \\fI%s\\fR", o->metavar);
 	buf_putc(b, '\n');
 	put_sentence(o, &text);
 	buf_puts(&text, ".");
@@ -310,7 +310,7 @@ void options_completion_bash(struct buf *b)
 		 "# bash completion for prtip\n_prtip()\n{\n\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n"
 		 "\tlocal prev=${COMP_WORDS[COMP_CWORD-1]}\n\tcase $prev in\n");
 	for (uint32_t i = 0; i < opt_table_n; i++)
-		if (opt_takes_value(&opt_table[i]))
+		if (opt_takes_value(&opt_table[i]) && !opt_table[i].absent)
 			put_bash_case(&opt_table[i], b);
 	buf_puts(b, "\tesac\n\tif [[ $cur == -* ]]; then\n\t\tCOMPREPLY=($(compgen -W '");
 	for (uint32_t i = 0; i < opt_table_n; i++) {
@@ -341,11 +341,13 @@ static void put_zsh_spec(const struct opt_spec *o, const char *dashes, const cha
 	bool is_repeatable = o->kind == OPT_COUNT || o->kind == OPT_LIST || o->kind == OPT_ADDR;
 
 	buf_printf(b, "\t'%s%s%s%s[", is_repeatable ? "*" : "", dashes, name,
-		   opt_takes_value(o) && dashes[1] ? "=" : "");
+		   o->absent                         ? "-"
+		   : opt_takes_value(o) && dashes[1] ? "="
+						     : "");
 	put_zsh(o->help, b);
 	buf_putc(b, ']');
 	if (opt_takes_value(o)) {
-		buf_putc(b, ':');
+		buf_puts(b, o->absent ? "::" : ":");
 		put_zsh(o->metavar, b);
 		buf_putc(b, ':');
 	}

@@ -41,10 +41,15 @@ struct config {
 
 	/* Scan types as asked; none: the caller chooses by privilege. At most one of the three
 	 * is set. */
-	uint8_t tcp_scan; /* flag letter of a TCP row */
-	bool wants_udp;   /* with or without a TCP row */
+	uint8_t tcp_scan;           /* flag letter of a TCP row */
+	bool wants_udp, wants_sctp; /* with or without a TCP row */
 	bool wants_ping_only, wants_list;
 	bool skips_discovery; /* -Pn */
+
+	/* Discovery probes as asked, instead of the usual ones; port lists or NULL. */
+	bool pings_echo, pings_timestamp, pings_mask, pings_link;
+	const char *pings_syn, *pings_ack, *pings_udp, *pings_sctp;
+	bool skips_link_ping; /* --disable-arp-ping */
 
 	uint8_t names;             /* enum names_mode */
 	const char *services_file; /* --servicedb; NULL: search */
@@ -132,7 +137,9 @@ struct opt_spec {
 	const char *metavar;
 	const char *help; /* one or more sentences without the final full stop */
 	const char *unit; /* OPT_UINT, OPT_STRING, OPT_LIST: what the value is, as in "want UNIT" */
-	const char *zero; /* what 0 means where 0 is accepted beside min..max, else NULL */
+	const char *absent; /* OPT_STRING: the value may be left out and is then this; it
+			       is never the next word */
+	const char *zero;   /* what 0 means where 0 is accepted beside min..max, else NULL */
 	const char *const *choices; /* OPT_CHOICE, NULL-terminated */
 	uint64_t min, max;
 	uint64_t dflt;     /* OPT_UINT, OPT_DURATION: applied by config_init, shown in help */

@@ -23,6 +23,7 @@ struct plan {
 	struct scan_info scan;
 	uint32_t width; /* ports per host */
 	bool has_raw;   /* CAP_NET_RAW */
+	bool is_raw;    /* packets are sent, not connects */
 	bool is_empty;  /* the shard has no part of these targets */
 };
 

@@ -14,6 +14,7 @@
 
 enum {
 	DEFAULT_BATCH = 250,
+	USUAL_PINGS = 12,
 	SMALL_SCAN_PROBES = 16384,
 	ONE_WORKER_RATE_PPS = 100000,
 	SURVEY_RANGES_MAX = 4096,
@@ -65,7 +66,8 @@ static void survey_addr(struct engine *e, const struct addr *a)
 		s->has_ether = true;
 	} else
 		s->has_other = true;
-	bool asks_link = is_onlink && !(is_known && e->conf.skips_discovery);
+	bool asks_link =
+		is_onlink && !e->conf.skips_link_ping && !(is_known && e->conf.skips_discovery);
 	s->has_arp |= asks_link && a->family == ADDR_V4;
 	s->has_discovery |= asks_link || !e->conf.skips_discovery;
 }
@@ -163,6 +165,13 @@ static void set_defaults(struct engine_conf *c)
 	c->initial_rto_us = CLAMP(c->initial_rto_us, c->min_rto_us, c->max_rto_us);
 }
 
+/** Discovery probes of a host at most: the routed ones or those of the link; the lower bound keeps
+ * groups from growing with few. */
+static uint32_t pings_width(const struct engine *e)
+{
+	return MAX(e->conf.n_pings + 2, (uint32_t)USUAL_PINGS);
+}
+
 static uint32_t width_of(const struct engine_conf *c, const struct port_set *ports)
 {
 	uint32_t n = 0;
@@ -192,7 +201,7 @@ static bool wants_discovery_pass(const struct engine *e)
 	if (!e->survey.has_discovery || !e->conf.n_types ||
 	    (e->is_connect && e->conf.source_port) || e->targets->set.n_addrs > SEEDS_MAX)
 		return false;
-	return e->is_sharded_by_port || e->width > TRACK_PINGS_MAX;
+	return e->is_sharded_by_port || e->width > pings_width(e);
 }
 
 static int seeds_new(struct engine *e)
@@ -200,7 +209,7 @@ static int seeds_new(struct engine *e)
 	/* by place in target order: of all targets, though a shard fills only its own */
 	e->seeds = mem_alloc((size_t)e->targets->set.n_addrs, sizeof(*e->seeds));
 	space_init_shard(&e->discovery, &e->targets->set,
-			 &(struct space_conf){.width = TRACK_PINGS_MAX,
+			 &(struct space_conf){.width = pings_width(e),
 					      .min_groups = 1,
 					      .seed = e->conf.seed,
 					      .shard = e->conf.shard});
@@ -231,7 +240,7 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 	bool by_group = e->n_workers > 1 && !e->is_sharded_by_port;
 	space_init_shard(
 		&e->space, &targets->set,
-		&(struct space_conf){.width = MAX(e->width, TRACK_PINGS_MAX),
+		&(struct space_conf){.width = MAX(e->width, pings_width(e)),
 				     .min_groups = by_group ? e->n_workers * GROUPS_PER_WORKER : 1,
 				     .seed = conf->seed,
 				     .shard = conf->shard});

@@ -14,7 +14,7 @@
 #include "target/space.h"
 #include "target/spec.h"
 
-#define ENGINE_PINGS_MAX   8
+#define ENGINE_PINGS_MAX   30
 #define ENGINE_TYPES_MAX   4
 #define ENGINE_WORKERS_MAX 8u
 
@@ -33,6 +33,7 @@ struct engine_conf {
 	struct ping_probe pings[ENGINE_PINGS_MAX]; /* discovery of targets behind a router */
 	uint32_t n_pings;
 	bool skips_discovery;            /* -Pn */
+	bool skips_link_ping;            /* link targets get the probes of routed ones */
 	uint32_t max_rate_pps;           /* 0: no limit */
 	uint32_t max_retries;            /* retransmissions of one probe at most */
 	uint32_t initial_rto_us;         /* before any RTT is known; default 1 s */

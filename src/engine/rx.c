@@ -21,6 +21,8 @@ static void count_unbelieved(struct worker *w, const struct pkt *p)
 
 	if (p->proto == PROTO_UDP && p->l4_valid)
 		w->stats.n_forged += (uint16_t)(p->dport - w->sport) < w->n_sports;
+	if (p->proto == PROTO_SCTP && p->l4_valid)
+		w->stats.n_forged += p->dport == w->sport;
 	if (p->proto != PROTO_TCP || !p->l4_valid || p->dport != w->sport ||
 	    !(p->tcp_flags & (TCP_RST | TCP_SYN)))
 		return;

@@ -20,7 +20,7 @@
 
 #define TRACK_GROUPS_MAX  8u
 #define TRACK_TYPES_MAX   4u
-#define TRACK_PINGS_MAX   12u
+#define TRACK_PINGS_MAX   32u
 #define TRACK_WHEEL_SLOTS 1024u
 #define TRACK_TICK_US     1000u
 
@@ -80,7 +80,7 @@ struct host_slot {
 	uint32_t rank;      /* among the group's hosts of the running stage */
 	uint32_t n_pending; /* probes of this stage not concluded */
 	uint16_t path;      /* the transport's */
-	uint16_t pings;     /* mask over track_conf.pings */
+	uint32_t pings;     /* mask over track_conf.pings */
 	uint8_t flags, reason, ttl;
 	uint8_t max_attempt;     /* highest attempt that was answered */
 	uint8_t n_answers;       /* so far; counted until they say enough about loss */

@@ -111,23 +111,23 @@ static int path_of(struct worker *w, const struct route *r)
 
 /** Discovery of an on-link target: ask the link for it. @return mask, 0 when the link cannot be
  * asked. */
-static uint16_t link_pings(const struct worker *w, uint8_t family)
+static uint32_t link_pings(const struct worker *w, uint8_t family)
 {
 	const struct scan_type *t = family == ADDR_V6 ? &ping_nd : &ping_arp;
 
 	for (uint32_t i = 0; i < w->track.conf.n_pings; i++)
 		if (w->track.conf.pings[i].type == t)
-			return (uint16_t)(1u << i);
+			return 1u << i;
 	return 0;
 }
 
-static uint16_t routed_pings(const struct worker *w, uint8_t family)
+static uint32_t routed_pings(const struct worker *w, uint8_t family)
 {
-	uint16_t mask = 0;
+	uint32_t mask = 0;
 
 	for (uint32_t i = 0; i < w->conf->n_pings; i++)
 		if (scan_type_fits(w->conf->pings[i].type, family))
-			mask |= (uint16_t)(1u << i);
+			mask |= 1u << i;
 	return mask;
 }
 
@@ -161,7 +161,7 @@ static int classify_locked(struct worker *w, struct host_slot *h)
 		h->reason = REASON_LOCALHOST;
 		return 0;
 	}
-	if (r.kind == ROUTE_ONLINK && !w->e->is_connect) {
+	if (r.kind == ROUTE_ONLINK && !w->e->is_connect && !w->conf->skips_link_ping) {
 		bool is_known = w->conf->skips_discovery &&
 				!route_neigh(w->e->routes, r.if_idx, &h->addr, &h->mac);
 		h->pings = is_known ? 0 : link_pings(w, h->addr.family);
@@ -256,7 +256,7 @@ static int track_setup(struct worker *w)
 		tc.pings[tc.n_pings++] = (struct track_ping){c->pings[i].type, c->pings[i].port};
 	if (!e->is_connect && e->uses_l2 && e->survey.has_arp)
 		tc.pings[tc.n_pings++] = (struct track_ping){&ping_arp, 0};
-	if (!e->is_connect && e->survey.has_v6)
+	if (!e->is_connect && e->survey.has_v6 && !c->skips_link_ping)
 		tc.pings[tc.n_pings++] = (struct track_ping){&ping_nd, 0};
 	for (uint32_t i = 0; i < c->n_types; i++)
 		add_row(w, tc.types[i]);

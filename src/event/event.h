@@ -26,7 +26,7 @@ enum host_state { HOST_UNKNOWN, HOST_UP, HOST_DOWN, HOST_STATE_N };
 	X(REASON_UNKNOWN, "unknown-response") X(REASON_NO_RESPONSE, "no-response") X(REASON_SYN_ACK, "syn-ack") \
 	X(REASON_RESET, "reset") X(REASON_CONN_REFUSED, "conn-refused") X(REASON_UDP_RESPONSE, "udp-response") \
 	X(REASON_INIT_ACK, "init-ack") X(REASON_ABORT, "abort") \
-	X(REASON_ECHO_REPLY, "echo-reply") X(REASON_TIMESTAMP_REPLY, "timestamp-reply") \
+	X(REASON_ECHO_REPLY, "echo-reply") X(REASON_TIMESTAMP_REPLY, "timestamp-reply") X(REASON_MASK_REPLY, "addressmask-reply") \
 	X(REASON_ARP_RESPONSE, "arp-response") X(REASON_ND_RESPONSE, "nd-response") X(REASON_NET_UNREACH, "net-unreach") \
 	X(REASON_HOST_UNREACH, "host-unreach") X(REASON_PROTO_UNREACH, "proto-unreach") X(REASON_PORT_UNREACH, "port-unreach") \
 	X(REASON_DEST_UNREACH, "dest-unreach") X(REASON_NET_PROHIBITED, "net-prohibited") X(REASON_HOST_PROHIBITED, "host-prohibited") \

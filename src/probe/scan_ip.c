@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * ICMP discovery rows: echo (RFC 792, RFC 4443) and timestamp (IPv4 only). Identifier and sequence
- * number together carry the cookie; the target has no port.
+ * ICMP discovery rows: echo (RFC 792, RFC 4443), timestamp and address mask (RFC 950; IPv4 only).
+ * Identifier and sequence number together carry the cookie; the target has no port.
  */
 #include "probe/scantype.h"
 
 #include "wire/icmp.h"
 #include "wire/ip.h"
 
-/** A timestamp message carries three 32-bit times after the header. */
-enum { TIMESTAMP_BODY_LEN = 12 };
+/** A timestamp message carries three 32-bit times after the header, an address mask one mask. */
+enum { TIMESTAMP_BODY_LEN = 12, MASK_BODY_LEN = 4 };
 
 static int icmp_prepare(const struct scan_type *t, const struct probe_path *path,
 			struct template *ret)
@@ -97,6 +97,22 @@ const struct scan_type ping_timestamp = {
 		 .kind = REPLY_TIMESTAMP,
 		 .reason = REASON_TIMESTAMP_REPLY},
 	.state_of = {[REPLY_TIMESTAMP] = HOST_UP,
+		     [REPLY_UNREACH] = HOST_DOWN,
+		     [REPLY_PORT_UNREACH] = HOST_UP},
+};
+
+const struct scan_type ping_mask = {
+	.name = "mask-ping",
+	.title = "ICMP Address Mask Ping",
+	.row = 20,
+	.needs = NEED_RAW | NEED_V4,
+	ICMP_ROW,
+	.icmp = {.ask4 = ICMP4_MASK,
+		 .answer4 = ICMP4_MASK_REPLY,
+		 .body_len = MASK_BODY_LEN,
+		 .kind = REPLY_MASK,
+		 .reason = REASON_MASK_REPLY},
+	.state_of = {[REPLY_MASK] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN,
 		     [REPLY_PORT_UNREACH] = HOST_UP},
 };

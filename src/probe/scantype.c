@@ -8,9 +8,10 @@
 #include "wire/icmp.h"
 
 const struct scan_type *const scan_types[] = {
-	&scan_syn,       &scan_connect, &scan_fin, &scan_null,    &scan_xmas, &scan_maimon,
-	&scan_ack,       &scan_window,  &scan_udp, &ping_syn,     &ping_ack,  &ping_echo,
-	&ping_timestamp, &ping_arp,     &ping_nd,  &ping_connect, &ping_udp,  NULL,
+	&scan_syn,  &scan_connect,   &scan_fin, &scan_null, &scan_xmas,    &scan_maimon,
+	&scan_ack,  &scan_window,    &scan_udp, &scan_sctp, &ping_syn,     &ping_ack,
+	&ping_echo, &ping_timestamp, &ping_arp, &ping_nd,   &ping_connect, &ping_udp,
+	&ping_sctp, &ping_mask,      NULL,
 };
 
 const struct scan_type *scan_type_of_flag(char flag)

@@ -19,11 +19,14 @@ enum reply_kind {
 	REPLY_RST_WINDOW, /* a RST that offers a window, for rows that tell it apart */
 	REPLY_ECHO,
 	REPLY_TIMESTAMP,
+	REPLY_MASK,
 	REPLY_ARP,
 	REPLY_ND,
 	REPLY_CONNECTED, /* kernel connect() succeeded */
 	REPLY_REFUSED,   /* kernel connect(): ECONNREFUSED, ECONNRESET */
 	REPLY_DATAGRAM,
+	REPLY_INIT_ACK,
+	REPLY_ABORT,
 	REPLY_PORT_UNREACH, /* ICMP port unreachable from the target itself */
 	REPLY_UNREACH,      /* any other ICMP error about the probe */
 	REPLY_N
@@ -99,9 +102,9 @@ struct scan_type {
 /** Registry, NULL-terminated. */
 extern const struct scan_type *const scan_types[];
 extern const struct scan_type scan_syn, scan_connect, scan_fin, scan_null, scan_xmas, scan_maimon,
-	scan_ack, scan_window, scan_udp;
+	scan_ack, scan_window, scan_udp, scan_sctp;
 extern const struct scan_type ping_syn, ping_ack, ping_echo, ping_timestamp, ping_arp, ping_nd,
-	ping_connect, ping_udp;
+	ping_connect, ping_udp, ping_sctp, ping_mask;
 
 /** @return the port scan row of a -s letter, or NULL. */
 const struct scan_type *scan_type_of_flag(char flag);

@@ -17,7 +17,7 @@
 
 enum { MAX_VLAN_TAGS = 2, MAX_EXT_HEADERS = 8, ND_HOP_LIMIT = 255 };
 enum { EXT_HOP_BY_HOP = 0, EXT_ROUTING = 43, EXT_FRAGMENT = 44, EXT_AUTH = 51, EXT_DEST_OPTS = 60 };
-enum { SCTP_INIT_ACK = 2 };
+enum { SCTP_INIT = 1, SCTP_INIT_ACK = 2 };
 
 /** Outcome of the walk over IPv6 extension headers. */
 struct ext_walk {
@@ -75,6 +75,19 @@ static inline void set_v6(struct addr *a, const uint8_t *p)
 	memcpy(a->b, p, 16);
 }
 
+/* An INIT has no verification tag; its initiate tag stands for it (RFC 9260 10). */
+static void quote_sctp(const uint8_t *p, size_t len, struct pkt_quote *q)
+{
+	bool is_init = len >= SCTP_HDR_LEN + 8 && p[SCTP_HDR_LEN] == SCTP_INIT;
+
+	if (len < 8)
+		return;
+	q->tag = get_be32(p + 4);
+	if (!q->tag && is_init)
+		q->tag = get_be32(p + SCTP_HDR_LEN + 4);
+	q->has_seq = q->tag != 0 || is_init;
+}
+
 /* The first bytes of the quoted segment; eight are what RFC 792 promises. */
 static void quote_segment(const uint8_t *p, size_t len, struct pkt_quote *q)
 {
@@ -92,7 +105,9 @@ static void quote_segment(const uint8_t *p, size_t len, struct pkt_quote *q)
 	}
 	if (is_udp && len >= 6)
 		q->udp_len = get_be16(p + 4);
-	if (!is_udp && len >= 8) {
+	if (q->proto == PROTO_SCTP) {
+		quote_sctp(p, len, q);
+	} else if (!is_udp && len >= 8) {
 		q->has_seq = true;
 		q->tag = get_be32(p + 4);
 	}

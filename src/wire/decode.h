@@ -13,7 +13,7 @@ struct pkt_quote {
 	bool valid;     /* addresses and protocol are set */
 	bool has_ports; /* sport, dport are set (first 4 bytes of the segment were there) */
 	bool has_seq;   /* tag is set: TCP sequence number, or ICMP id<<16|seq, or SCTP verification
-			   tag */
+			   tag, of an INIT its initiate tag */
 	uint8_t proto;
 	uint8_t icmp_type;
 	uint16_t sport, dport;

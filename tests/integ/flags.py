@@ -159,6 +159,53 @@ def udp_type(bed, directory, spelling):
             sent[53] > 12 and sent[81] == sent[9000] == 0)
 
 
+def discovery(bed, *options):
+    """Kinds of discovery packets that a silent target behind a router is sent: (kind, type or port, flags)."""
+    with bed.target.capture("vb") as capture:
+        run(bed, "-sn", "-n", *options, "198.18.99.1")
+        seen = [p for p in packet.parse(capture.stop()) if p.is_incoming and p.dst == "198.18.99.1"]
+    return {(p.kind, p.type if p.kind == "icmp" else p.dport, getattr(p, "flags", 0)) for p in seen}
+
+
+@flag("-PE", "-PP", "-PM")
+def icmp_ping(bed, directory, spelling):
+    return discovery(bed, spelling) == {("icmp", {"-PE": 8, "-PP": 13, "-PM": 17}[spelling], 0)}
+
+
+@flag("-PS", "-PA", "-PU", "-PY")
+def port_ping(bed, directory, spelling):
+    kind, flags, default = {"-PS": ("tcp", packet.SYN, 80), "-PA": ("tcp", packet.ACK, 80), "-PU": ("udp", 0, 40125),
+                            "-PY": ("sctp", 0, 80)}[spelling]
+    return (discovery(bed, spelling) == {(kind, default, flags)} and
+            discovery(bed, spelling + "22,81-82", "-PE") == {("icmp", 8, 0), *((kind, p, flags) for p in (22, 81, 82))})
+
+
+def asks_link(bed, *options):
+    with bed.target.capture("vb") as capture:
+        run(bed, "-sn", "-n", *options, "10.99.0.2")
+        seen = [p for p in packet.parse(capture.stop()) if p.is_incoming]
+    # a broadcast question is ours: the kernel, which knows the neighbour, asks it directly
+    return any(p.kind == "arp" and p.dst_mac == b"\xff" * 6 for p in seen), any(p.kind in ("icmp", "tcp") for p in seen)
+
+
+@flag("-PR")
+def link_ping(bed, directory, spelling):
+    return asks_link(bed, spelling) == (True, False) and len(discovery(bed, spelling)) == 4
+
+
+@flag("--disable-arp-ping")
+def no_link_ping(bed, directory, spelling):
+    return asks_link(bed, spelling) == (False, True) and asks_link(bed) == (True, False)
+
+
+@flag("-sY")
+def sctp_type(bed, directory, spelling):
+    with bed.target.capture("vb") as capture:
+        text = run(bed, "-n", "-Pn", spelling, "-p", "S:80,81", "10.99.0.2", "-oX", "-").stdout
+        seen = [p for p in packet.parse(capture.stop()) if p.is_incoming and p.kind == "sctp"]
+    return {p.dport for p in seen} == {80, 81} and all(p.sum_ok for p in seen) and 'protocol="sctp"' in text
+
+
 @flag("--payload-db")
 def payload_file(bed, directory, spelling):
     path = directory / "payloads"

@@ -4,7 +4,7 @@ import ipaddress
 import struct
 
 ETH_IP4, ETH_IP6, ETH_ARP = 0x0800, 0x86DD, 0x0806
-TCP, UDP, ICMP4, ICMP6 = 6, 17, 1, 58
+TCP, UDP, ICMP4, ICMP6, SCTP = 6, 17, 1, 58, 132
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 
 
@@ -18,8 +18,18 @@ def checksum(*parts):
     return ~total & 0xFFFF
 
 
+def crc32c(data):
+    """RFC 9260 appendix A, bit by bit."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc ^ 0xFFFFFFFF
+
+
 class Packet:
-    """Fields present depend on kind: "tcp", "udp", "icmp", "icmp6", "arp" or "other"."""
+    """Fields present depend on kind: "tcp", "udp", "sctp", "icmp", "icmp6", "arp" or "other"."""
 
     def __init__(self, frame, time_ns=0, is_incoming=True):
         self.time_ns, self.is_incoming, self.frame = time_ns, is_incoming, frame
@@ -69,6 +79,11 @@ class Packet:
             self.sport, self.dport = struct.unpack_from("!HH", body)
             self.payload = body[8:]
             self.sum_ok = checksum(pseudo, body) == 0
+        elif protocol == SCTP:
+            self.kind = "sctp"
+            self.sport, self.dport, self.vtag = struct.unpack_from("!HHI", body)
+            self.chunk, self.payload = body[12], body[12:]
+            self.sum_ok = struct.unpack_from("<I", body, 8)[0] == crc32c(body[:8] + bytes(4) + body[12:])
         elif protocol in (ICMP4, ICMP6):
             self.kind = "icmp" if protocol == ICMP4 else "icmp6"
             self.type, self.code = body[0], body[1]
@@ -120,6 +135,17 @@ def tcp(src, dst, sport, dport, seq, ack, flags, options=b"", window=64240):
                        (5 + len(options) // 4) << 4, flags, window, 0, 0) + options
     total = checksum(pseudo_header(src, dst, TCP, len(head)), head)
     return ip(src, dst, TCP, head[:16] + struct.pack("!H", total) + head[18:])
+
+
+def udp(src, dst, sport, dport, payload):
+    head = struct.pack("!HHHH", sport, dport, 8 + len(payload), 0)
+    total = checksum(pseudo_header(src, dst, UDP, 8 + len(payload)), head, payload) or 0xFFFF
+    return ip(src, dst, UDP, head[:6] + struct.pack("!H", total) + payload)
+
+
+def sctp(src, dst, sport, dport, vtag, chunks):
+    head = struct.pack("!HHI", sport, dport, vtag)
+    return ip(src, dst, SCTP, head + struct.pack("<I", crc32c(head + bytes(4) + chunks)) + chunks)
 
 
 def icmp_error(src, dst, kind, code, quoted):

@@ -170,6 +170,28 @@ static void scan_types_and_families(void **state)
 	config_fini(&l.c);
 }
 
+/** -PS and its like take a list only when it is attached. */
+static void discovery_probes(void **state)
+{
+	struct line l;
+
+	accept_line(&l, "-PE -PS -PA22,80-82 -PU h -sSU --disable-arp-ping");
+	assert_true(l.c.pings_echo && !l.c.pings_timestamp && !l.c.pings_mask && !l.c.pings_link);
+	assert_string_equal(l.c.pings_syn, "80");
+	assert_string_equal(l.c.pings_ack, "22,80-82");
+	assert_string_equal(l.c.pings_udp, "40125");
+	assert_null(l.c.pings_sctp);
+	assert_true(l.c.skips_link_ping && l.c.wants_udp && !l.c.wants_sctp);
+	assert_int_equal(l.c.tcp_scan, 'S');
+	assert_int_equal(l.c.target.n_specs, 1);
+	config_fini(&l.c);
+	accept_line(&l, "-PP -PM -PR -PY h -sY");
+	assert_true(l.c.pings_timestamp && l.c.pings_mask && l.c.pings_link && l.c.wants_sctp);
+	assert_string_equal(l.c.pings_sctp, "80");
+	assert_false(l.c.skips_link_ping);
+	config_fini(&l.c);
+}
+
 static void lists_choices_addresses(void **state)
 {
 	struct line l;
@@ -276,11 +298,19 @@ static void refusals(void **state)
 		{"-nq h", -E_SYNTAX, "\"-nq\": unknown option"},
 		{"--max 5 h", -E_SYNTAX, "ambiguous; could be --max-rate, --max-retries"},
 		{"--= h", -E_SYNTAX, "unknown option"},
-		{"-sSQ h", -E_SYNTAX, "no option -sQ; after -s want S T A W F N X M U n L"},
+		{"-sSQ h", -E_SYNTAX, "no option -sQ; after -s want S T A W F N X M U Y n L"},
 		{"-s h", -E_SYNTAX, "letter missing after -s"},
 		{"-PnX h", -E_SYNTAX, "no option -PX"},
 		{"-oZ f h", -E_SYNTAX, "after -o want N X G J A"},
 		{"-sST h", -E_SYNTAX, "-sT: cannot be combined with -sS"},
+		{"-sT -sU h", -E_SYNTAX, "-sU: sends packets, -sT asks the kernel"},
+		{"-sY -sT h", -E_SYNTAX, "want -sS -sY, or two runs"},
+		{"-sn -sU h", -E_SYNTAX, "-sU: cannot be combined with -sn"},
+		{"-sY -sL h", -E_SYNTAX, "-sY: cannot be combined with -sL"},
+		{"-Pn -PS h", -E_SYNTAX, "-Pn: skips the discovery"},
+		{"-PE -Pn h", -E_SYNTAX, "-Pn: skips the discovery"},
+		{"-PS1 -PS2 h", -E_SYNTAX, "-PS: given twice"},
+		{"-PS= h", -E_SYNTAX, "-PS \"\": want ports"},
 		{"-4 -6 h", -E_SYNTAX, "-6: cannot be combined with -4"},
 		{"-n -R h", -E_SYNTAX, "-R: cannot be combined with -n"},
 		{"-F -p 1 h", -E_SYNTAX, "-p: cannot be combined with -F"},
@@ -378,6 +408,7 @@ int main(void)
 		cmocka_unit_test(durations),
 		cmocka_unit_test(rtt_bounds_agree),
 		cmocka_unit_test(scan_types_and_families),
+		cmocka_unit_test(discovery_probes),
 		cmocka_unit_test(lists_choices_addresses),
 		cmocka_unit_test(prefixes_and_single_dash),
 		cmocka_unit_test(one_dash_before_a_full_name),

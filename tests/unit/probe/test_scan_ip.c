@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* scan_ip.c: echo and timestamp replies by their cookie, and errors about them. */
+/* scan_ip.c: echo, timestamp and address mask replies by their cookie, and errors about them. */
 #include "bed.h"
 
 static const struct {
@@ -9,6 +9,7 @@ static const struct {
 	{&ping_echo, ADDR_V4, 0, REPLY_ECHO, REASON_ECHO_REPLY},
 	{&ping_echo, ADDR_V6, 129, REPLY_ECHO, REASON_ECHO_REPLY},
 	{&ping_timestamp, ADDR_V4, 14, REPLY_TIMESTAMP, REASON_TIMESTAMP_REPLY},
+	{&ping_mask, ADDR_V4, 18, REPLY_MASK, REASON_MASK_REPLY},
 };
 
 enum { BEDS = 2 * ARRAY_LEN(rows) };
@@ -20,7 +21,7 @@ static void bed_nth(struct bed *b, uint32_t n, struct rng *r)
 
 static size_t body_len(const struct bed *b)
 {
-	return b->t == &ping_timestamp ? 12 : 0;
+	return b->t == &ping_timestamp ? 12 : b->t == &ping_mask ? 4 : 0;
 }
 
 static void reply_to(struct made *p, const struct bed *b, const struct endpoint *to, uint8_t type,

@@ -28,7 +28,7 @@ static void rows_are_distinct(void **state)
 				assert_int_not_equal((*a)->flag, (*b)->flag);
 		}
 	}
-	assert_int_equal(n, 17);
+	assert_int_equal(n, 20);
 }
 
 static void rows_are_whole(void **state)
@@ -59,9 +59,9 @@ static void rows_are_whole(void **state)
 static void flags(void **state)
 {
 	static const struct scan_type *const of['Z'] = {
-		['S'] = &scan_syn,    ['T'] = &scan_connect, ['A'] = &scan_ack,
-		['W'] = &scan_window, ['F'] = &scan_fin,     ['N'] = &scan_null,
-		['X'] = &scan_xmas,   ['M'] = &scan_maimon,  ['U'] = &scan_udp,
+		['S'] = &scan_syn, ['T'] = &scan_connect, ['A'] = &scan_ack,  ['W'] = &scan_window,
+		['F'] = &scan_fin, ['N'] = &scan_null,    ['X'] = &scan_xmas, ['M'] = &scan_maimon,
+		['U'] = &scan_udp, ['Y'] = &scan_sctp,
 	};
 
 	for (int c = 0; c < 256; c++)
@@ -82,7 +82,8 @@ static void families(void **state)
 		{&scan_null, true, true},    {&scan_xmas, true, true},
 		{&scan_maimon, true, true},  {&scan_ack, true, true},
 		{&scan_window, true, true},  {&scan_udp, true, true},
-		{&ping_udp, true, true},
+		{&ping_udp, true, true},     {&scan_sctp, true, true},
+		{&ping_sctp, true, true},    {&ping_mask, true, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -125,6 +126,20 @@ static void states(void **state)
 		 {[REPLY_DATAGRAM] = PORT_OPEN,
 		  [REPLY_PORT_UNREACH] = PORT_CLOSED,
 		  [REPLY_UNREACH] = PORT_FILTERED}},
+		{&scan_sctp,
+		 PORT_FILTERED,
+		 {[REPLY_INIT_ACK] = PORT_OPEN, [REPLY_ABORT] = PORT_CLOSED, UNREACH_FILTERED}},
+		{&ping_sctp,
+		 HOST_DOWN,
+		 {[REPLY_INIT_ACK] = HOST_UP,
+		  [REPLY_ABORT] = HOST_UP,
+		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_UNREACH] = HOST_DOWN}},
+		{&ping_mask,
+		 HOST_DOWN,
+		 {[REPLY_MASK] = HOST_UP,
+		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_UNREACH] = HOST_DOWN}},
 		{&ping_udp,
 		 HOST_DOWN,
 		 {[REPLY_DATAGRAM] = HOST_UP,

@@ -5,9 +5,9 @@
 
 enum { CASES = 10000 };
 
-static const struct scan_type *const rows[] = {&scan_syn,       &ping_syn, &ping_ack,   &ping_echo,
-					       &ping_timestamp, &scan_fin, &scan_null,  &scan_xmas,
-					       &scan_maimon,    &scan_ack, &scan_window};
+static const struct scan_type *const rows[] = {
+	&scan_syn, &ping_syn,  &ping_ack,  &ping_echo,   &ping_timestamp, &ping_mask,
+	&scan_fin, &scan_null, &scan_xmas, &scan_maimon, &scan_ack,       &scan_window};
 
 static void check_ethernet(const struct bed *b, const struct mac *dst)
 {
@@ -56,12 +56,15 @@ static void check_tcp(const struct bed *b, const struct pkt *p, const struct end
 
 static void check_icmp(const struct bed *b, const struct pkt *p, uint32_t value)
 {
-	bool is_timestamp = b->t == &ping_timestamp;
+	bool is_timestamp = b->t == &ping_timestamp, is_mask = b->t == &ping_mask;
 
-	assert_int_equal(p->icmp_type, is_timestamp ? 13 : p->family == ADDR_V6 ? 128 : 8);
+	assert_int_equal(p->icmp_type, is_timestamp           ? 13
+				       : is_mask              ? 17
+				       : p->family == ADDR_V6 ? 128
+							      : 8);
 	assert_int_equal(p->icmp_code, 0);
 	assert_int_equal((uint32_t)p->icmp_id << 16 | p->icmp_seq, value);
-	assert_int_equal(p->l4_len, is_timestamp ? 20 : 8);
+	assert_int_equal(p->l4_len, is_timestamp ? 20 : is_mask ? 12 : 8);
 }
 
 static void check_probe(const struct bed *b, const struct endpoint *to, uint32_t value)
