@@ -144,6 +144,24 @@ static int classify_seeded(const struct worker *w, struct host_slot *h)
 	return s->flags & HOST_IS_UP ? 0 : -E_EMPTY;
 }
 
+/** How the host is looked for: by its link, by the usual probes, or not at all. */
+static void discovery_of(const struct worker *w, const struct route *r, struct host_slot *h)
+{
+	bool skips = w->conf->skips_discovery;
+
+	if (r->kind == ROUTE_ONLINK && !w->e->is_connect && !w->conf->skips_link_ping) {
+		bool is_known = skips && !route_neigh(w->e->routes, r->if_idx, &h->addr, &h->mac);
+		h->pings = is_known ? 0 : link_pings(w, h->addr.family);
+		h->flags |= is_known ? HOST_HAS_MAC : 0;
+	}
+	if (!h->pings && !skips)
+		h->pings = routed_pings(w, h->addr.family);
+	if (!h->pings) {
+		h->reason = REASON_USER_SET;
+		h->flags |= HOST_IS_USER_SET;
+	}
+}
+
 static int classify_locked(struct worker *w, struct host_slot *h)
 {
 	struct route r;
@@ -161,18 +179,7 @@ static int classify_locked(struct worker *w, struct host_slot *h)
 		h->reason = REASON_LOCALHOST;
 		return 0;
 	}
-	if (r.kind == ROUTE_ONLINK && !w->e->is_connect && !w->conf->skips_link_ping) {
-		bool is_known = w->conf->skips_discovery &&
-				!route_neigh(w->e->routes, r.if_idx, &h->addr, &h->mac);
-		h->pings = is_known ? 0 : link_pings(w, h->addr.family);
-		h->flags |= is_known ? HOST_HAS_MAC : 0;
-	}
-	if (!h->pings && !w->conf->skips_discovery)
-		h->pings = routed_pings(w, h->addr.family);
-	if (!h->pings) {
-		h->reason = REASON_USER_SET;
-		h->flags |= HOST_IS_USER_SET;
-	}
+	discovery_of(w, &r, h);
 	return 0;
 }
 
