@@ -140,6 +140,8 @@ const struct opt_spec opt_table[] = {
 	 .group = OPT_TIMING, .nmap = NMAP_OURS, .help = "The same as --max-rate"},
 	{LONG("max-retries"), UINT(max_retries, 0, COOKIE_ATTEMPTS_MAX - 1, "retransmissions"), .dflt = 10, .metavar = "N", .group = OPT_TIMING,
 	 .nmap = NMAP_SAME, .help = "Retransmit an unanswered probe at most this often"},
+	{LONG("no-abandon"), FLAG(never_abandons), .group = OPT_TIMING, .nmap = NMAP_OURS,
+	 .help = "Scan dishonest hosts on, to the last port. They are marked in any case"},
 	{LONG("initial-rtt-timeout"), TIME_US(initial_rto_us), .dflt = 1000000, .group = OPT_TIMING, .nmap = NMAP_SAME,
 	 .help = "Wait this long for a reply while no round trip has been measured"},
 	{LONG("min-rtt-timeout"), TIME_US(min_rto_us), .dflt = 25000, .group = OPT_TIMING, .nmap = NMAP_SAME,

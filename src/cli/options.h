@@ -62,6 +62,7 @@ struct config {
 	uint8_t ttl;                  /* 0: the default */
 
 	uint32_t max_rate_pps;   /* 0: no limit */
+	bool never_abandons;     /* --no-abandon */
 	uint32_t max_retries;    /* retransmissions of one probe */
 	uint32_t initial_rto_us; /* min_rto_us <= initial_rto_us <= max_rto_us */
 	uint32_t min_rto_us;

@@ -418,6 +418,9 @@ static void finish(struct run *r)
 			&r->bus,
 			"%llu replies were lost in this machine's socket buffers: lower --max-rate",
 			(unsigned long long)ev.completed.n_rx_drops);
+	if (t.n_dishonest)
+		bus_warn(&r->bus, "%llu host(s) answer dishonestly: see their reports",
+			 (unsigned long long)t.n_dishonest);
 	if (ev.completed.n_unproven)
 		bus_warn(&r->bus,
 			 "%llu RST or SYN without acknowledgement prove nothing: not believed",
@@ -427,6 +430,7 @@ static void finish(struct run *r)
 	ev.completed.elapsed_ns = clock_now_ns() - r->start_ns;
 	ev.completed.n_up = t.n_up;
 	ev.completed.n_down = t.n_down;
+	ev.completed.n_dishonest = t.n_dishonest;
 	memcpy(ev.completed.n_ports, t.n_ports, sizeof(t.n_ports));
 	ev.completed.exit_code = (uint8_t)exit_code(r, ev.completed.interrupted);
 	bus_enter(&r->bus, STAGE_COMPLETED);

@@ -35,6 +35,7 @@ struct engine_conf {
 	bool skips_discovery;            /* -Pn */
 	bool skips_link_ping;            /* link targets get the probes of routed ones */
 	uint32_t max_rate_pps;           /* 0: no limit */
+	bool never_abandons;             /* dishonest hosts are scanned on */
 	uint32_t max_retries;            /* retransmissions of one probe at most */
 	uint32_t initial_rto_us;         /* before any RTT is known; default 1 s */
 	uint32_t min_rto_us;             /* default 25 ms */

@@ -70,12 +70,27 @@ static int plan_ports(struct track *t)
 	return 0;
 }
 
+/** Whether hosts can be tested for honesty, and how: open ports of TCP, enough of them asked. */
+static void plan_test(struct track *t)
+{
+	uint32_t n = t->conf.ports->of[PORT_TCP].n;
+
+	for (uint32_t i = 0; i < t->conf.n_types && n >= DISHONEST_PORTS_MIN; i++) {
+		const struct scan_type *type = t->conf.types[i];
+		if (type->state_of[REPLY_SYN_ACK] == PORT_OPEN ||
+		    type->state_of[REPLY_CONNECTED] == PORT_OPEN)
+			t->tested = type;
+	}
+	t->has_canaries = n < DISHONEST_PORTS_ALL;
+}
+
 int track_init(struct track *t, const struct track_conf *conf)
 {
 	memset(t, 0, sizeof(*t));
 	t->conf = *conf;
 	t->min_rto_us = conf->min_rto_us;
 	t->conf.max_retries = MIN(conf->max_retries, COOKIE_ATTEMPTS_MAX - 1);
+	plan_test(t);
 	int err = plan_ports(t);
 	if (err || !conf->restored)
 		return err;
@@ -164,6 +179,15 @@ static void stage_start(struct track *t, struct track_group *g, enum group_stage
 	}
 }
 
+/** TTL of an answer that only the host itself gives. */
+static uint8_t own_ttl(const struct host_slot *h)
+{
+	bool is_own = h->reason == REASON_ECHO_REPLY || h->reason == REASON_TIMESTAMP_REPLY ||
+		      h->reason == REASON_RESET;
+
+	return is_own ? h->ttl : 0;
+}
+
 static void emit_scanned(struct track *t, struct host_slot *h, bool is_up, bool is_partial)
 {
 	if (t->conf.on_discovered) {
@@ -179,6 +203,8 @@ static void emit_scanned(struct track *t, struct host_slot *h, bool is_up, bool 
 		.state = is_up ? HOST_UP : HOST_DOWN,
 		.reason = h->reason,
 		.is_partial = is_partial,
+		.is_given_up = h->flags & HOST_IS_GIVEN_UP,
+		.evidence = dishonest_evidence(&h->honest, own_ttl(h)),
 		.srtt_us = h->rtt.min_us,
 		.rttvar_us = h->rtt.rttvar_us,
 		.rto_us = h->rtt.srtt_us ? track_rto_us(t, h, 0) : 0,
@@ -236,6 +262,26 @@ void host_ping_answered(struct track *t, struct track_group *g, struct host_slot
 	h->n_pending -= MIN(running, h->n_pending);
 	if (h->n_pending == 0)
 		group_host_complete(t, g, h);
+}
+
+void host_convicted(struct track *t, struct track_group *g, struct host_slot *h)
+{
+	uint32_t n = 0, q0 = h->rank * g->width;
+
+	if (t->conf.never_abandons)
+		return;
+	for (uint32_t q = q0; q < q0 + g->width; q++) {
+		uint8_t state = g->state[q] & (PROBE_STATE | PROBE_MARK);
+		if ((state & PROBE_STATE) == PROBE_DONE || state == PROBE_FLIGHT)
+			continue;
+		if (state == PROBE_NEW)
+			g->state[q] |= PROBE_MARK;
+		probe_conclude(t, g, q);
+		n++;
+	}
+	h->n_pending -= n;
+	h->flags |= n ? HOST_IS_GIVEN_UP : 0;
+	stat_add(&t->stats.n_concluded, n);
 }
 
 void group_host_complete(struct track *t, struct track_group *g, struct host_slot *h)

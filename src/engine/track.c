@@ -50,6 +50,8 @@ static uint32_t retries_allowed(const struct track *t, const struct host_slot *h
 {
 	uint32_t n = RETRIES_MIN;
 
+	if (h->flags & HOST_IS_GIVEN_UP)
+		return 0;
 	if (h->max_attempt)
 		n = MAX(n, h->max_attempt + 2u);
 	if (h->n_answers < OWN_ANSWERS_MIN || h->max_attempt)
@@ -87,7 +89,7 @@ uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t
 		rto_us = CLAMP(rtt_rto_us(&t->rtt), MAX((uint32_t)GLOBAL_RTO_MIN_US, t->min_rto_us),
 			       t->conf.initial_rto_us);
 	rto_us <<= MIN(attempt, (uint32_t)BACKOFF_SHIFT_MAX);
-	if (attempt >= retries_allowed(t, h))
+	if (attempt >= retries_allowed(t, h) && !(h->flags & HOST_IS_GIVEN_UP))
 		rto_us = MAX(rto_us, (uint64_t)last_wait_us(h, first_us));
 	return (uint32_t)MIN(rto_us, (uint64_t)MIN(t->conf.max_rto_us, (uint32_t)RTO_MAX_US));
 }
@@ -185,12 +187,41 @@ static void note_silent(struct track *t, const struct track_group *g, uint32_t q
 	s->probe[s->n++] = g->up[q / g->width] * g->width + q % g->width;
 }
 
+static bool is_tested(const struct track *t, const struct track_group *g, uint32_t q)
+{
+	uint32_t type = t->type_of && g->stage == GROUP_PORTS ? t->type_of[q % g->width] : 0;
+
+	return t->tested && g->stage == GROUP_PORTS && t->conf.types[type] == t->tested;
+}
+
+/** What a port turned out to be says something about its host. */
+static void test_host(struct track *t, struct track_group *g, uint32_t q, bool is_open,
+		      const struct probe_reply *r)
+{
+	struct host_slot *h = group_host(g, q);
+
+	if (!is_tested(t, g, q))
+		return;
+	switch (dishonest_port(&h->honest, is_open, r ? r->reason : REASON_NO_RESPONSE,
+			       r ? r->ttl : 0, t->has_canaries)) {
+	case DISHONEST_ASK:
+		canary_ask(t, g, h);
+		break;
+	case DISHONEST_STOP:
+		host_convicted(t, g, h);
+		break;
+	default:
+		break;
+	}
+}
+
 /** A probe ran out of attempts. */
 static void probe_silent(struct track *t, struct track_group *g, uint32_t q)
 {
 	if (t->conf.wants_checkpoints && g->stage == GROUP_PORTS)
 		note_silent(t, g, q);
 	probe_conclude(t, g, q);
+	test_host(t, g, q, false, NULL);
 	host_probe_done(t, g, group_host(g, q));
 }
 
@@ -285,9 +316,23 @@ static void emit_port(struct track *t, struct track_group *g, uint32_t q, struct
 	track_event_commit(t);
 }
 
+/** A canary's outcome, known by place; its host may have been given up since. */
+static void track_canary(struct track *t, uint32_t q, const struct scan_type *type,
+			 const struct probe_reply *r)
+{
+	const struct canary_set *s = &t->canaries[(q - TRACK_CANARY_Q) / DISHONEST_CANARIES];
+
+	t->stats.n_late += !s->host || !addr_equal(&s->host->addr, &r->to.addr) ||
+			   !canary_answer(t, s->host, type, r);
+}
+
 void track_answer(struct track *t, struct track_group *g, uint32_t q, const struct scan_type *type,
 		  const struct probe_reply *r, uint64_t now_ns)
 {
+	if (q >= TRACK_CANARY_Q) {
+		track_canary(t, q, type, r);
+		return;
+	}
 	struct host_slot *h = group_host(g, q);
 	uint8_t was = g->state[q], state = type->state_of[r->kind];
 
@@ -312,8 +357,10 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 		emit_port(t, g, q, h, state, r, now_ns);
 	else
 		host_ping_answered(t, g, h, state, r);
-	if ((was & PROBE_STATE) != PROBE_DONE)
-		host_probe_done(t, g, h);
+	if ((was & PROBE_STATE) == PROBE_DONE)
+		return;
+	test_host(t, g, q, state == PORT_OPEN, r);
+	host_probe_done(t, g, h);
 }
 
 /** Place among a host's probes of this port of type @p i; NO_PROBE when another part asks it. */
@@ -379,6 +426,8 @@ void track_reply(struct track *t, const struct scan_type *type, const struct pro
 		if (h->rank == NO_PROBE)
 			break;
 		uint32_t q = probe_of(t, g, h, type, r);
+		if (q == NO_PROBE && canary_answer(t, h, type, r))
+			return;
 		if (q == NO_PROBE)
 			break;
 		track_answer(t, g, q, type, r, now_ns);
@@ -440,10 +489,13 @@ static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint6
 	if (!h->rtt.srtt_us && check_us > RTT_UNKNOWN_CHECK_US)
 		check_us = RTT_UNKNOWN_CHECK_US;
 	wheel_add(g, q, now_ns, now_ns + check_us * NS_PER_US);
-	if (ret->attempt)
+	if (ret->attempt) {
 		t->stats.n_retried++;
-	else
-		stat_add(&t->stats.n_picked, 1);
+		return true;
+	}
+	stat_add(&t->stats.n_picked, 1);
+	if (is_tested(t, g, q))
+		dishonest_asked(&h->honest);
 	return true;
 }
 
@@ -471,6 +523,8 @@ static bool next_new(struct track *t, struct track_group *g, uint64_t now_ns,
 
 int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 {
+	if (t->n_canaries_todo && canary_next(t, now_ns, ret))
+		return 1;
 	for (uint32_t i = 0; i < t->n_live; i++) {
 		struct track_group *g = &t->groups[t->live[i]];
 		if (next_ready(t, g, now_ns, ret))
@@ -495,6 +549,11 @@ int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, uint32_t delay_us)
 {
 	struct track_group *g = p->group;
+
+	if (p->q >= TRACK_CANARY_Q) {
+		canary_unsent(t, p);
+		return;
+	}
 	uint8_t state = g->state[p->q];
 
 	if ((state & (PROBE_STATE | PROBE_MARK)) != PROBE_FLIGHT ||
@@ -507,6 +566,8 @@ void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, 
 		t->stats.n_retried--;
 	else
 		t->stats.n_picked--;
+	if (!p->attempt && is_tested(t, g, p->q))
+		dishonest_unasked(&p->host->honest);
 }
 
 /* --- timers ---------------------------------------------------------------- */
@@ -569,6 +630,7 @@ void track_expire(struct track *t, uint64_t now_ns)
 			fire_slot(t, g, tick % TRACK_WHEEL_SLOTS, now_ns);
 		}
 	}
+	canary_expire(t, now_ns);
 	track_flush_silent(t);
 	groups_advance(t, now_ns);
 }
@@ -589,5 +651,5 @@ uint32_t track_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us)
 				break;
 			}
 	}
-	return best;
+	return canary_wait_us(t, now_ns, best);
 }

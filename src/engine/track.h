@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/ring.h"
+#include "engine/dishonest.h"
 #include "engine/pace.h"
 #include "engine/rtt.h"
 #include "probe/scantype.h"
@@ -23,6 +24,8 @@
 #define TRACK_PINGS_MAX   32u
 #define TRACK_WHEEL_SLOTS 1024u
 #define TRACK_TICK_US     1000u
+#define TRACK_CANARY_SETS 64u
+#define TRACK_CANARY_Q    0x80000000u /* track_probe.q from here on: a canary */
 
 struct host_slot;
 struct restore;
@@ -47,6 +50,7 @@ struct track_conf {
 	_Atomic uint64_t *next_shared;
 	bool is_sharded_by_port;
 	uint32_t max_retries;
+	bool never_abandons; /* dishonest hosts are marked only */
 	uint32_t initial_rto_us, min_rto_us, max_rto_us;
 	uint64_t seed;
 	struct ring *events;            /* of struct event */
@@ -71,7 +75,8 @@ enum {
 	HOST_HAS_MAC = 4,
 	HOST_IS_DONE = 8,
 	HOST_IS_USER_SET = 16,
-	HOST_IS_SEEDED = 32
+	HOST_IS_SEEDED = 32,
+	HOST_IS_GIVEN_UP = 64 /* dishonest: no more probes */
 };
 
 struct host_slot {
@@ -88,6 +93,7 @@ struct host_slot {
 	struct mac mac;
 	struct rtt rtt;
 	struct host_pace pace;
+	struct dishonest honest;
 };
 
 enum group_stage { GROUP_FREE, GROUP_DISCOVERY, GROUP_PORTS };
@@ -122,6 +128,16 @@ struct track_probe {
 	uint8_t attempt;
 };
 
+/** The canaries of one suspect. */
+struct canary_set {
+	struct track_group *group;
+	struct host_slot *host; /* NULL: free */
+	uint16_t port[DISHONEST_CANARIES];
+	uint32_t sent_us;      /* when the last one went out */
+	uint8_t todo, waiting; /* a bit each: to be sent in this round; not answered */
+	uint8_t attempt;
+};
+
 /** One writer, and readers on other threads that may see it a little late. */
 static inline void stat_add(uint64_t *counter, uint64_t n)
 {
@@ -135,6 +151,7 @@ static inline uint64_t stat_read(const uint64_t *counter)
 struct track_stats {
 	uint64_t n_picked; /* first attempts */
 	uint64_t n_retried;
+	uint64_t n_canaries;  /* probes to ports that nobody asked for */
 	uint64_t n_concluded; /* port probes with an outcome, those of down hosts included; -sn:
 				 hosts */
 	uint64_t n_answered[COOKIE_ATTEMPTS_MAX];
@@ -166,7 +183,11 @@ struct track {
 	uint32_t min_rto_us; /* grows when a retransmission proves to have been too early */
 	struct rtt rtt;      /* over all hosts */
 	uint32_t n_samples;
-	uint32_t global_retries; /* from the loss seen so far */
+	uint32_t global_retries;        /* from the loss seen so far */
+	const struct scan_type *tested; /* row whose open ports are tested; NULL: none */
+	bool has_canaries;
+	struct canary_set canaries[TRACK_CANARY_SETS];
+	uint32_t n_canary_sets, n_canaries_todo;
 	struct track_silent silent;
 	struct track_stats stats;
 };

@@ -31,6 +31,24 @@ void host_ping_answered(struct track *t, struct track_group *g, struct host_slot
 /** Move groups whose hosts are all complete to their next stage; drop finished ones. Never inside a
  * timer. */
 void groups_advance(struct track *t, uint64_t now_ns);
+/** The host's open ports are worth nothing: unless that is unwanted, drop its probes but those in
+ * flight. The caller completes it when nothing is pending. */
+void host_convicted(struct track *t, struct track_group *g, struct host_slot *h);
+
+/* canary.c */
+/** Suspect: take a free set for the host, if there is one. */
+void canary_ask(struct track *t, struct track_group *g, struct host_slot *h);
+/** @return true with the next canary. Call while t->n_canaries_todo. */
+bool canary_next(struct track *t, uint64_t now_ns, struct track_probe *ret);
+/** It could not be sent after all. */
+void canary_unsent(struct track *t, const struct track_probe *p);
+/** @return true when @p r is about a canary of the host. */
+bool canary_answer(struct track *t, struct host_slot *h, const struct scan_type *type,
+		   const struct probe_reply *r);
+void canary_expire(struct track *t, uint64_t now_ns);
+/** As track_wait_us. */
+uint32_t canary_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us);
+
 /** Mark a probe concluded and take it out of its host's queue. */
 void probe_conclude(struct track *t, struct track_group *g, uint32_t q);
 /** Which of a host's port probes here asks this port; NO_PROBE: none. */

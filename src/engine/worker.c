@@ -237,6 +237,7 @@ static int track_setup(struct worker *w)
 		.next_shared = e->is_sharded_by_port ? NULL : &e->next_group,
 		.is_sharded_by_port = e->is_sharded_by_port,
 		.max_retries = c->max_retries,
+		.never_abandons = c->never_abandons,
 		.initial_rto_us = c->initial_rto_us,
 		.min_rto_us = c->min_rto_us,
 		.max_rto_us = c->max_rto_us,

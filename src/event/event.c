@@ -13,6 +13,9 @@ static_assert(ARRAY_LEN(port_state_names) == PORT_STATE_N, "a name for every por
 static const char *const host_state_names[] = {"unknown", "up", "down"};
 static_assert(ARRAY_LEN(host_state_names) == HOST_STATE_N, "a name for every host state");
 
+static const char *const host_mark_names[] = {"honest", "all-open", "syn-proxy", "zero-window"};
+static_assert(ARRAY_LEN(host_mark_names) == HOST_MARK_N, "a name for every mark");
+
 #define X(name, text) text,
 static const char *const reason_names[] = {REASON_LIST(X)};
 static_assert(ARRAY_LEN(reason_names) == REASON_N, "a name for every reason");
@@ -30,6 +33,11 @@ const char *port_state_name(enum port_state s)
 const char *host_state_name(enum host_state s)
 {
 	return (unsigned)s < HOST_STATE_N ? host_state_names[s] : "unknown";
+}
+
+const char *host_mark_name(enum host_mark m)
+{
+	return (unsigned)m < HOST_MARK_N ? host_mark_names[m] : "unknown";
 }
 
 const char *reason_name(enum reason r)

@@ -19,11 +19,19 @@ enum port_state {
 	PORT_STATE_N
 };
 enum host_state { HOST_UNKNOWN, HOST_UP, HOST_DOWN, HOST_STATE_N };
+/** What makes a host's open ports doubtful; of two the greater says more. */
+enum host_mark {
+	HOST_HONEST,
+	HOST_ALL_OPEN,    /* answers "open" whatever is asked */
+	HOST_SYN_PROXY,   /* the same, from another distance than the host itself */
+	HOST_ZERO_WINDOW, /* accepts connections but no data: a tarpit, or a proxy at work */
+	HOST_MARK_N
+};
 
 /** Why a state was concluded; names are nmap's. */
 // clang-format off
 #define REASON_LIST(X) \
-	X(REASON_UNKNOWN, "unknown-response") X(REASON_NO_RESPONSE, "no-response") X(REASON_SYN_ACK, "syn-ack") \
+	X(REASON_UNKNOWN, "unknown-response") X(REASON_NO_RESPONSE, "no-response") X(REASON_SYN_ACK, "syn-ack") X(REASON_ZERO_WINDOW, "zero-window") \
 	X(REASON_RESET, "reset") X(REASON_CONN_REFUSED, "conn-refused") X(REASON_UDP_RESPONSE, "udp-response") \
 	X(REASON_INIT_ACK, "init-ack") X(REASON_ABORT, "abort") \
 	X(REASON_ECHO_REPLY, "echo-reply") X(REASON_TIMESTAMP_REPLY, "timestamp-reply") X(REASON_MASK_REPLY, "addressmask-reply") \
@@ -41,6 +49,8 @@ enum reason { REASON_LIST(X) REASON_N };
 /** "open|filtered"; never NULL. */
 const char *port_state_name(enum port_state s);
 const char *host_state_name(enum host_state s);
+/** "all-open"; "honest" for HOST_HONEST. */
+const char *host_mark_name(enum host_mark m);
 const char *reason_name(enum reason r);
 /** "tcp", "udp", "sctp", "icmp"; "ip" for others. */
 const char *proto_name(uint8_t proto);
@@ -112,7 +122,7 @@ struct scan_info {
 struct ev_scan_completed {
 	uint64_t elapsed_ns;
 	uint64_t n_sent, n_received; /* packets (connect scan: attempts, outcomes) */
-	uint64_t n_up, n_down;
+	uint64_t n_up, n_down, n_dishonest;
 	uint64_t n_ports[PORT_STATE_N];
 	uint64_t n_dup, n_late, n_forged; /* replies not believed */
 	uint64_t n_unproven;              /* nor these: no acknowledgement, so no proof */
@@ -160,12 +170,22 @@ struct ev_port {
 	struct addr from; /* sender of an ICMP error when not addr, else ADDR_NONE */
 };
 
+/** Why a host is marked; all zero for an honest one. */
+struct ev_evidence {
+	uint8_t mark;                        /* enum host_mark */
+	uint8_t n_canaries, n_canaries_open; /* random ports that nobody asked for */
+	uint8_t ttl_open, ttl_other;         /* of open ports, of other answers; 0 unknown */
+	uint32_t n_asked, n_open, n_zero;    /* asked ports; open ones; these with window 0 */
+};
+
 /** host_scanned (from the engine) and host_finished (from hosts.c, results complete and named). */
 struct ev_host_done {
 	struct addr addr;
-	uint8_t state;   /* enum host_state */
-	uint8_t reason;  /* of the state */
-	bool is_partial; /* stopped early: ports not reported are unknown, not silent */
+	uint8_t state;    /* enum host_state */
+	uint8_t reason;   /* of the state */
+	bool is_partial;  /* broken off: ports not reported are unknown, not silent */
+	bool is_given_up; /* the same, but by decision: dishonest */
+	struct ev_evidence evidence;
 	uint32_t srtt_us, rttvar_us,
 		rto_us; /* 0 unknown; srtt_us is the lowest seen: without our own queues */
 };

@@ -26,6 +26,7 @@ struct host {
 	uint64_t idx, start_ns, end_ns;
 	struct addr addr, from;
 	char *name;
+	struct ev_evidence evidence;
 	uint32_t rtt_us, srtt_us, rttvar_us, rto_us;
 	uint32_t n_parts_done;
 	uint32_t next_free;
@@ -205,6 +206,7 @@ void host_facts(const struct hosts *h, const struct host *host, struct host_fact
 		.from = host->from,
 		.name = host->name,
 		.target_name = name == MAP64_NONE ? NULL : h->target_names[name],
+		.evidence = host->evidence,
 		.rtt_us = host->rtt_us,
 		.srtt_us = host->srtt_us,
 		.rttvar_us = host->rttvar_us,
@@ -240,6 +242,7 @@ static void add_totals(struct hosts *h, const struct host *host)
 
 	h->totals.n_up += host->state == HOST_UP;
 	h->totals.n_down += host->state == HOST_DOWN;
+	h->totals.n_dishonest += host->evidence.mark != HOST_HONEST;
 	count_states(h, host, n);
 	for (uint32_t s = 0; s < PORT_STATE_N; s++)
 		h->totals.n_ports[s] += n[s];
@@ -258,6 +261,7 @@ static void release(struct hosts *h, struct host *host, uint64_t time_ns)
 					.state = host->state,
 					.reason = host->reason,
 					.is_partial = host->is_partial,
+					.evidence = host->evidence,
 					.srtt_us = host->srtt_us,
 					.rttvar_us = host->rttvar_us,
 					.rto_us = host->rto_us};
@@ -383,6 +387,21 @@ static void on_port(struct hosts *h, const struct event *ev)
 		h->grouped = NULL;
 }
 
+/** Parts ask different ports of a host: what they know adds up. */
+static void add_evidence(struct ev_evidence *to, const struct ev_evidence *more)
+{
+	if (!more->mark)
+		return;
+	to->mark = MAX(to->mark, more->mark);
+	to->n_canaries = (uint8_t)(to->n_canaries + more->n_canaries);
+	to->n_canaries_open = (uint8_t)(to->n_canaries_open + more->n_canaries_open);
+	to->ttl_open = to->ttl_open ? to->ttl_open : more->ttl_open;
+	to->ttl_other = to->ttl_other ? to->ttl_other : more->ttl_other;
+	to->n_asked += more->n_asked;
+	to->n_open += more->n_open;
+	to->n_zero += more->n_zero;
+}
+
 static void on_scanned(struct hosts *h, const struct event *ev)
 {
 	struct host *host = host_open(h, ev, &ev->done.addr);
@@ -390,7 +409,8 @@ static void on_scanned(struct hosts *h, const struct event *ev)
 	if (!host || host->is_complete)
 		return;
 	host->n_parts_done++;
-	host->is_partial |= ev->done.is_partial;
+	host->is_partial |= ev->done.is_partial || ev->done.is_given_up;
+	add_evidence(&host->evidence, &ev->done.evidence);
 	if (host->state == HOST_UNKNOWN ||
 	    (host->state == HOST_DOWN && ev->done.state == HOST_UP)) {
 		host->state = ev->done.state;

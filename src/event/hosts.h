@@ -47,8 +47,9 @@ struct host_facts {
 	bool has_mac, is_partial;
 	struct mac mac;
 	struct addr from;
-	const char *name;        /* PTR name or NULL; borrowed until the host is finished */
-	const char *target_name; /* what the user typed when it was a name, or NULL */
+	const char *name;            /* PTR name or NULL; borrowed until the host is finished */
+	const char *target_name;     /* what the user typed when it was a name, or NULL */
+	struct ev_evidence evidence; /* of all parts together */
 	uint32_t rtt_us, srtt_us, rttvar_us, rto_us;
 	uint64_t start_ns,
 		end_ns;     /* wall clock of the first and the last event; end 0 while unfinished */
@@ -88,7 +89,7 @@ uint32_t host_groups(const struct hosts *h, const struct host *host, struct host
 
 /** Totals over finished hosts. */
 struct hosts_totals {
-	uint64_t n_up, n_down;
+	uint64_t n_up, n_down, n_dishonest;
 	uint64_t n_ports[PORT_STATE_N];
 };
 void hosts_totals(const struct hosts *h, struct hosts_totals *ret);

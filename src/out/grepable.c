@@ -108,6 +108,10 @@ static void on_host(struct out *o, const struct event *ev)
 		out_spill(o);
 	}
 	put_ignored(&o->buf, v);
+	if (v->facts.evidence.mark) {
+		text_lit(&o->buf, "\tDishonest: ");
+		text_put_evidence(&o->buf, &v->facts.evidence);
+	}
 	buf_putc(&o->buf, '\n');
 }
 

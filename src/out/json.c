@@ -28,6 +28,14 @@ static void put_string(struct buf *b, const char *s)
 	buf_putc(b, '"');
 }
 
+static void put_field(struct buf *b, const char *name, uint64_t v)
+{
+	text_lit(b, ",\"");
+	buf_puts(b, name);
+	text_lit(b, "\":");
+	buf_put_u64(b, v);
+}
+
 static void put_known_u64(struct buf *b, uint64_t v)
 {
 	if (v)
@@ -164,6 +172,23 @@ static void put_mac(struct out *o, const struct view *v)
 	put_string(&o->buf, v->facts.has_mac ? text_vendor(o, &v->facts.mac) : NULL);
 }
 
+static void put_evidence(struct buf *b, const struct ev_evidence *e)
+{
+	text_lit(b, ",\"dishonest\":");
+	put_string(b, host_mark_name((enum host_mark)e->mark));
+	text_lit(b, ",\"evidence\":{\"asked\":");
+	buf_put_u64(b, e->n_asked);
+	put_field(b, "open", e->n_open);
+	put_field(b, "zero_window", e->n_zero);
+	put_field(b, "canaries", e->n_canaries);
+	put_field(b, "canaries_open", e->n_canaries_open);
+	text_lit(b, ",\"ttl_open\":");
+	put_known_u64(b, e->ttl_open);
+	text_lit(b, ",\"ttl_other\":");
+	put_known_u64(b, e->ttl_other);
+	buf_putc(b, '}');
+}
+
 static void on_host(struct out *o, const struct event *ev)
 {
 	const struct view *v = out_view(o);
@@ -195,6 +220,8 @@ static void on_host(struct out *o, const struct event *ev)
 	put_counts(b, n);
 	if (f->is_partial)
 		text_lit(b, ",\"partial\":true");
+	if (f->evidence.mark)
+		put_evidence(b, &f->evidence);
 	text_lit(b, "}\n");
 }
 
@@ -210,14 +237,6 @@ static void put_rate(struct out *o, const struct ev_scan_completed *c)
 	text_lit(&o->buf, ",\"max\":");
 	buf_put_u64(&o->buf, MAX(mean, out_totals(o)->max_pps));
 	text_lit(&o->buf, "}");
-}
-
-static void put_field(struct buf *b, const char *name, uint64_t v)
-{
-	text_lit(b, ",\"");
-	buf_puts(b, name);
-	text_lit(b, "\":");
-	buf_put_u64(b, v);
 }
 
 /** Has nothing to write; being wanted, progress is stated, and with it the highest rate. */
@@ -246,6 +265,7 @@ static void on_completed(struct out *o, const struct event *ev)
 	put_field(b, "late", c->n_late);
 	put_field(b, "forged", c->n_forged);
 	put_field(b, "unproven", c->n_unproven);
+	put_field(b, "dishonest", c->n_dishonest);
 	put_rate(o, c);
 	text_lit(b, ",\"backend\":");
 	put_string(b, c->backend);

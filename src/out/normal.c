@@ -237,6 +237,11 @@ static void on_host(struct out *o, const struct event *ev)
 	put_liveness(&o->buf, v);
 	if (v->n_ports)
 		put_ports(o, v);
+	if (v->facts.evidence.mark) {
+		text_lit(&o->buf, "Dishonest host: ");
+		text_put_evidence(&o->buf, &v->facts.evidence);
+		text_lit(&o->buf, ". Its open ports prove nothing.\n");
+	}
 	if (v->facts.is_partial && n_unknown) {
 		text_lit(&o->buf, "Stopped early: ");
 		buf_put_u64(&o->buf, n_unknown);

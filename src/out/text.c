@@ -224,6 +224,19 @@ void text_put_reason(struct buf *b, uint8_t reason, uint8_t ttl, const struct ad
 	}
 }
 
+void text_put_evidence(struct buf *b, const struct ev_evidence *e)
+{
+	buf_printf(b, "%s: %u of %u asked ports open", host_mark_name((enum host_mark)e->mark),
+		   e->n_open, e->n_asked);
+	if (e->n_zero)
+		buf_printf(b, " (%u with window 0)", e->n_zero);
+	if (e->n_canaries)
+		buf_printf(b, ", %u of %u random ones", e->n_canaries_open, e->n_canaries);
+	if (e->mark == HOST_SYN_PROXY)
+		buf_printf(b, ", with TTL %u where other answers have %u", e->ttl_open,
+			   e->ttl_other);
+}
+
 const struct port_bits *text_asked(const struct scan_info *scan, uint8_t proto)
 {
 	enum port_proto slot = port_proto_of(proto);

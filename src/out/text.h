@@ -40,6 +40,8 @@ const char *text_outcome(const struct ev_scan_completed *c);
 void text_put_summary(struct buf *b, const struct out_totals *t, const struct ev_scan_completed *c);
 /** "reset ttl 64", "admin-prohibited from 10.0.0.1 ttl 63", "no-response". */
 void text_put_reason(struct buf *b, uint8_t reason, uint8_t ttl, const struct addr *from);
+/** "all-open: 250 of 262 asked ports open, 8 of 8 random ones": what speaks against a host. */
+void text_put_evidence(struct buf *b, const struct ev_evidence *e);
 /** The asked ports of a protocol that a scan type of the run uses, or NULL. */
 const struct port_bits *text_asked(const struct scan_info *scan, uint8_t proto);
 /** "1-3,80"; NULL appends nothing. */

@@ -250,6 +250,21 @@ static void put_ports(struct out *o, const struct view *v)
 	text_lit(&o->buf, "</ports>\n");
 }
 
+/** What the DTD has no place for: doubts about the host, and that it was not asked everything. */
+static void put_comment(struct buf *b, const struct host_facts *f)
+{
+	if (!f->evidence.mark && !f->is_partial)
+		return;
+	text_lit(b, " comment=\"");
+	if (f->evidence.mark) {
+		text_lit(b, "dishonest: ");
+		text_put_evidence(b, &f->evidence);
+	}
+	if (f->is_partial)
+		buf_puts(b, f->evidence.mark ? "; stopped early" : "stopped early");
+	buf_putc(b, '"');
+}
+
 static void on_host(struct out *o, const struct event *ev)
 {
 	const struct view *v = out_view(o);
@@ -260,8 +275,7 @@ static void on_host(struct out *o, const struct event *ev)
 	if (is_up) {
 		attr_u64(b, "starttime", v->facts.start_ns / NS_PER_S);
 		attr_u64(b, "endtime", v->facts.end_ns / NS_PER_S);
-		if (v->facts.is_partial)
-			attr(b, "comment", "stopped early");
+		put_comment(b, &v->facts);
 	}
 	buf_putc(b, '>');
 	put_status(b, v);

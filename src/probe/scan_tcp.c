@@ -95,7 +95,9 @@ static bool tcp_match(const struct scan_type *t, const struct probe_match *m, co
 		.to = to,
 		.from = p->src,
 		.kind = (uint8_t)kind,
-		.reason = kind == REPLY_SYN_ACK ? REASON_SYN_ACK : REASON_RESET,
+		.reason = kind != REPLY_SYN_ACK ? REASON_RESET
+			  : p->window           ? REASON_SYN_ACK
+						: REASON_ZERO_WINDOW,
 		.attempt = (uint8_t)attempt,
 		.ttl = p->ttl,
 	};

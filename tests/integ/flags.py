@@ -341,6 +341,21 @@ def gaps_ns(bed, *options):
     return [t[1] - t[0] for t in times.values() if len(t) > 1]
 
 
+@flag("--no-abandon")
+def no_abandon(bed, directory, spelling):
+    """A host that redirects every port to an open one is given up, unless that is unwanted."""
+    for command in ("table ip liar", "chain ip liar c { type nat hook prerouting priority -100 ; }",
+                    "rule ip liar c ip daddr 198.18.77.1 tcp dport 1-65535 redirect to :80"):
+        bed.target.sh(f"nft add {command}")
+    try:
+        command = ["-sS", "-n", "-p1-3000", "198.18.77.1"]
+        given_up, whole = hosts(bed, *command)["198.18.77.1"], hosts(bed, *command, spelling)["198.18.77.1"]
+    finally:
+        bed.target.sh("nft delete table ip liar")
+    return (given_up["dishonest"] == whole["dishonest"] == "all-open" and given_up["ports"]["unknown"] > 500 and
+            whole["ports"]["open"] == 3000 and "partial" not in whole)
+
+
 @flag("--initial-rtt-timeout")
 def initial_rtt(bed, directory, spelling):
     return (min(gaps_ns(bed, "-p9000-9009", spelling, "1200ms", "198.18.99.1")) > 1_190_000_000 and

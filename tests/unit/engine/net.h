@@ -34,6 +34,9 @@ struct net_conf {
 	bool is_sharded_by_port, is_ping_only;
 	uint32_t max_retries, initial_rto_us, max_rto_us, min_groups;
 	uint32_t defer_percent;
+	uint32_t all_open_percent; /* of hosts; they answer on ports that nobody asked, too */
+	uint32_t open_percent;     /* of asked ports; 0: every eighth */
+	bool never_abandons;
 	uint64_t start_ns, seed;
 	uint64_t most_ns; /* simulated time allowed */
 	/** Told of every event, checkpoints included; NULL: nobody wants checkpoints. */
@@ -56,7 +59,8 @@ struct net_cell {
 };
 
 struct net_host {
-	uint32_t n_pings, n_ports_sent, n_scanned, n_partial, n_up;
+	uint32_t n_pings, n_ports_sent, n_canaries, n_scanned, n_partial, n_given_up, n_up;
+	struct ev_evidence evidence;
 	uint8_t last_state;
 	double tokens;
 	uint64_t tokens_ns;
@@ -97,11 +101,22 @@ static inline bool net_is_up(const struct net *n, uint64_t host)
 	return net_mix(n->c.seed + 1, host) % 100 >= n->c.down_percent;
 }
 
+static inline bool net_is_all_open(const struct net *n, uint64_t host)
+{
+	return net_mix(n->c.seed + 3, host) % 100 < n->c.all_open_percent;
+}
+
 /** What the port would answer: every eighth is open. */
 static inline uint8_t net_kind(const struct net *n, uint64_t host, uint16_t port)
 {
 	uint64_t z = net_mix(n->c.seed + 2, host << 16 | port);
 
+	if (net_is_all_open(n, host))
+		return REPLY_SYN_ACK;
+	if (port > n->c.n_ports)
+		return REPLY_RST;
+	if (n->c.open_percent)
+		return z % 100 < n->c.open_percent ? REPLY_SYN_ACK : REPLY_RST;
 	if (z % 100 < n->c.silent_ports_percent)
 		return REPLY_NONE;
 	return z >> 32 & 7 ? REPLY_RST : REPLY_SYN_ACK;
@@ -163,7 +178,11 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 	n->n_sent++;
 	n->max_attempt = MAX(n->max_attempt, p->attempt);
 	assert_in_range(p->attempt, 0, n->c.max_retries);
-	if (p->type->flag) {
+	if (p->type->flag && p->to.port > n->c.n_ports) {
+		assert_true(p->q >= TRACK_CANARY_Q);
+		h->n_canaries++;
+		kind = net_kind(n, idx, p->to.port);
+	} else if (p->type->flag) {
 		struct net_cell *c = net_cell(n, idx, p->to.port);
 		assert_int_equal(p->attempt == 0, c->n_sent == 0);
 		c->n_sent++;
@@ -186,7 +205,8 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 	f.reply = (struct probe_reply){.to = p->to,
 				       .from = p->to.addr,
 				       .kind = kind,
-				       .reason = REASON_RESET,
+				       .reason = kind == REPLY_SYN_ACK ? REASON_SYN_ACK
+								       : REASON_RESET,
 				       .ttl = 64,
 				       .attempt = kind == REPLY_ARP ? 0 : p->attempt,
 				       .is_attempt_unknown = kind == REPLY_ARP,
@@ -220,7 +240,9 @@ static inline void net_drain(void *ctx)
 		} else if (ev->kind == EVENT_HOST_SCANNED) {
 			h->n_scanned++;
 			h->n_partial += ev->done.is_partial;
+			h->n_given_up += ev->done.is_given_up;
 			h->last_state = ev->done.state;
+			h->evidence = ev->done.evidence;
 		} else if (ev->kind == EVENT_HOST_DISCOVERED) {
 			h->n_up++;
 		}
@@ -279,6 +301,7 @@ static inline void net_shard_open(struct net *n, uint32_t shard)
 				.next_shared = n->c.is_sharded_by_port ? NULL : &n->next_group,
 				.is_sharded_by_port = n->c.is_sharded_by_port,
 				.max_retries = n->c.max_retries,
+				.never_abandons = n->c.never_abandons,
 				.initial_rto_us = n->c.initial_rto_us,
 				.min_rto_us = 25000,
 				.max_rto_us = n->c.max_rto_us ? n->c.max_rto_us : 10000000,

@@ -54,8 +54,13 @@ static const struct event *examples(uint32_t *ret_n)
 				      .attempt = 15,
 				      .rtt_us = 128};
 	ev[2] = (struct event){.kind = EVENT_HOST_SCANNED, .host_idx = 127};
-	ev[2].done = (struct ev_host_done){
-		.addr = a4, .state = HOST_DOWN, .reason = REASON_NO_ROUTE, .rto_us = 1};
+	ev[2].done =
+		(struct ev_host_done){.addr = a4,
+				      .state = HOST_DOWN,
+				      .reason = REASON_NO_ROUTE,
+				      .rto_us = 1,
+				      .is_given_up = true,
+				      .evidence = {HOST_SYN_PROXY, 8, 7, 255, 1, 70000, 129, 1}};
 	ev[3] = (struct event){.kind = EVENT_CHECKPOINT};
 	ev[3].checkpoint = (struct ev_checkpoint){.what = CHECKPOINT_GROUP, .group = 1ull << 62};
 	ev[4] = (struct event){.kind = EVENT_CHECKPOINT};

@@ -448,6 +448,51 @@ static void stopping_early_leaves_unknown_ports(void **state)
 	world_free(w);
 }
 
+static void dishonest_part(struct world *w, uint64_t idx, struct ev_evidence e)
+{
+	struct event ev = {.kind = EVENT_HOST_SCANNED, .host_idx = idx, .time_ns = 9};
+
+	ev.done = (struct ev_host_done){.addr = addr_of(idx),
+					.state = HOST_UP,
+					.reason = REASON_ECHO_REPLY,
+					.is_given_up = true,
+					.evidence = e};
+	bus_publish(&w->bus, &ev);
+}
+
+static void evidence_of_parts_adds_up(void **state)
+{
+	struct world *w = world_new();
+	struct hosts_totals t;
+
+	(void)state;
+	add_ports(w, PORT_TCP, 1, 100);
+	world_start(w, 2, 4);
+	open_port(w, 3, 80);
+	dishonest_part(w, 3, (struct ev_evidence){HOST_ALL_OPEN, 7, 7, 0, 63, 20, 19, 0});
+	dishonest_part(w, 3, (struct ev_evidence){HOST_SYN_PROXY, 8, 7, 57, 0, 40, 38, 2});
+	assert_int_equal(w->n_released, 1);
+	assert_int_equal(w->facts.evidence.mark, HOST_SYN_PROXY);
+	assert_int_equal(w->facts.evidence.n_canaries, 15);
+	assert_int_equal(w->facts.evidence.n_canaries_open, 14);
+	assert_int_equal(w->facts.evidence.ttl_open, 57);
+	assert_int_equal(w->facts.evidence.ttl_other, 63);
+	assert_int_equal(w->facts.evidence.n_asked, 60);
+	assert_int_equal(w->facts.evidence.n_open, 57);
+	assert_int_equal(w->facts.evidence.n_zero, 2);
+	/* what was not asked has no state */
+	assert_true(w->facts.is_partial);
+	scanned(w, 4, HOST_UP);
+	scanned(w, 4, HOST_UP);
+	assert_int_equal(w->facts.evidence.mark, HOST_HONEST);
+	hosts_totals(w->hosts, &t);
+	assert_int_equal(t.n_dishonest, 1);
+	assert_int_equal(t.n_ports[PORT_OPEN], 1);
+	assert_int_equal(t.n_ports[PORT_UNKNOWN], 99);
+	assert_int_equal(t.n_ports[PORT_FILTERED], 100);
+	world_free(w);
+}
+
 static void down_hosts_have_no_ports(void **state)
 {
 	struct world *w = world_new();
@@ -543,6 +588,7 @@ int main(void)
 		cmocka_unit_test(naming_inside_the_bus_keeps_order),
 		cmocka_unit_test(target_names_are_kept),
 		cmocka_unit_test(stopping_early_leaves_unknown_ports),
+		cmocka_unit_test(evidence_of_parts_adds_up),
 		cmocka_unit_test(down_hosts_have_no_ports),
 		cmocka_unit_test(memory_follows_hosts_under_way),
 		cmocka_unit_test(ceilings_of_memory),

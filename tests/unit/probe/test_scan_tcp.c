@@ -80,9 +80,12 @@ static void replies(void **state)
 			if (!is_syn)
 				continue;
 			c = answer(&b, &to, value, TCP_SYN | TCP_ACK);
-			assert_true(answers(&b, &to, &c, &got));
-			bed_check_reply(&got, &to, &to.addr, REPLY_SYN_ACK, REASON_SYN_ACK,
-					attempt);
+			for (c.window = 0; c.window < 2; c.window++) {
+				assert_true(answers(&b, &to, &c, &got));
+				bed_check_reply(&got, &to, &to.addr, REPLY_SYN_ACK,
+						c.window ? REASON_SYN_ACK : REASON_ZERO_WINDOW,
+						attempt);
+			}
 			c.flags |= TCP_ECE;
 			assert_true(answers(&b, &to, &c, &got));
 		}
