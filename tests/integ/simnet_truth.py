@@ -168,6 +168,23 @@ def test_types(cases):
                 cases.equal(f"{flag} {target}", reported, want)
 
 
+def test_backends(cases):
+    """Every back end: each probe arrives whole, and once where all answer; what came back is what was answered."""
+    target, n = "198.18.0.0/20", 4096
+    for backend in ("rawip", "afpacket", "xdp"):
+        with simnet.Network(NETS, 5, closed=1, queues=2) as network:
+            done = network.scanner.run([suite.PRTIP, "-sS", "-n", "-Pn", "-p80", "--tx-backend", backend, target, "-oJ", "-"])
+            if done.returncode == 1:
+                cases.skip(f"{backend}", done.stderr.strip())
+                continue
+            summary, counters = suite.json_summary(done.stdout), network.stats()["counters"]
+            name = f"{backend} (used: {summary['backend']})"
+            cases.equal(f"{name}: all closed", summary["ports"]["closed"], n)
+            cases.check(f"{name}: probes sent are probes that arrived whole", summary["sent"] == counters["syn"] and
+                        counters["other"] < 20 and not counters["bad_l4_sum"], (summary["sent"], counters))
+            cases.check(f"{name}: fewer than 1 % asked again", counters["syn"] < n * 1.01, counters["syn"])
+
+
 if __name__ == "__main__":
     suite.need_root()
     suite.need_tools("ip", "ethtool")
@@ -175,4 +192,4 @@ if __name__ == "__main__":
         print("skipped: the simulated network was not built (libbpf-dev)")
         sys.exit(suite.SKIPPED)
     sys.exit(suite.run([test_languages, test_states_xdp, test_states_packet, test_no_loss, test_loss, test_hostile,
-                        test_types]))
+                        test_types, test_backends]))
