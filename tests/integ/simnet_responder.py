@@ -259,9 +259,21 @@ def test_link(cases, mode, family, name):
         cases.equal(f"{name}: neighbours", known, {host(family, n) for n in range(20) if net.host(host(family, n)).is_up})
 
 
+def test_shapers(cases, modes):
+    """A rate on the way there and on the way back holds up what is over it: counted by time stamps, both ends' own."""
+    for name, knobs in (("there", {"rate": "1mbit"}), ("back", {"rate_back": "1mbit"})):
+        with simnet.Network(NETS, 6, open=1, **knobs) as net:
+            started_ns = time.time_ns()
+            answers = exchange(net, [syn(host(4, 1), port) for port in range(1, 3001)], 3000)
+            # 3,000 frames of 58 bytes are 1.392 Mbit; the bucket holds 64 kB of them.
+            last_ns = max(p.time_ns for p in answers) - started_ns
+            cases.equal(f"{name}: all answered", len(answers), 3000)
+            cases.check(f"{name}: not before the rate allows it", last_ns > 0.85e9 * (3000 * 58 - 65536) * 8 / 1e6, last_ns)
+
+
 if __name__ == "__main__":
     suite.need_root()
-    suite.need_tools("ip", "ethtool", "nft")
+    suite.need_tools("ip", "ethtool", "nft", "tc")
     if not simnet.daemon():
         print("skipped: the simulated network was not built (libbpf-dev)")
         sys.exit(suite.SKIPPED)
@@ -269,4 +281,4 @@ if __name__ == "__main__":
     if "xdp" not in available:
         print("# no XDP here: the slow mode only")
     sys.exit(suite.run([test_states, test_protocols, test_shakes_hands, test_timing, test_forged, test_limits, test_loss,
-                        test_damaged, test_link], available))
+                        test_damaged, test_link, test_shapers], available))

@@ -76,7 +76,8 @@ class Behaviour:
         self.share = dict.fromkeys(SHARES, 0)
         self.share["up"] = self.share["echo"] = 1 << 32
         for name, value in shares.items():
-            self.share[name] = int(float(value) * 4294967296.0 + 0.5)
+            value = float(value[:-1]) / 100 if str(value).endswith("%") else float(value)
+            self.share[name] = int(value * 4294967296.0 + 0.5)
 
     def has(self, hash64, name):
         share = self.share[name]
@@ -215,7 +216,7 @@ class Simnet(Behaviour):
 class Network(Simnet):
     """Namespaces, link, routes and responder.
 
-    queues: of both ends; mtu; rate: a token bucket filter on the scanner's way out, as tc writes it ("100mbit");
+    queues: of both ends; mtu (XDP takes up to 3,500 or so); rate: a token bucket filter on the scanner's way out, as tc writes it ("100mbit");
     rate_back: the same on the way back (the daemon then answers by packet socket, since XDP passes no queue);
     is_arp_real: no static neighbour entry for the router. With on_link=True the nets are on the link, by ARP and ND.
     """
@@ -230,7 +231,7 @@ class Network(Simnet):
                 if limit:
                     namespace.sh(f"tc qdisc replace dev {device} root tbf rate {limit} burst 64k limit 1m")
             if rate_back:
-                knobs["mode"] = "packet"
+                knobs |= {"mode": "packet", "through_qdisc": True}
             super().__init__(self.target, "vb", nets, seed, router4=ROUTER4, router6=ROUTER6, **knobs)
         except BaseException:
             self.namespaces.close()

@@ -25,7 +25,7 @@ struct sim_options {
 	double rst_rate, rst_burst, icmp_rate, icmp_burst;
 	double delay_ms, jitter_ms, late_ms, copy_gap_ms;
 	double copies, seed;
-	bool is_on_link, wants_help;
+	bool is_on_link, is_through_qdisc, wants_help;
 };
 
 struct sim_pending {

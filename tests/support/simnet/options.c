@@ -32,6 +32,8 @@ static const struct row rows[] = {
 	{"router6", TEXT, AT(router6), "ADDR", "the same for neighbour discovery and ICMPv6"},
 	{"on-link", FLAG, AT(is_on_link), "",
 	 "hosts that are up answer ARP and neighbour discovery"},
+	{"through-qdisc", FLAG, AT(is_through_qdisc), "",
+	 "the daemon's frames pass the interface's queue, which may limit their rate"},
 	{"delay", NUMBER, AT(delay_ms), "MS", "answers of delayed hosts take this long (0)"},
 	{"jitter", NUMBER, AT(jitter_ms), "MS",
 	 "and up to this more, the same for all of a host's (0)"},

@@ -52,7 +52,8 @@ static int open_socket(struct simnet *s)
 	memcpy(s->mac, ifr.ifr_hwaddr.sa_data, sizeof(s->mac));
 	to.sll_ifindex = s->ifindex;
 	setsockopt(s->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
-	setsockopt(s->fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
+	if (!s->opt.is_through_qdisc)
+		setsockopt(s->fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
 	setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
 	setsockopt(s->fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
 	return bind(s->fd, (struct sockaddr *)&to, sizeof(to));
