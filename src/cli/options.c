@@ -15,7 +15,8 @@
 #include "engine/engine.h"
 #include "pktio/pktio.h"
 
-const char *const opt_tx_backends[TX_BACKEND_N + 1] = {"auto", "rawip", "afpacket", "xdp", NULL};
+const char *const opt_tx_backends[TX_BACKEND_N + 1] = {"auto",  "rawip",    "afpacket", "xdp",
+						       "afxdp", "afxdp-zc", "txring",   NULL};
 const char *const opt_connect_backends[CONNECT_BACKEND_N + 1] = {"auto", "io_uring", "epoll", NULL};
 
 #define AT(f)                 .offset = offsetof(struct config, f), .size = sizeof(((struct config *)0)->f)

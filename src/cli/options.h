@@ -12,7 +12,16 @@
 #include "target/spec.h"
 
 /** Index into opt_tx_backends; every name but "auto" is a row of the pktio registry. */
-enum tx_backend { TX_AUTO, TX_RAWIP, TX_AFPACKET, TX_XDP, TX_BACKEND_N };
+enum tx_backend {
+	TX_AUTO,
+	TX_RAWIP,
+	TX_AFPACKET,
+	TX_XDP,
+	TX_AFXDP,
+	TX_AFXDP_ZC,
+	TX_TXRING,
+	TX_BACKEND_N
+};
 enum connect_backend { CONNECT_AUTO, CONNECT_IO_URING, CONNECT_EPOLL, CONNECT_BACKEND_N };
 extern const char *const opt_tx_backends[TX_BACKEND_N + 1];
 extern const char *const opt_connect_backends[CONNECT_BACKEND_N + 1];

@@ -260,6 +260,11 @@ static int open_engine(struct run *r)
 			  w.want[0] ? w.want : err_text(err));
 		return EXIT_FATAL;
 	}
+	const char *notes = engine_backend_notes(r->engine);
+	if ((r->c->verbosity || r->c->debugging) && notes[0])
+		say_note("packets go by %s (%s)", engine_backend(r->engine), notes);
+	else if (r->c->debugging)
+		say_note("packets go by %s", engine_backend(r->engine));
 	return r->is_resumed ? resume_check_shape(r->journal, r->c->journal_file, r->engine) : 0;
 }
 

@@ -6,7 +6,6 @@
  */
 #include "engine/engine_int.h"
 
-#include "base/log.h"
 #include "wire/l4.h"
 
 #include <errno.h>
@@ -14,29 +13,30 @@
 /** Attaching and detaching take 20 to 30 ms. */
 enum { DRIVER_PROBES_MIN = 60000 };
 
-static bool is_wanted(const struct engine *e, uint64_t n_probes)
+static bool is_wanted(const struct engine *e)
 {
 	if (e->is_connect || !e->uses_l2 || !e->survey.ether_idx || e->n_workers > XDP_WORKERS_MAX)
 		return false;
 	if (e->conf.backend)
 		return e->conf.backend == &pktio_xdp;
-	return n_probes >= DRIVER_PROBES_MIN && !e->survey.has_many_ether;
+	return e->n_probes >= DRIVER_PROBES_MIN && !e->survey.has_many_ether;
 }
 
-void driver_open(struct engine *e, uint64_t n_probes)
+void driver_open(struct engine *e)
 {
 	struct xdp_hub_conf hc = {
 		.if_idx = e->survey.ether_idx, .n_members = e->n_workers, .batch = e->conf.batch};
 
-	if (!is_wanted(e, n_probes))
+	if (!is_wanted(e))
 		return;
 	int err = xdp_hub_open(&hc, &e->xdp);
 	if (err)
-		log_at(e->conf.backend ? LOG_WARN : LOG_DEBUG, "xdp", "not used: %s%s",
-		       err_text(err),
-		       err == -EBUSY ? ", another program is attached to the interface" : "");
+		pktio_note(e->l2_notes, pktio_xdp.name,
+			   err == -EBUSY ? "another program is attached to the interface"
+					 : err_text(err));
 	else if (!xdp_hub_can_send(e->xdp))
-		log_at(LOG_DEBUG, "xdp", "receives only: the driver takes no frames to send");
+		pktio_note(e->l2_notes, pktio_xdp.name,
+			   "receives only: the driver takes no frames to send");
 }
 
 /** Rows whose replies the program can check: those with a SYN. */
@@ -74,5 +74,7 @@ bool driver_sends(const struct engine *e)
 
 const char *driver_name(const struct engine *e)
 {
-	return e->workers[0]->has_ear ? "afpacket+xdp" : "xdp";
+	if (!e->workers[0]->has_ear)
+		return pktio_xdp.name;
+	return e->l2_ops == &pktio_afxdp ? "afxdp+xdp" : "afpacket+xdp";
 }

@@ -63,9 +63,10 @@ static void survey_addr(struct engine *e, const struct addr *a)
 	if (is_ether) {
 		s->has_many_ether |= s->ether_idx && s->ether_idx != r.if_idx;
 		s->ether_idx = s->ether_idx ? s->ether_idx : r.if_idx;
-		s->has_ether = true;
-	} else
-		s->has_other = true;
+		backend_survey(e, &r, a);
+	}
+	s->has_ether |= is_ether;
+	s->has_other |= !is_ether;
 	bool asks_link =
 		is_onlink && !e->conf.skips_link_ping && !(is_known && e->conf.skips_discovery);
 	s->has_arp |= asks_link && a->family == ADDR_V4;
@@ -117,7 +118,7 @@ static uint64_t n_hosts(const struct engine *e)
 	return space_n_hosts(e->targets->set.n_addrs, e->conf.shard);
 }
 
-static uint64_t n_probes(const struct engine *e)
+static uint64_t count_probes(const struct engine *e)
 {
 	u128 n = (u128)n_hosts(e) * MAX(e->width, MAX(e->conf.n_pings, 1u));
 
@@ -126,7 +127,7 @@ static uint64_t n_probes(const struct engine *e)
 
 static void decide_workers(struct engine *e)
 {
-	uint64_t n = n_probes(e);
+	uint64_t n = e->n_probes = count_probes(e);
 	uint32_t rate = e->conf.max_rate_pps;
 	bool is_small = n <= SMALL_SCAN_PROBES, is_tiny = n <= TINY_SCAN_PROBES;
 	bool is_slow = rate && rate <= ONE_WORKER_RATE_PPS;
@@ -244,17 +245,16 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 				     .min_groups = by_group ? e->n_workers * GROUPS_PER_WORKER : 1,
 				     .seed = conf->seed,
 				     .shard = conf->shard});
-	if (wants_discovery_pass(e) && seeds_new(e) < 0) {
-		engine_free(e);
-		return -ENOMEM;
+	int err = wants_discovery_pass(e) ? seeds_new(e) : 0;
+	if (!err) {
+		driver_open(e);
+		err = backend_check(e, reterr);
 	}
-	driver_open(e, n_probes(e));
-	for (uint32_t i = 0; i < e->n_workers; i++) {
-		int err = worker_new(e, i, &e->workers[i], reterr);
-		if (err) {
-			engine_free(e);
-			return err;
-		}
+	for (uint32_t i = 0; i < e->n_workers && !err; i++)
+		err = worker_new(e, i, &e->workers[i], reterr);
+	if (err) {
+		engine_free(e);
+		return err;
 	}
 	*ret = e;
 	return 0;
@@ -528,9 +528,6 @@ void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
 	ret->n_dup += e->pass_stats.n_dup;
 	ret->n_late += e->pass_stats.n_late;
 	ret->n_forged += e->pass_stats.n_unasked;
-	ret->backend = e->is_connect ? conn_backend_name(e->workers[0])
-		       : e->xdp      ? driver_name(e)
-		       : e->uses_l2  ? pktio_afpacket.name
-				     : pktio_rawip.name;
+	ret->backend = engine_backend(e);
 	ret->interrupted = atomic_load(&e->is_stopped);
 }

@@ -89,6 +89,11 @@ void engine_shape(const struct engine *e, struct engine_shape *ret);
 int engine_restore(struct engine *e, const struct event *ev) MUST_CHECK;
 /** Workers a host is split over: n_parts of hosts_new. */
 uint32_t engine_n_parts(const struct engine *e);
+/** The back end in use: static text. */
+const char *engine_backend(const struct engine *e);
+/** Why faster ones are not, "name: reason; ..."; "" when there is nothing to say. Valid until
+ * engine_free. */
+const char *engine_backend_notes(const struct engine *e);
 /** After engine_run: counters for scan_completed. */
 void engine_totals(const struct engine *e, struct ev_scan_completed *ret);
 void engine_free(struct engine *e);

@@ -5,6 +5,7 @@
 
 #include "engine/restore.h"
 #include "engine/worker.h"
+#include "pktio/choose.h"
 #include "pktio/xdp.h"
 
 #include <sched.h>
@@ -15,10 +16,11 @@
 struct survey {
 	bool has_v4, has_v6;
 	bool has_loopback, has_ether, has_other;
-	uint32_t ether_idx;  /* the first Ethernet interface that targets are behind; 0 none */
-	bool has_many_ether; /* there are more */
-	bool has_arp;        /* on-link IPv4 targets whose MAC must be asked for */
-	bool has_discovery;  /* some targets need discovery probes */
+	uint32_t ether_idx;       /* the first Ethernet interface that targets are behind; 0 none */
+	bool has_many_ether;      /* there are more */
+	bool has_arp;             /* on-link IPv4 targets whose MAC must be asked for */
+	bool has_discovery;       /* some targets need discovery probes */
+	struct pktio_trial trial; /* over that interface */
 };
 
 /** What the discovery pass learned of one host; by place in target order. Written by worker 0
@@ -43,8 +45,11 @@ struct engine {
 	uint64_t nonce;
 	cpu_set_t cores; /* that we may run on; empty: unknown */
 	uint32_t width, n_workers;
+	uint64_t n_probes; /* at least, without retransmissions */
 	bool is_connect, is_sharded_by_port, uses_l2;
-	struct xdp_hub *xdp; /* NULL: not in use */
+	struct xdp_hub *xdp;            /* NULL: not in use */
+	const struct pktio_ops *l2_ops; /* worker 0's, when uses_l2 */
+	char l2_notes[PKTIO_NOTES_CAP];
 	bool is_inline; /* worker 0 runs on the coordinator's thread: small scans, and the discovery
 			   pass */
 	_Atomic bool is_stopped;
@@ -77,12 +82,19 @@ void engine_tick(struct engine *e);
 int engine_route(struct engine *e, const struct addr *a, struct route *ret) MUST_CHECK;
 /**
  * Attach the program to the interface when the scan repays it; e->xdp stays NULL when it does not
- * or cannot. Before workers.
+ * or cannot, and e->l2_notes says why. Before workers.
  */
-void driver_open(struct engine *e, uint64_t n_probes);
+void driver_open(struct engine *e);
 /** What a worker's back end is told of the program. @p rows storage of XDP_COOKIE_ROWS_MAX. */
 void driver_conf(const struct worker *w, struct pktio_conf *pc, uint8_t *rows);
 /** Does the program send too, or only receive? */
 bool driver_sends(const struct engine *e);
 /** Back end's name with the program in use. */
 const char *driver_name(const struct engine *e);
+/** Note a target's Ethernet way out for the trial of back ends. */
+void backend_survey(struct engine *e, const struct route *r, const struct addr *to);
+/** Can the targets be reached by the back end asked for? @return 0, -E_UNSUPPORTED with the reason.
+ */
+int backend_check(const struct engine *e, struct err_where *reterr) MUST_CHECK;
+/** Open the Ethernet back end of a worker; worker 0 comes first. @return as pktio_open. */
+int backend_open(struct worker *w, struct pktio_conf *pc, struct pktio **ret) MUST_CHECK;

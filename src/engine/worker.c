@@ -273,14 +273,15 @@ static int track_setup(struct worker *w)
 	return track_init(&w->track, &tc);
 }
 
-static int lane_open(struct worker *w, const struct pktio_ops *ops, const struct pktio_conf *pc,
+/** @p ops NULL: the Ethernet back end of this scan. */
+static int lane_open(struct worker *w, const struct pktio_ops *ops, struct pktio_conf *pc,
 		     struct lane **ret)
 {
 	struct lane *l = mem_alloc(1, sizeof(*l) + pc->batch * sizeof(l->f[0]));
 
 	if (!l)
 		return -ENOMEM;
-	int err = pktio_open(ops, pc, &l->io);
+	int err = ops ? pktio_open(ops, pc, &l->io) : backend_open(w, pc, &l->io);
 	if (err) {
 		mem_free(l);
 		return err;
@@ -326,7 +327,7 @@ static int driver_lanes(struct worker *w, struct pktio_conf *pc)
 	}
 	pc->is_tx_only = true;
 	pc->wants_arp = false;
-	int err = lane_open(w, &pktio_afpacket, pc, &w->l2);
+	int err = lane_open(w, NULL, pc, &w->l2);
 	if (!err)
 		err = pktio_open(&pktio_xdp_rx, &by_program, &w->ear);
 	w->rx = w->ear;
@@ -370,10 +371,10 @@ static int raw_open(struct worker *w, const char **ret_what)
 	}
 	pc.is_tx_only = false;
 	pc.wants_arp = w->e->survey.has_arp;
-	*ret_what = "packet socket";
+	*ret_what = w->conf->backend ? w->conf->backend->name : "packet socket";
 	if (w->e->xdp)
 		return driver_lanes(w, &pc);
-	err = lane_open(w, &pktio_afpacket, &pc, &w->l2);
+	err = lane_open(w, NULL, &pc, &w->l2);
 	if (!err)
 		w->rx = w->l2->io;
 	return err;
@@ -475,6 +476,10 @@ static uint32_t idle_us(const struct worker *w, uint64_t now_ns)
 
 static int raw_run(struct worker *w)
 {
+	int err = w->rx->ops->rx_acquire(w->rx, w->rx_frames, 0, 0); /* until it hears */
+
+	if (err)
+		return err;
 	while (!track_is_done(&w->track) && !worker_turn(w)) {
 		uint64_t now_ns = clock_now_ns();
 		int n = tx_batch(w, now_ns);

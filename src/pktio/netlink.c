@@ -154,6 +154,28 @@ int nl_link_parse(const struct nl_msg *m, struct nl_link *ret)
 	return err;
 }
 
+int nl_stats_parse(const struct nl_msg *m, uint64_t *ret_tx_packets)
+{
+	struct if_stats_msg h;
+	struct rtnl_link_stats64 st = {0};
+	struct bytes left;
+	struct nl_attr a;
+	int err = take_fixed(m, &h, sizeof(h), &left);
+
+	if (err)
+		return err;
+	while ((err = nl_attr_next(&left, &a)) > 0) {
+		size_t upto = offsetof(struct rtnl_link_stats64, tx_packets) + 8;
+
+		if (a.type != IFLA_STATS_LINK_64 || a.val.len < upto)
+			continue;
+		memcpy(&st, a.val.p, upto);
+		*ret_tx_packets = st.tx_packets;
+		return 0;
+	}
+	return err < 0 ? err : -E_TRUNCATED;
+}
+
 int nl_addr_parse(const struct nl_msg *m, struct nl_addr *ret)
 {
 	struct ifaddrmsg h;

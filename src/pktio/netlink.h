@@ -84,6 +84,10 @@ typedef int (*nl_msg_fn)(void *ctx, const struct nl_msg *m);
  * -errno.
  */
 int nl_dump(struct nl_sock *s, uint16_t type, nl_msg_fn fn, void *ctx) MUST_CHECK;
+/** Packets that interface @p if_idx has sent since it exists. @return 0, -E_TRUNCATED, -errno. */
+int nl_tx_packets(struct nl_sock *s, uint32_t if_idx, uint64_t *ret) MUST_CHECK;
+/** Its parser: the 64-bit link counters of a RTM_NEWSTATS message. @return as nl_tx_packets. */
+int nl_stats_parse(const struct nl_msg *m, uint64_t *ret_tx_packets) MUST_CHECK;
 /** The kernel's own route to @p dst. @return 0, -errno as the kernel answers (-ENETUNREACH, ...).
  */
 int nl_route_get(struct nl_sock *s, const struct addr *dst, uint32_t oif,

@@ -110,6 +110,45 @@ int nl_dump(struct nl_sock *s, uint16_t type, nl_msg_fn fn, void *ctx)
 	return was_changed ? -EAGAIN : 0;
 }
 
+/** The one message that answers the last request, or the error it carries. */
+static int receive_one(struct nl_sock *s, struct nl_msg *ret)
+{
+	for (;;) {
+		struct bytes left;
+		int err = receive(s, &left);
+
+		if (err)
+			return err;
+		while ((err = nl_next(&left, ret)) > 0) {
+			if (ret->seq != s->seq)
+				continue;
+			return ret->type == NLMSG_ERROR ? nl_error_of(ret) : 0;
+		}
+		if (err < 0)
+			return err;
+	}
+}
+
+int nl_tx_packets(struct nl_sock *s, uint32_t if_idx, uint64_t *ret)
+{
+	struct {
+		struct nlmsghdr h;
+		struct if_stats_msg body;
+	} req = {.h = {.nlmsg_type = RTM_GETSTATS, .nlmsg_flags = NLM_F_REQUEST},
+		 .body = {.ifindex = if_idx,
+			  .filter_mask = IFLA_STATS_FILTER_BIT(IFLA_STATS_LINK_64)}};
+	struct nl_msg m;
+
+	req.h.nlmsg_len = sizeof(req);
+	req.h.nlmsg_seq = ++s->seq;
+	if (send(s->fd, &req, sizeof(req), 0) < 0)
+		return -errno;
+	int err = receive_one(s, &m);
+	if (err)
+		return err;
+	return m.type == RTM_NEWSTATS ? nl_stats_parse(&m, ret) : -E_UNSUPPORTED;
+}
+
 int nl_route_get(struct nl_sock *s, const struct addr *dst, uint32_t oif, struct nl_route *ret)
 {
 	struct {
@@ -135,21 +174,9 @@ int nl_route_get(struct nl_sock *s, const struct addr *dst, uint32_t oif, struct
 	req.h.nlmsg_seq = ++s->seq;
 	if (send(s->fd, &req, req.h.nlmsg_len, 0) < 0)
 		return -errno;
-	for (;;) {
-		struct bytes left;
-		struct nl_msg m;
-		int err = receive(s, &left);
-
-		if (err)
-			return err;
-		while ((err = nl_next(&left, &m)) > 0) {
-			if (m.seq != s->seq)
-				continue;
-			if (m.type == NLMSG_ERROR)
-				return nl_error_of(&m);
-			return m.type == RTM_NEWROUTE ? nl_route_parse(&m, ret) : -E_UNSUPPORTED;
-		}
-		if (err < 0)
-			return err;
-	}
+	struct nl_msg m;
+	int err = receive_one(s, &m);
+	if (err)
+		return err;
+	return m.type == RTM_NEWROUTE ? nl_route_parse(&m, ret) : -E_UNSUPPORTED;
 }

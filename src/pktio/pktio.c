@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <string.h>
 
-const struct pktio_ops *const pktio_backends[] = {&pktio_xdp, &pktio_afpacket, &pktio_rawip, NULL};
+const struct pktio_ops *const pktio_backends[] = {
+	&pktio_xdp,    &pktio_afxdp_zc, &pktio_afxdp, &pktio_afpacket,
+	&pktio_txring, &pktio_rawip,    NULL};
 
 const struct pktio_ops *pktio_find(const char *name)
 {

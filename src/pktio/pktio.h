@@ -42,6 +42,11 @@ struct pktio_conf {
 	const uint8_t *cookie_rows;
 	uint8_t n_cookie_rows;
 	bool has_other_rows; /* segments that prove nothing here may still be answers */
+	uint32_t tx_if_idx;  /* the interface most frames leave by; 0: if_idx. Back ends tied to one
+				interface need it */
+	uint32_t tx_queue;   /* its transmit queue, for those: a worker each */
+	bool waits_for_queue; /* a queue in use may be free soon: wait 300 ms at most */
+	bool wants_rx_ring;   /* receive by a mapped ring where there is one: large scans */
 };
 
 struct pktio_stats {
@@ -81,7 +86,8 @@ struct pktio_ops {
 	int (*tx_kick)(struct pktio *io);
 	/**
 	 * Borrow up to @p n received frames, waiting at most @p wait_us (0: poll only). Frames
-	 * longer than the back end's slots are cut: len counts the bytes present.
+	 * longer than the back end's slots are cut: len counts the bytes present. With @p n = 0 it
+	 * returns when the back end hears, which may be some ms after open: before the first kick.
 	 * @return count, 0 on time-out or signal, -errno when the device is gone.
 	 */
 	int (*rx_acquire)(struct pktio *io, struct frame *f, uint32_t n, uint32_t wait_us);
@@ -100,7 +106,8 @@ struct pktio {
  * slow to close.
  */
 extern const struct pktio_ops *const pktio_backends[];
-extern const struct pktio_ops pktio_rawip, pktio_afpacket, pktio_xdp;
+extern const struct pktio_ops pktio_rawip, pktio_afpacket, pktio_xdp, pktio_txring, pktio_afxdp,
+	pktio_afxdp_zc;
 /** Receives only, beside a back end that sends; not in the registry. */
 extern const struct pktio_ops pktio_xdp_rx;
 

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/cursor.h"
 #include "base/mem.h"
+#include "pktio/rxfilter.h"
 
 #include <errno.h>
 #include <net/if_arp.h>
@@ -26,7 +27,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <linux/filter.h>
 #include <linux/icmp.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -63,28 +63,6 @@ static const struct rx_shape {
 	[RAWRX_LINK] = {.name_len = sizeof(struct sockaddr_ll), .link = LINK_ETHERNET},
 };
 
-#define LD_IHL(at)   BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, at)
-#define LDH_X(at)    BPF_STMT(BPF_LD | BPF_H | BPF_IND, at)
-#define LDH(at)      BPF_STMT(BPF_LD | BPF_H | BPF_ABS, at)
-#define JEQ(k, t, f) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, k, t, f)
-#define JGE(k, t, f) BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, k, t, f)
-#define JGT(k, t, f) BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, k, t, f)
-#define RET(k)       BPF_STMT(BPF_RET | BPF_K, k)
-#define ACCEPT       RET(0x40000)
-#define REJECT       RET(0)
-
-/** ICMP types that can answer a probe, a bit each. */
-#define ICMP4_ANSWERS                                                                              \
-	(1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH | 1u << ICMP_TIME_EXCEEDED |               \
-	 1u << ICMP_PARAMETERPROB | 1u << ICMP_TIMESTAMPREPLY | 1u << ICMP_ADDRESSREPLY)
-
-static int attach(int fd, struct sock_filter *code, size_t n)
-{
-	struct sock_fprog prog = {.len = (unsigned short)n, .filter = code};
-
-	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &prog, sizeof(prog)) < 0 ? -errno : 0;
-}
-
 #define LD_IFACE BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_IFINDEX)
 
 /** An interface index that no packet has when none is to be skipped. */
@@ -102,7 +80,7 @@ static int filter_iface(int fd, const struct pktio_conf *c)
 		ACCEPT,
 	};
 
-	return attach(fd, code, ARRAY_LEN(code));
+	return rxfilter_attach(fd, code, ARRAY_LEN(code));
 }
 
 static int filter_v4_ports(int fd, const struct pktio_conf *c)
@@ -118,7 +96,7 @@ static int filter_v4_ports(int fd, const struct pktio_conf *c)
 		ACCEPT,
 	};
 
-	return attach(fd, code, ARRAY_LEN(code));
+	return rxfilter_attach(fd, code, ARRAY_LEN(code));
 }
 
 static int filter_v6_ports(int fd, const struct pktio_conf *c)
@@ -133,74 +111,7 @@ static int filter_v6_ports(int fd, const struct pktio_conf *c)
 		ACCEPT,
 	};
 
-	return attach(fd, code, ARRAY_LEN(code));
-}
-
-#define LDB(at)   BPF_STMT(BPF_LD | BPF_B | BPF_ABS, at)
-#define LDB_X(at) BPF_STMT(BPF_LD | BPF_B | BPF_IND, at)
-#define NET(off)  ((uint32_t)SKF_NET_OFF + (off)) /* from the network header, whatever the link */
-#define SKIP(n)   BPF_STMT(BPF_JMP | BPF_JA, n)
-
-/** X = length of the IPv4 header. */
-#define IHL_TO_X                                                                                   \
-	LDB(NET(0)), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 15),                                      \
-		BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 2), BPF_STMT(BPF_MISC | BPF_TAX, 0)
-
-/**
- * What a packet socket passes up: segments and datagrams to our ports, ICMP that can be an answer,
- * ARP replies. IPv6 extension headers are not followed: no stack answers a probe with one.
- */
-static int filter_link(int fd, const struct pktio_conf *c)
-{
-	uint32_t tcp = c->wants_tcp ? PROTO_TCP : 255, udp = c->wants_udp ? PROTO_UDP : 255;
-	uint32_t sctp = c->wants_sctp ? PROTO_SCTP : 255;
-	struct sock_filter code[] = {
-		/*  0 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_PROTOCOL),
-		/*  1 */ JEQ(ETH_P_IP, 5, 0),
-		/*  2 */ JEQ(ETH_P_IPV6, 27, 0),
-		/*  3 */ JEQ(c->wants_arp ? ETH_P_ARP : 0, 0, 2),
-		/*  4 */ LDH(NET(6)),
-		/*  5 */ JEQ(2, 42, 0),
-		/*  6 */ REJECT,
-		/*  7 IPv4: no later fragments */ LDH(NET(6)),
-		/*  8 */ BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 38, 0),
-		/*  9 */ LDB(NET(9)),
-		/* 10 */ JEQ(PROTO_ICMP, 10, 0),
-		/* 11 */ JEQ(tcp, 2, 0),
-		/* 12 */ JEQ(udp, 1, 0),
-		/* 13 */ JEQ(sctp, 0, 33),
-		/* 14 */ IHL_TO_X,
-		/* 18 */ LDH_X(NET(2)),
-		/* 19 */ JGE(c->port_lo, 0, 27),
-		/* 20 */ JGT(c->port_hi, 26, 27),
-		/* 21 ICMP */ IHL_TO_X,
-		/* 25 */ LDB_X(NET(0)),
-		/* 26 */ JGT(18, 20, 0),
-		/* 27 */ BPF_STMT(BPF_MISC | BPF_TAX, 0),
-		/* 28 */ BPF_STMT(BPF_LD | BPF_IMM, ICMP4_ANSWERS),
-		/* 29 */ SKIP(13),
-		/* 30 IPv6 */ LDB(NET(6)),
-		/* 31 */ JEQ(PROTO_ICMPV6, 6, 0),
-		/* 32 */ JEQ(tcp, 2, 0),
-		/* 33 */ JEQ(udp, 1, 0),
-		/* 34 */ JEQ(sctp, 0, 12),
-		/* 35 */ LDH(NET(42)),
-		/* 36 */ JGE(c->port_lo, 0, 10),
-		/* 37 */ JGT(c->port_hi, 9, 10),
-		/* 38 ICMPv6 */ LDB(NET(40)),
-		/* 39 */ JEQ(ICMP6_ECHO_REPLY, 8, 0),
-		/* 40 */ JEQ(ND_NEIGHBOR_ADVERT, 7, 0),
-		/* 41 */ JGT(ICMP6_PARAM_PROB, 5, 0),
-		/* 42 */ JGE(ICMP6_DST_UNREACH, 5, 4),
-		/* 43 A = mask, X = type */ BPF_STMT(BPF_ALU | BPF_RSH | BPF_X, 0),
-		/* 44 */ BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 1),
-		/* 45 */ JEQ(1, 2, 0),
-		/* 46 */ REJECT,
-		/* 47 */ REJECT,
-		/* 48 */ ACCEPT,
-	};
-
-	return attach(fd, code, ARRAY_LEN(code));
+	return rxfilter_attach(fd, code, ARRAY_LEN(code));
 }
 
 static int pass_icmp4_types(int fd)
@@ -337,7 +248,7 @@ int rawrx_open_link(struct rawrx *rx, const struct pktio_conf *c, int fd)
 		return err;
 	rx->is_borrowed = true;
 	rx->socks[rx->n_socks++] = (struct rawrx_sock){.fd = fd, .kind = RAWRX_LINK};
-	err = filter_link(fd, c);
+	err = rxfilter_link(fd, c);
 	if (err)
 		return err;
 	(void)setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));

@@ -121,20 +121,26 @@ void txqueue_add(struct txqueue *q, struct txbatch *b, const struct frame *f, ui
 
 /* A full socket buffer wakes poll; a full device queue (ENOBUFS) does not, so that one is slept
  * for. */
-static void wait_for_room(int fd, int error, uint64_t backoff_ns)
+bool txwait_again(struct txwait *w, int fd, int error)
 {
-	struct timespec ts = {.tv_nsec = (long)backoff_ns};
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
+	uint64_t now_ns = clock_now_ns();
 
+	w->give_up_ns = w->give_up_ns ? w->give_up_ns : now_ns + QUEUE_WAIT_NS;
+	if (now_ns >= w->give_up_ns)
+		return false;
+	w->backoff_ns = w->backoff_ns ? MIN(w->backoff_ns * 2, BACKOFF_MAX_NS) : BACKOFF_MIN_NS;
+	struct timespec ts = {.tv_nsec = (long)w->backoff_ns};
+	struct pollfd p = {.fd = fd, .events = POLLOUT};
 	(void)ppoll(&p, error == EAGAIN ? 1 : 0, &ts, NULL);
+	return true;
 }
 
-static bool is_queue_full(int error)
+bool tx_is_queue_full(int error)
 {
 	return error == EAGAIN || error == ENOBUFS || error == EINTR;
 }
 
-static bool is_device_gone(int error)
+bool tx_is_device_gone(int error)
 {
 	return error == ENETDOWN || error == ENODEV || error == ENXIO || error == EBADF;
 }
@@ -148,7 +154,7 @@ static void count_sent(const struct mmsghdr *m, uint32_t n, struct pktio_stats *
 
 int txqueue_send(struct txqueue *q, struct pktio_stats *st)
 {
-	uint64_t give_up_ns = 0, backoff_ns = BACKOFF_MIN_NS;
+	struct txwait wait = {0};
 	uint32_t i = 0, n_sent = 0;
 	int gone = 0;
 
@@ -161,19 +167,14 @@ int txqueue_send(struct txqueue *q, struct pktio_stats *st)
 			count_sent(q->msgs + i, (uint32_t)n, st);
 			n_sent += (uint32_t)n;
 			i += (uint32_t)n;
-			backoff_ns = BACKOFF_MIN_NS;
-		} else if (is_queue_full(error)) {
-			uint64_t now_ns = clock_now_ns();
-
+			wait.backoff_ns = 0;
+		} else if (tx_is_queue_full(error)) {
 			st->n_tx_retries++;
-			give_up_ns = give_up_ns ? give_up_ns : now_ns + QUEUE_WAIT_NS;
-			if (now_ns >= give_up_ns)
+			if (!txwait_again(&wait, q->fd, error))
 				break;
-			wait_for_room(q->fd, error, backoff_ns);
-			backoff_ns = MIN(backoff_ns * 2, BACKOFF_MAX_NS);
 		} else {
 			st->n_tx_errors++;
-			gone = is_device_gone(error) ? error : gone;
+			gone = tx_is_device_gone(error) ? error : gone;
 			i++;
 		}
 	}

@@ -55,3 +55,13 @@ void txqueue_fini(struct txqueue *q);
 void txqueue_add(struct txqueue *q, struct txbatch *b, const struct frame *f, uint32_t name_len);
 /** Send all, empty the queue. As pktio_ops.tx_kick. Adds to the tx counters of @p st. */
 int txqueue_send(struct txqueue *q, struct pktio_stats *st);
+
+/** How long a kick has waited for a full queue; zeroed at its start. */
+struct txwait {
+	uint64_t give_up_ns, backoff_ns; /* backoff_ns 0: progress was made */
+};
+/** Wait for room after @p error. @return false when the patience of one kick is spent. */
+bool txwait_again(struct txwait *w, int fd, int error);
+/** Is @p error (an errno) one that passes by waiting, one that means the device is lost? */
+bool tx_is_queue_full(int error);
+bool tx_is_device_gone(int error);

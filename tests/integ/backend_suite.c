@@ -5,309 +5,12 @@
  * kernel filters other ports, refusals do not stop a batch, one system call sends a batch (counted
  * by wrapping sendmmsg at link time). Needs CAP_SYS_ADMIN and CAP_NET_RAW; exits 77 without.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <poll.h>
-#include <string.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <cmocka.h>
-
-#ifdef HAS_XDP
-#include <bpf/bpf.h>
-#endif
-#include <linux/capability.h>
-#include <linux/if_ether.h>
-#include <linux/if_packet.h>
-
-#include "base/clock.h"
-#include "pktio/xdp.h"
-#include "support/netns.h"
-#include "wire/decode.h"
-#include "wire/eth.h"
-#include "wire/icmp.h"
-#include "wire/ip.h"
-#include "wire/l4.h"
-
-#define PORT_LO   41000
-#define PORT_HI   41099
-#define N_FRAMES  64
-#define FRAME_CAP 256
-#define WAIT_US   500000
-
-static struct netns_pair spaces;
-static struct xdp_hub *hub; /* of the check that runs; two handles share it */
-static uint64_t n_sendmmsg; /* and test runs that send */
-
-int __real_sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags);
-int __wrap_sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags);
-int __wrap_sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags)
-{
-	n_sendmmsg++;
-	return __real_sendmmsg(fd, m, n, flags);
-}
-
-#ifdef HAS_XDP
-int __real_bpf_prog_test_run_opts(int fd, struct bpf_test_run_opts *o);
-int __wrap_bpf_prog_test_run_opts(int fd, struct bpf_test_run_opts *o);
-int __wrap_bpf_prog_test_run_opts(int fd, struct bpf_test_run_opts *o)
-{
-	n_sendmmsg += o->flags != 0;
-	return __real_bpf_prog_test_run_opts(fd, o);
-}
-#endif
-
-/* One way from here to there. */
-struct medium {
-	const char *name, *iface, *far_iface, *src, *dst;
-	struct mac src_mac, dst_mac;
-	bool is_veth;
-};
-
-static const struct medium media[] = {
-	{"lo4", "lo", "lo", "127.0.0.1", "127.0.0.1", {{0}}, {{0}}, false},
-	{"lo6", "lo", "lo", "::1", "::1", {{0}}, {{0}}, false},
-	{"veth4",
-	 "va",
-	 "vb",
-	 "10.77.0.1",
-	 "10.77.0.2",
-	 {{2, 0x77, 0, 0, 0, 1}},
-	 {{2, 0x77, 0, 0, 0, 2}},
-	 true},
-	{"veth6",
-	 "va",
-	 "vb",
-	 "fd77::1",
-	 "fd77::2",
-	 {{2, 0x77, 0, 0, 0, 1}},
-	 {{2, 0x77, 0, 0, 0, 2}},
-	 true},
-};
-
-struct run {
-	const struct pktio_ops *ops;
-	const struct medium *m;
-	struct addr src, dst;
-	uint32_t if_idx;
-	struct pktio *io;
-	int cap_fd; /* hears what comes in at the far end */
-};
-
-static struct addr literal(const char *s)
-{
-	struct addr a = {0};
-
-	assert_int_equal(addr_parse(s, strlen(s), &a), 0);
-	return a;
-}
-
-static int capture_open(const struct medium *m)
-{
-	netns_enter(m->is_veth ? spaces.far_fd : spaces.near_fd);
-	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
-				 .sll_protocol = htons(ETH_P_ALL),
-				 .sll_ifindex = (int)if_nametoindex(m->far_iface)};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1,
-	    bytes = 8 << 20;
-
-	assert_true(fd >= 0);
-	assert_int_equal(setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)), 0);
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)), 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&ll, sizeof(ll)), 0);
-	netns_enter(spaces.near_fd);
-	return fd;
-}
-
-/* Next packet at the far end that is ours (to @p proto, from a port in [40000, 42000)); bytes from
- * the IP header. */
-static int capture_next(const struct run *r, uint8_t proto, uint8_t *out, size_t cap, int wait_ms)
-{
-	for (;;) {
-		struct pollfd p = {.fd = r->cap_fd, .events = POLLIN};
-		uint8_t buf[2048];
-		struct pkt k;
-
-		if (poll(&p, 1, wait_ms) <= 0)
-			return -1;
-		ssize_t n = recv(r->cap_fd, buf, sizeof(buf), 0);
-		struct frame f = {.bytes = buf,
-				  .len = (uint32_t)n,
-				  .cap = sizeof(buf),
-				  .link = LINK_ETHERNET};
-		if (n < 0 || decode(&f, &k) || k.proto != proto || !addr_equal(&k.dst, &r->dst))
-			continue;
-		if (k.sport < 40000 || k.sport >= 42000)
-			continue;
-		size_t len = (size_t)n - k.l3_off;
-		assert_true(len <= cap);
-		memcpy(out, buf + k.l3_off, len);
-		return (int)len;
-	}
-}
-
-static struct pktio_conf base_conf(const struct run *r)
-{
-	return (struct pktio_conf){.batch = PKTIO_BATCH_MAX,
-				   .v4 = r->src.family == ADDR_V4,
-				   .v6 = r->src.family == ADDR_V6,
-				   .wants_tcp = true,
-				   .wants_udp = true,
-				   .wants_sctp = true,
-				   .frame_cap_bytes = FRAME_CAP,
-				   .port_lo = PORT_LO,
-				   .port_hi = PORT_HI,
-				   .xdp = hub,
-				   .if_idx = r->ops->caps & PKTIO_ONE_IFACE ? r->if_idx : 0};
-}
-
-static void run_open_conf(struct run *r, const struct pktio_ops *ops, const struct medium *m,
-			  struct pktio_conf *conf)
-{
-	*r = (struct run){.ops = ops, .m = m, .src = literal(m->src), .dst = literal(m->dst)};
-	r->if_idx = if_nametoindex(m->iface);
-	struct pktio_conf c = base_conf(r);
-
-	r->cap_fd = capture_open(m);
-	if (conf) {
-		conf->v4 = c.v4;
-		conf->v6 = c.v6;
-	}
-	assert_int_equal(pktio_open(ops, conf ? conf : &c, &r->io), 0);
-}
-
-static void run_open(struct run *r, const struct pktio_ops *ops, const struct medium *m)
-{
-	struct xdp_hub_conf hc = {if_nametoindex(m->iface), 2, PKTIO_BATCH_MAX};
-
-	if (ops->caps & PKTIO_ONE_IFACE) {
-		assert_int_equal(xdp_hub_open(&hc, &hub), 0);
-		assert_true(xdp_hub_can_send(hub));
-	}
-	run_open_conf(r, ops, m, NULL);
-}
-
-static void hub_close(void)
-{
-	xdp_hub_close(hub);
-	hub = NULL;
-}
-
-static void run_close(struct run *r)
-{
-	pktio_close(r->io);
-	close(r->cap_fd);
-}
-
-/* What a probe is made of; @body follows the IP header. */
-static void put_packet(const struct run *r, struct frame *f, uint8_t proto, const void *body,
-		       size_t len)
-{
-	struct wcursor w = wcursor_of(f->bytes, f->cap);
-
-	if (r->ops->caps & PKTIO_L2)
-		eth_encode(&w, &r->m->dst_mac, &r->m->src_mac,
-			   r->dst.family == ADDR_V4 ? ETHTYPE_IPV4 : ETHTYPE_IPV6);
-	if (r->dst.family == ADDR_V4) {
-		struct ipv4_conf c = {r->src, r->dst, 0x1234, 61, 0, proto, true, (uint16_t)len};
-		ipv4_encode(&w, &c);
-	} else {
-		struct ipv6_conf c = {r->src, r->dst, 61, 0, proto, 0x12345, (uint16_t)len};
-		ipv6_encode(&w, &c);
-	}
-	wcursor_put(&w, body, len);
-	assert_false(w.failed);
-	f->len = (uint32_t)w.pos;
-	f->if_idx = r->if_idx;
-}
-
-static void put_syn(const struct run *r, struct frame *f, uint16_t sport, uint16_t dport,
-		    uint32_t seq)
-{
-	struct tcp_conf t = {.sport = sport,
-			     .dport = dport,
-			     .window = 1024,
-			     .seq = seq,
-			     .flags = TCP_SYN,
-			     .mss = 1460};
-	uint8_t body[64];
-	struct wcursor w = wcursor_of(body, sizeof(body));
-
-	tcp_encode(&w, &t, &r->src, &r->dst);
-	put_packet(r, f, PROTO_TCP, body, w.pos);
-}
-
-static void put_udp(const struct run *r, struct frame *f, uint16_t sport, uint16_t dport,
-		    size_t payload_len)
-{
-	static const uint8_t payload[128] = "payload";
-	uint8_t body[160];
-	struct wcursor w = wcursor_of(body, sizeof(body));
-
-	udp_encode(&w, sport, dport, (struct bytes){payload, payload_len}, &r->src, &r->dst);
-	put_packet(r, f, PROTO_UDP, body, w.pos);
-}
-
-static const uint8_t *l3_of(const struct run *r, const struct frame *f, uint32_t *ret_len)
-{
-	uint32_t off = r->ops->caps & PKTIO_L2 ? ETH_HDR_LEN : 0;
-
-	*ret_len = f->len - off;
-	return f->bytes + off;
-}
-
-static int commit_and_kick(struct run *r, const struct frame *f, uint32_t n)
-{
-	r->ops->tx_commit(r->io, f, n);
-	return r->ops->tx_kick(r->io);
-}
-
-/* Collect @p want decoded replies, or fewer on time-out. */
-static uint32_t collect(struct run *r, struct pkt *ret, uint32_t want)
-{
-	uint32_t n = 0;
-
-	while (n < want) {
-		struct frame f[32];
-		int got = r->ops->rx_acquire(r->io, f, MIN(want - n, 32u), WAIT_US);
-
-		assert_true(got >= 0);
-		if (got == 0)
-			break;
-		for (int i = 0; i < got; i++) {
-			assert_true(f[i].len <= f[i].cap);
-			assert_true(f[i].time_ns != 0);
-			assert_int_equal(decode(&f[i], &ret[n++]), 0);
-		}
-		r->ops->rx_release(r->io, f, (uint32_t)got);
-	}
-	return n;
-}
-
-static void assert_silence(struct run *r)
-{
-	struct frame f[4];
-
-	assert_int_equal(r->ops->rx_acquire(r->io, f, 4, 20000), 0);
-}
-
-static struct pktio_stats stats_of(struct run *r)
-{
-	struct pktio_stats st = {0};
-
-	r->ops->stats(r->io, &st);
-	return st;
-}
+#include "backend_bed.h"
 
 static void sent_frames_arrive_byte_for_byte(struct run *r)
 {
 	struct frame f[N_FRAMES];
-	uint64_t n_calls = n_sendmmsg, n_bytes = 0;
+	uint64_t n_calls = n_tx_calls, n_bytes = 0;
 	uint8_t want[N_FRAMES][FRAME_CAP];
 	uint32_t len[N_FRAMES];
 
@@ -319,7 +22,8 @@ static void sent_frames_arrive_byte_for_byte(struct run *r)
 		n_bytes += f[i].len;
 	}
 	assert_int_equal(commit_and_kick(r, f, N_FRAMES), N_FRAMES);
-	assert_int_equal(n_sendmmsg - n_calls, 1);
+	n_calls = n_tx_calls - n_calls;
+	assert_in_range(n_calls, 1, most_calls(r, N_FRAMES));
 	for (uint32_t i = 0; i < N_FRAMES; i++) {
 		uint8_t got[2048];
 
@@ -329,21 +33,21 @@ static void sent_frames_arrive_byte_for_byte(struct run *r)
 	struct pktio_stats st = stats_of(r);
 	assert_int_equal(st.n_tx_frames, N_FRAMES);
 	assert_int_equal(st.n_tx_bytes, n_bytes);
-	assert_int_equal(st.n_tx_calls, 1);
+	assert_int_equal(st.n_tx_calls, n_calls);
 	assert_int_equal(st.n_tx_errors, 0);
 }
 
 static void empty_frames_are_not_sent(struct run *r)
 {
 	struct frame f[8];
-	uint64_t n_calls = n_sendmmsg;
+	uint64_t n_calls = n_tx_calls;
 	uint8_t got[2048];
 
 	assert_int_equal(r->ops->tx_reserve(r->io, f, 8), 8);
 	for (int i = 0; i < 8; i++)
 		f[i].len = 0;
 	assert_int_equal(commit_and_kick(r, f, 8), 0);
-	assert_int_equal(n_sendmmsg, n_calls);
+	assert_int_equal(n_tx_calls, n_calls);
 	assert_int_equal(r->ops->tx_reserve(r->io, f, 8), 8);
 	for (uint32_t i = 0; i < 8; i++) {
 		put_udp(r, &f[i], (uint16_t)(40000 + i), 9, 0);
@@ -356,21 +60,22 @@ static void empty_frames_are_not_sent(struct run *r)
 	assert_int_equal(stats_of(r).n_tx_frames, 3);
 }
 
-static void a_kick_is_one_call_at_any_size(struct run *r)
+static void a_kick_is_the_fewest_calls_at_any_size(struct run *r)
 {
 	static const uint32_t sizes[] = {1, 2, 64, 512, PKTIO_BATCH_MAX};
 	struct frame f[PKTIO_BATCH_MAX];
+	uint64_t n_all = n_tx_calls;
 
 	for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
-		uint64_t n_calls = n_sendmmsg;
+		uint64_t n_calls = n_tx_calls;
 
 		assert_int_equal(r->ops->tx_reserve(r->io, f, sizes[s]), sizes[s]);
 		for (uint32_t i = 0; i < sizes[s]; i++)
 			put_syn(r, &f[i], 42000, (uint16_t)(i + 1), i);
 		assert_int_equal(commit_and_kick(r, f, sizes[s]), sizes[s]);
-		assert_int_equal(n_sendmmsg - n_calls, 1);
+		assert_in_range(n_tx_calls - n_calls, 1, most_calls(r, sizes[s]));
 	}
-	assert_int_equal(stats_of(r).n_tx_calls, ARRAY_LEN(sizes));
+	assert_int_equal(stats_of(r).n_tx_calls, n_tx_calls - n_all);
 }
 
 static void resets_come_back_with_their_facts(struct run *r)
@@ -477,13 +182,13 @@ static void echo_replies_are_heard_and_cut(struct run *r)
  * make the whole. */
 static void drops_are_counted(struct run *r)
 {
-	struct pktio_conf conf = base_conf(r);
+	struct pktio_conf conf = base_conf();
 	struct frame f[512];
 	struct pkt k[512];
 	struct run tight;
 
 	conf.rx_buf_bytes = 4096;
-	run_open_conf(&tight, r->ops, r->m, &conf);
+	run_open_again(r, &tight, &conf);
 	assert_int_equal(r->ops->tx_reserve(tight.io, f, 512), 512);
 	for (uint32_t i = 0; i < 512; i++)
 		put_syn(&tight, &f[i], PORT_LO, (uint16_t)(1 + i), i);
@@ -553,7 +258,8 @@ static void unreleased_frames_stay_whole(struct run *r)
 	}
 	while ((got = r->ops->rx_acquire(r->io, in + n, 10, WAIT_US)) > 0)
 		n += (uint32_t)got;
-	assert_true(n >= 32 && n <= 2 * N_FRAMES);
+	/* a ring is as large as its memory; a neighbour's advertisement may be among them */
+	assert_true(r->v->has_ring ? n >= 2 * N_FRAMES : n >= 32 && n <= 2 * N_FRAMES);
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t k = 0; k < i; k++)
 			assert_ptr_not_equal(in[i].bytes, in[k].bytes);
@@ -571,18 +277,18 @@ static void unreleased_frames_stay_whole(struct run *r)
 		n_more += (uint32_t)got;
 		r->ops->rx_release(r->io, in, (uint32_t)got);
 	}
-	assert_int_equal(n + n_more, 2 * N_FRAMES);
+	assert_in_range(n + n_more, 2 * N_FRAMES, 2 * N_FRAMES + 2);
 }
 
 static void bound_to_its_interface_it_works_alike(struct run *r)
 {
-	struct pktio_conf conf = base_conf(r);
+	struct pktio_conf conf = base_conf();
 	struct run bound;
 	struct frame f;
 	struct pkt k;
 
 	conf.if_idx = r->if_idx;
-	run_open_conf(&bound, r->ops, r->m, &conf);
+	run_open_again(r, &bound, &conf);
 	assert_int_equal(r->ops->tx_reserve(bound.io, &f, 1), 1);
 	assert_int_equal(f.if_idx, conf.if_idx);
 	put_syn(&bound, &f, PORT_LO, 7, 1);
@@ -593,7 +299,7 @@ static void bound_to_its_interface_it_works_alike(struct run *r)
 
 static void arp_replies_are_heard(struct run *r)
 {
-	struct pktio_conf conf = base_conf(r);
+	struct pktio_conf conf = base_conf();
 	struct arp ask = {
 		.op = ARP_REQUEST, .sender_mac = r->m->src_mac, .sender = r->src, .target = r->dst};
 	struct mac all = {{255, 255, 255, 255, 255, 255}};
@@ -604,7 +310,7 @@ static void arp_replies_are_heard(struct run *r)
 	if (!(r->ops->caps & PKTIO_ARP) || !r->m->is_veth || r->src.family != ADDR_V4)
 		return;
 	conf.wants_arp = true;
-	run_open_conf(&a, r->ops, r->m, &conf);
+	run_open_again(r, &a, &conf);
 	assert_int_equal(r->ops->tx_reserve(a.io, &f, 1), 1);
 	struct wcursor w = wcursor_of(f.bytes, f.cap);
 	eth_encode(&w, &all, &r->m->src_mac, ETHTYPE_ARP);
@@ -652,6 +358,32 @@ static void link_local_takes_its_zone(struct run *r)
 	r->ops->rx_release(r->io, &f, 1);
 }
 
+/* Tied to one interface or not, what is for another arrives too. */
+static void frames_for_other_interfaces_arrive(struct run *r)
+{
+	struct pktio_conf conf = base_conf();
+	struct frame f[4];
+	uint8_t got[2048];
+	struct run other;
+
+	if (r->ops->caps & PKTIO_ONE_IFACE)
+		return;
+	conf.tx_if_idx = if_nametoindex("da");
+	run_open_again(r, &other, &conf);
+	assert_int_equal(r->ops->tx_reserve(other.io, f, 4), 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		put_udp(&other, &f[i], (uint16_t)(40000 + i), 9, 0);
+		if (r->ops->caps & PKTIO_L2 && i == 2)
+			f[i].if_idx = conf.tx_if_idx;
+	}
+	assert_int_equal(commit_and_kick(&other, f, 4), 4);
+	assert_int_equal(stats_of(&other).n_tx_frames, 4);
+	for (uint32_t i = 0; i < (r->ops->caps & PKTIO_L2 ? 3 : 4); i++)
+		assert_true(capture_next(&other, PROTO_UDP, got, sizeof(got), 1000) > 0);
+	assert_int_equal(capture_next(&other, PROTO_UDP, got, sizeof(got), 20), -1);
+	run_close(&other);
+}
+
 typedef void (*check_fn)(struct run *r);
 static const struct check_row {
 	const char *name;
@@ -663,13 +395,14 @@ static const struct check_row {
 	}
 	CHECK(sent_frames_arrive_byte_for_byte),
 	CHECK(empty_frames_are_not_sent),
-	CHECK(a_kick_is_one_call_at_any_size),
+	CHECK(a_kick_is_the_fewest_calls_at_any_size),
 	CHECK(resets_come_back_with_their_facts),
 	CHECK(other_ports_are_filtered),
 	CHECK(unreachables_quote_the_probe),
 	CHECK(echo_replies_are_heard_and_cut),
 	CHECK(drops_are_counted),
 	CHECK(a_refused_frame_does_not_stop_the_batch),
+	CHECK(frames_for_other_interfaces_arrive),
 	CHECK(waiting_ends_in_time),
 	CHECK(unreleased_frames_stay_whole),
 	CHECK(bound_to_its_interface_it_works_alike),
@@ -677,133 +410,27 @@ static const struct check_row {
 	CHECK(link_local_takes_its_zone),
 };
 
-/* A program in the driver needs a driver, and to be built in. */
-static bool is_served(const struct pktio_ops *ops, const struct medium *m)
-{
-	return !(ops->caps & PKTIO_ONE_IFACE) || (m->is_veth && ops->tx_kick);
-}
-
 static void every_back_end_over_every_medium(void **state)
 {
-	for (size_t b = 0; pktio_backends[b]; b++)
-		for (size_t m = 0; m < ARRAY_LEN(media); m++)
+	for (size_t v = 0; v < N_VARIANTS; v++)
+		for (size_t m = 0; m < N_MEDIA; m++)
 			for (size_t c = 0; c < ARRAY_LEN(checks); c++) {
 				struct run r;
 
-				if (!is_served(pktio_backends[b], &media[m]))
+				if (!is_served(&variants[v], &media[m]))
 					continue;
-				print_message("%s %s %s\n", pktio_backends[b]->name, media[m].name,
+				print_message("%s %s %s\n", variants[v].name, media[m].name,
 					      checks[c].name);
-				run_open(&r, pktio_backends[b], &media[m]);
+				run_open(&r, &variants[v], &media[m]);
 				checks[c].fn(&r);
 				run_close(&r);
-				hub_close();
 			}
-}
-
-/* Keep only @p caps in a child and open every back end; @return its exit code. */
-static int open_all_with(uint32_t caps, int want)
-{
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
-		struct __user_cap_data_struct d[2] = {{.effective = caps, .permitted = caps}};
-		struct pktio_conf conf = {
-			.batch = 8, .v4 = true, .v6 = true, .wants_tcp = true, .port_hi = 65535};
-
-		if (syscall(SYS_capset, &h, d) < 0)
-			_exit(2);
-		for (size_t i = 0; pktio_backends[i]; i++) {
-			struct pktio *io = NULL;
-
-			if (pktio_backends[i]->caps & PKTIO_ONE_IFACE)
-				continue;
-			if (pktio_open(pktio_backends[i], &conf, &io) != want)
-				_exit(3);
-			pktio_close(io);
-		}
-		_exit(0);
-	}
-	int status = 0;
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
-static void net_raw_alone_is_enough(void **state)
-{
-	assert_int_equal(open_all_with(1u << CAP_NET_RAW, 0), 0);
-	assert_int_equal(open_all_with(0, -EPERM), 0);
-}
-
-/* With room for no, one, two ... more descriptors an open fails at every place it can, and cleans
- * up. */
-static void a_failed_open_leaves_nothing_open(void **state)
-{
-	struct pktio_conf conf = {
-		.batch = 8, .v4 = true, .v6 = true, .wants_tcp = true, .port_hi = 65535};
-	struct rlimit was;
-	int n_failed = 0;
-
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
-	for (size_t i = 0; pktio_backends[i]; i++) {
-		int first = dup(0), err = -EMFILE;
-
-		close(first);
-		bool is_program = pktio_backends[i]->caps & PKTIO_ONE_IFACE;
-		if (!is_served(pktio_backends[i], &media[2]))
-			continue;
-		conf.if_idx = is_program ? if_nametoindex("va") : 0;
-		conf.wants_arp = pktio_backends[i]->caps & PKTIO_ARP;
-		for (rlim_t room = 0; err && room < 32; room++) {
-			struct rlimit tight = {(rlim_t)first + room, was.rlim_max};
-			struct pktio *io = NULL;
-
-			assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
-			err = pktio_open(pktio_backends[i], &conf, &io);
-			assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
-			assert_true(err == 0 || err == -EMFILE ||
-				    (is_program && err == -E_UNSUPPORTED));
-			n_failed += err != 0;
-			pktio_close(io);
-			int next = dup(0);
-			close(next);
-			assert_int_equal(next, first);
-		}
-		assert_int_equal(err, 0);
-	}
-	assert_true(n_failed >= 7);
-}
-
-/* The last check: it takes the link away. */
-static void a_lost_interface_is_told(void **state)
-{
-	for (size_t b = 0; pktio_backends[b]; b++) {
-		struct run r;
-		struct frame f;
-
-		if (!(pktio_backends[b]->caps & PKTIO_L2) ||
-		    !is_served(pktio_backends[b], &media[2]))
-			continue;
-		run_open(&r, pktio_backends[b], &media[2]);
-		netns_sh("ip link set va down");
-		assert_int_equal(r.ops->tx_reserve(r.io, &f, 1), 1);
-		put_syn(&r, &f, PORT_LO, 7, 1);
-		assert_int_equal(commit_and_kick(&r, &f, 1), -ENETDOWN);
-		assert_int_equal(stats_of(&r).n_tx_errors, 1);
-		run_close(&r);
-		hub_close();
-		netns_sh("ip link set va up");
-	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_back_end_over_every_medium),
-		cmocka_unit_test(net_raw_alone_is_enough),
-		cmocka_unit_test(a_failed_open_leaves_nothing_open),
-		cmocka_unit_test(a_lost_interface_is_told),
 	};
 
 	spaces = netns_pair_open();

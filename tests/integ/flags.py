@@ -296,11 +296,14 @@ def ttl(bed, directory, spelling):
                for scan in ("-sS", "-sT"))
 
 
+PACKET_BACKENDS = ["rawip", "afpacket", "txring", "afxdp", "xdp"]
+
+
 @flag("--tx-backend")
 def tx_backend(bed, directory, spelling):
     bed.target.sh("ethtool -K vb gro on")  # its end must poll, or only the receiving half works
     return [summary(bed, "-sS", "-Pn", "-p80", spelling, name, "10.99.0.2")["backend"]
-            for name in ("rawip", "afpacket", "xdp")] == ["rawip", "afpacket", "xdp"]
+            for name in PACKET_BACKENDS] == PACKET_BACKENDS
 
 
 @flag("--connect-backend")

@@ -4,7 +4,7 @@
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 programs=${BUILD:-$root/build-gcc}/tests/unit/pktio
-for program in backend_suite route_oracle; do
+for program in backend_suite backend_limits route_oracle; do
 	"$programs/$program"
 	code=$?
 	[ $code -eq 0 ] || exit $code # 77: no privilege for namespaces

@@ -66,7 +66,7 @@ def test_threads(cases, bed):
     for n in (1, 1024):
         once_each(cases, bed, f"--batch-size {n}", ["--batch-size", str(n), "-p1-500", "10.99.0.2"], ["10.99.0.2"],
                   range(1, 501))
-    for name in ("rawip", "afpacket"):
+    for name in ("rawip", "afpacket", "txring", "afxdp"):
         once_each(cases, bed, f"--tx-backend {name}", ["--tx-backend", name, "-p1-500", "10.99.0.2"], ["10.99.0.2"],
                   range(1, 501))
 

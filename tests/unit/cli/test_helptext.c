@@ -172,7 +172,7 @@ static void bash_completes(void **state)
 		"\nCOMP_WORDS=(prtip --max-r); COMP_CWORD=1; _prtip\n"
 		"[[ ${COMPREPLY[*]} == '--max-rate --max-retries --max-rtt-timeout' ]] || exit 1\n"
 		"COMP_WORDS=(prtip --tx-backend af); COMP_CWORD=2; _prtip\n"
-		"[[ ${COMPREPLY[*]} == afpacket ]] || exit 2\n";
+		"[[ ${COMPREPLY[*]} == 'afpacket afxdp afxdp-zc' ]] || exit 2\n";
 	struct buf b = text_of(options_completion_bash);
 
 	buf_puts(&b, check);

@@ -123,6 +123,9 @@ static void packet_backends_are_the_registry(void **state)
 	assert_int_equal(n, TX_BACKEND_N - 1);
 	assert_string_equal(opt_tx_backends[TX_RAWIP], "rawip");
 	assert_string_equal(opt_tx_backends[TX_AFPACKET], "afpacket");
+	assert_string_equal(opt_tx_backends[TX_AFXDP], "afxdp");
+	assert_string_equal(opt_tx_backends[TX_AFXDP_ZC], "afxdp-zc");
+	assert_string_equal(opt_tx_backends[TX_TXRING], "txring");
 	assert_string_equal(opt_connect_backends[CONNECT_AUTO], "auto");
 	assert_string_equal(opt_connect_backends[CONNECT_IO_URING], "io_uring");
 	assert_string_equal(opt_connect_backends[CONNECT_EPOLL], "epoll");
