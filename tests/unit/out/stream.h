@@ -180,6 +180,7 @@ static inline void stream_finish(struct stream *s, bool interrupted)
 						  .n_received = 1200,
 						  .n_up = t.n_up,
 						  .n_down = t.n_down,
+						  .n_dishonest = t.n_dishonest,
 						  .n_dup = 3,
 						  .n_late = 1,
 						  .n_local_drops = 2,

@@ -133,6 +133,39 @@ static void play_ping(struct stream *s)
 	stream_done(s, 2, "10.0.0.3", HOST_DOWN, REASON_NO_RESPONSE, 0);
 }
 
+static void set_dishonest(struct stream *s)
+{
+	stream_ports(s, PORT_TCP, 1, 10);
+}
+
+static void dishonest_done(struct stream *s, uint64_t idx, const char *addr, struct ev_evidence e)
+{
+	struct event ev = {.kind = EVENT_HOST_SCANNED, .host_idx = idx};
+
+	ev.done = (struct ev_host_done){.addr = stream_addr(addr),
+					.state = HOST_UP,
+					.reason = REASON_ECHO_REPLY,
+					.is_given_up = idx == 0,
+					.evidence = e};
+	stream_put(s, ev);
+}
+
+static void play_dishonest(struct stream *s)
+{
+	stream_up(s, 0, "10.0.0.1", REASON_ECHO_REPLY, NULL);
+	stream_port(s, 0, "10.0.0.1", PROTO_TCP, 7, PORT_OPEN, REASON_SYN_ACK, NULL);
+	dishonest_done(s, 0, "10.0.0.1",
+		       (struct ev_evidence){HOST_ALL_OPEN, 7, 7, 57, 0, 18, 17, 0});
+	stream_up(s, 1, "10.0.0.2", REASON_ECHO_REPLY, NULL);
+	stream_port(s, 1, "10.0.0.2", PROTO_TCP, 8, PORT_OPEN, REASON_SYN_ACK, NULL);
+	dishonest_done(s, 1, "10.0.0.2",
+		       (struct ev_evidence){HOST_SYN_PROXY, 8, 7, 250, 57, 100, 99, 1});
+	stream_up(s, 2, "2001:db8::3", REASON_ECHO_REPLY, NULL);
+	stream_port(s, 2, "2001:db8::3", PROTO_TCP, 9, PORT_OPEN, REASON_ZERO_WINDOW, NULL);
+	dishonest_done(s, 2, "2001:db8::3",
+		       (struct ev_evidence){HOST_ZERO_WINDOW, 0, 0, 0, 0, 100, 4, 4});
+}
+
 static void set_cut(struct stream *s)
 {
 	stream_ports(s, PORT_TCP, 1, 1000);
@@ -153,9 +186,13 @@ static const struct scenario {
 	void (*play)(struct stream *s);
 	bool interrupted;
 } scenarios[] = {
-	{"mixed", set_mixed, play_mixed, false}, {"verbose", set_verbose, play_verbose, false},
-	{"open", set_open, play_mixed, false},   {"list", set_list, play_list, false},
-	{"ping", set_ping, play_ping, false},    {"cut", set_cut, play_cut, true},
+	{"mixed", set_mixed, play_mixed, false},
+	{"verbose", set_verbose, play_verbose, false},
+	{"open", set_open, play_mixed, false},
+	{"list", set_list, play_list, false},
+	{"dishonest", set_dishonest, play_dishonest, false},
+	{"ping", set_ping, play_ping, false},
+	{"cut", set_cut, play_cut, true},
 };
 
 static char *slurp(const char *path, size_t *ret_len)
