@@ -15,7 +15,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static int quiet(enum libbpf_print_level level,
+						       const char *format, va_list args)
 {
 	if (getenv("SIMNET_BPF_LOG"))
 		vfprintf(stderr, format, args);
