@@ -16,6 +16,7 @@ import packet
 import suite
 
 A, SA, R, RA = packet.ACK, packet.SYN | packet.ACK, packet.RST, packet.RST | packet.ACK
+BACKENDS = ("rawip", "afpacket", "xdp")
 HOST4, HOST6 = "198.18.0.1", "fd98::1"
 OTHER4, OTHER6 = "198.18.0.2", "fd98::2"
 
@@ -136,7 +137,7 @@ def scan(bed, host, wanted, *options):
 
 
 def test_lies(cases, bed):
-    for backend in ("rawip", "afpacket"):
+    for backend in BACKENDS:
         for host in (HOST4, HOST6):
             name = f"{backend} {host}"
             text = scan(bed, host, [*LIES, 201], "--tx-backend", backend)
@@ -149,7 +150,7 @@ def test_lies(cases, bed):
 
 
 def test_unproven(cases, bed):
-    for backend in ("rawip", "afpacket"):
+    for backend in BACKENDS:
         for host in (HOST4, HOST6):
             with Responder(bed.target):
                 done = bed.scanner.run([suite.PRTIP, "-sS", "-Pn", "-n", "-p", "151,152,201", host, "--max-retries", "1",
@@ -163,7 +164,7 @@ def test_unproven(cases, bed):
 
 
 def test_truths(cases, bed):
-    for backend in ("rawip", "afpacket"):
+    for backend in BACKENDS:
         for host in (HOST4, HOST6):
             name = f"{backend} {host}"
             text = scan(bed, host, [*TRUTHS, SILENT], "--tx-backend", backend)

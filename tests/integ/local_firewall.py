@@ -20,7 +20,7 @@ RULES = """table inet local {
 def test_stateful(cases, bed):
     bed.scanner.nft(RULES)
     try:
-        for backend in ("rawip", "afpacket"):
+        for backend in ("rawip", "afpacket", "xdp"):
             for target in ("10.99.0.2", "fd99::2"):
                 done = bed.scanner.run([suite.PRTIP, "-sS", "-n", "-Pn", "-p", "80,81", "--tx-backend", backend, "-oJ", "-",
                                         target], 60)

@@ -21,6 +21,7 @@ struct view {
 	void *data, *end;
 	void *l4;
 	uint32_t member;
+	uint32_t l4_len;                /* as the IP header claims */
 	uint8_t proto, is_v6, is_plain; /* plain: no options, the answer can be made in place */
 };
 
@@ -200,31 +201,24 @@ INLINE int answer_reset(struct view *v)
 	BOUND_AGAIN(have);
 	if (bpf_xdp_adjust_tail(v->ctx, want - (int)have))
 		return XDP_DROP;
-	return XDP_TX;
+	/* not XDP_TX: a veth leaves such frames lying when its other end has no program */
+	return (int)bpf_redirect(v->ctx->ingress_ifindex, 0);
 }
 
-INLINE int receive_tcp(struct view *v)
+/** Does the segment stand whole in the frame, as decode() asks? */
+INLINE int is_whole(const struct view *v, const struct tcphdr *t)
 {
-	struct tcphdr *t = v->l4;
+	if ((const void *)(t + 1) > v->end)
+		return 0;
+	uint32_t hdr_len = t->doff * 4u;
+	return hdr_len >= sizeof(*t) && hdr_len <= v->l4_len && v->l4 + hdr_len <= v->end;
+}
 
-	if ((void *)(t + 1) > v->end)
-		return XDP_PASS;
-	uint32_t m = member_of_port(bpf_ntohs(t->dest));
-	if (m >= XDP_MEMBERS_MAX || !members[m].wants_tcp)
-		return XDP_PASS;
-	if (!members[m].n_rows)
-		return record_and_pass(v, m);
-	int is_syn_ack = t->syn && t->ack && !t->rst;
-	if (!t->rst && !is_syn_ack)
-		return XDP_PASS;
-	if (!is_proven(v, &members[m], t)) {
-		if (members[m].has_other_rows)
-			return record_and_pass(v, m);
-		count(m, XDP_N_FORGED);
-		return XDP_PASS;
-	}
+/** The worker gets it and the stack does not, unless it has to answer. */
+INLINE int take_proven(struct view *v, uint32_t m, int is_reset)
+{
 	RECORD(v, m, XDP_HEAD_BYTES);
-	if (t->rst) {
+	if (is_reset) {
 		count(m, XDP_N_DROPPED);
 		return XDP_DROP;
 	}
@@ -233,6 +227,28 @@ INLINE int receive_tcp(struct view *v)
 		return answer_reset(v);
 	}
 	count(m, XDP_N_PASSED);
+	return XDP_PASS;
+}
+
+INLINE int receive_tcp(struct view *v)
+{
+	struct tcphdr *t = v->l4;
+
+	if ((void *)(t + 1) > v->end || !is_whole(v, t))
+		return XDP_PASS;
+	uint32_t m = member_of_port(bpf_ntohs(t->dest));
+	if (m >= XDP_MEMBERS_MAX || !members[m].wants_tcp)
+		return XDP_PASS;
+	if (members[m].n_rows && !t->rst && !t->syn)
+		return XDP_PASS;
+	/* without an acknowledgement it proves nothing: the worker knows what to make of it */
+	if (!members[m].n_rows || !t->ack)
+		return record_and_pass(v, m);
+	if (is_proven(v, &members[m], t))
+		return take_proven(v, m, t->rst);
+	if (members[m].has_other_rows)
+		return record_and_pass(v, m);
+	count(m, XDP_N_FORGED);
 	return XDP_PASS;
 }
 
@@ -265,9 +281,14 @@ INLINE int parse_v4(struct view *v)
 {
 	const struct iphdr *ip = v->data + ETH_HLEN;
 
-	if ((const void *)(ip + 1) > v->end || ip->ihl < 5 || (ip->frag_off & bpf_htons(0x1fff)))
+	if ((const void *)(ip + 1) > v->end || ip->version != 4 || ip->ihl < 5 ||
+	    (ip->frag_off & bpf_htons(0x1fff)))
 		return 0;
-	v->l4 = v->data + ETH_HLEN + ip->ihl * 4;
+	uint32_t hdr_len = ip->ihl * 4u, claim = bpf_ntohs(ip->tot_len);
+	if (claim < hdr_len)
+		return 0;
+	v->l4 = v->data + ETH_HLEN + hdr_len;
+	v->l4_len = claim - hdr_len;
 	v->proto = ip->protocol;
 	v->is_plain = ip->ihl == 5;
 	return 1;
@@ -277,9 +298,10 @@ INLINE int parse_v6(struct view *v)
 {
 	const struct ipv6hdr *ip = v->data + ETH_HLEN;
 
-	if ((const void *)(ip + 1) > v->end)
+	if ((const void *)(ip + 1) > v->end || ip->version != 6)
 		return 0;
 	v->l4 = (void *)(ip + 1);
+	v->l4_len = bpf_ntohs(ip->payload_len);
 	v->proto = ip->nexthdr;
 	v->is_v6 = v->is_plain = 1;
 	return 1;
