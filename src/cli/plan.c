@@ -436,6 +436,32 @@ static void take_shard(const struct config *c, struct plan *p)
 			 c->shard.idx + 1, c->shard.n);
 }
 
+uint64_t plan_mix(uint64_t sum, const void *p, size_t len)
+{
+	const struct siphash_key key = {sum, 0x726573756d65ull};
+
+	return siphash24(&key, p, len);
+}
+
+uint64_t plan_mix_u64(uint64_t sum, uint64_t v)
+{
+	return plan_mix(sum, &v, sizeof(v));
+}
+
+/** Interface numbers of zones count: elsewhere they are other links. */
+static uint64_t targets_sum(const struct range_set *set)
+{
+	uint64_t sum = plan_mix_u64(0, set->n);
+
+	for (uint32_t i = 0; i < set->n; i++) {
+		const struct range *r = &set->r[i];
+		u128 ends[2] = {r->lo, r->hi};
+		sum = plan_mix_u64(sum, (uint64_t)r->zone << 8 | r->family);
+		sum = plan_mix(sum, ends, sizeof(ends));
+	}
+	return sum;
+}
+
 static void fill_scan(const struct config *c, const char *args, struct plan *p)
 {
 	struct scan_info *s = &p->scan;
@@ -450,6 +476,7 @@ static void fill_scan(const struct config *c, const char *args, struct plan *p)
 		 (unsigned)(0x8000 | (b >> 48 & 0x3fff)),
 		 (unsigned long long)(b & 0xffffffffffffull));
 	s->seed = p->engine.seed;
+	s->targets_sum = targets_sum(&p->targets.set);
 	s->start_wall_ns = clock_wall_ns();
 	s->ports = &p->ports;
 	s->is_list = c->wants_list;

@@ -36,5 +36,8 @@ enum { EXIT_DONE = 0, EXIT_FATAL = 1, EXIT_USAGE = 2, EXIT_DEGRADED = 3, EXIT_IN
  */
 int plan_make(const struct config *c, const char *args, struct plan *p);
 void plan_fini(struct plan *p);
+/** Chained fingerprints of what a scan asks: SipHash keyed by the sum so far. */
+uint64_t plan_mix(uint64_t sum, const void *p, size_t len);
+uint64_t plan_mix_u64(uint64_t sum, uint64_t v);
 /** Wide or public targets: ask on a terminal, else demand --yes. @return true to go on. */
 bool plan_confirm(const struct config *c, const struct plan *p);

@@ -7,46 +7,27 @@
  */
 #include "cli/resume.h"
 
-#include "base/hash.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-static uint64_t mix(uint64_t sum, const void *p, size_t len)
-{
-	const struct siphash_key key = {sum, 0x726573756d65ull};
-
-	return siphash24(&key, p, len);
-}
-
-static uint64_t mix_num(uint64_t sum, uint64_t v)
-{
-	return mix(sum, &v, sizeof(v));
-}
-
-/** What is asked of whom. Interface numbers of zones count: elsewhere they are other links. */
+/** What is asked of whom.  */
 static uint64_t fingerprint(const struct plan *p)
 {
-	const struct range_set *set = &p->targets.set;
-	uint64_t sum = mix_num(0, set->n);
+	uint64_t sum = p->scan.targets_sum;
 
-	for (uint32_t i = 0; i < set->n; i++) {
-		const struct range *r = &set->r[i];
-		u128 ends[2] = {r->lo, r->hi};
-		sum = mix(mix_num(sum, (uint64_t)r->zone << 8 | r->family), ends, sizeof(ends));
-	}
 	for (uint32_t proto = 0; proto < PORT_PROTO_N; proto++)
-		sum = mix(sum, p->ports.of[proto].bits, sizeof(p->ports.of[proto].bits));
-	sum = mix_num(sum, p->engine.n_types);
+		sum = plan_mix(sum, p->ports.of[proto].bits, sizeof(p->ports.of[proto].bits));
+	sum = plan_mix_u64(sum, p->engine.n_types);
 	for (uint32_t i = 0; i < p->engine.n_types; i++)
-		sum = mix(sum, p->engine.types[i]->name, strlen(p->engine.types[i]->name));
+		sum = plan_mix(sum, p->engine.types[i]->name, strlen(p->engine.types[i]->name));
 	for (uint32_t i = 0; i < p->engine.n_pings; i++) {
 		const struct ping_probe *ping = &p->engine.pings[i];
-		sum = mix(mix_num(sum, ping->port), ping->type->name, strlen(ping->type->name));
+		sum = plan_mix(plan_mix_u64(sum, ping->port), ping->type->name,
+			       strlen(ping->type->name));
 	}
-	sum = mix_num(sum, p->engine.skips_discovery);
-	return mix_num(sum, (uint64_t)p->scan.shard_idx << 32 | p->scan.n_shards);
+	sum = plan_mix_u64(sum, p->engine.skips_discovery);
+	return plan_mix_u64(sum, (uint64_t)p->scan.shard_idx << 32 | p->scan.n_shards);
 }
 
 static int refuse(const char *option, const char *path, int err)

@@ -10,9 +10,8 @@
 #include "cli/names.h"
 #include "cli/plan.h"
 #include "cli/priv.h"
+#include "cli/report.h"
 #include "cli/resume.h"
-#include "cli/vendor.h"
-#include "out/out.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -46,9 +45,7 @@ struct run {
 	struct bus bus;
 	struct hosts *hosts;
 	struct names *names;
-	struct vendor *vendor;
-	struct out_conf out_conf;
-	struct outs *outs;
+	struct report report;
 	struct engine *engine;
 	uint64_t start_ns, progress_ns, flush_ns;
 	uint64_t progress_sent; /* packets at the last progress event */
@@ -58,20 +55,6 @@ struct run {
 	struct journal_stamp before; /* of the earlier parts of a resumed scan */
 	uint64_t journal_ns;
 };
-
-static const char *service_name(void *ctx, uint8_t proto, uint16_t port, char out[32])
-{
-	struct run *r = ctx;
-
-	return services_name(r->plan.services, proto, port, out);
-}
-
-static const char *mac_vendor(void *ctx, const struct mac *mac)
-{
-	struct run *r = ctx;
-
-	return vendor_name(&r->vendor, mac);
-}
 
 /* --- while it runs ------------------------------------------------------------------- */
 
@@ -136,9 +119,9 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	    now_ns - r->progress_ns >= PROGRESS_MS * NS_PER_MS)
 		publish_progress(r, now_ns);
 	if (now_ns - r->flush_ns >= FLUSH_MS * NS_PER_MS) {
-		outs_flush(r->outs);
+		outs_flush(r->report.outs);
 		r->flush_ns = now_ns;
-		if (outs_are_broken(r->outs)) /* nobody would ever see the results */
+		if (outs_are_broken(r->report.outs)) /* nobody would ever see the results */
 			bus_control_post(&r->bus, CONTROL_STOP);
 	}
 }
@@ -148,7 +131,7 @@ static void on_message(void *ctx, const struct event *ev)
 {
 	struct run *r = ctx;
 
-	outs_clear_status(r->outs);
+	outs_clear_status(r->report.outs);
 	if (ev->kind == EVENT_SCAN_ERROR)
 		say_error("%s", ev->text.text);
 	else
@@ -156,58 +139,6 @@ static void on_message(void *ctx, const struct event *ev)
 }
 
 /* --- set up ----------------------------------------------------------------------------- */
-
-/** What nmap would refer to, and services.c finds its file beside. */
-static const char *stylesheet_of(const struct config *c)
-{
-	static const char *const places[] = {"/usr/share/nmap/nmap.xsl",
-					     "/usr/local/share/nmap/nmap.xsl"};
-	static const char *const hrefs[] = {"file:///usr/share/nmap/nmap.xsl",
-					    "file:///usr/local/share/nmap/nmap.xsl"};
-
-	if (c->stylesheet || c->wants_no_stylesheet)
-		return c->stylesheet;
-	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		if (access(places[i], R_OK) == 0)
-			return hrefs[i];
-	return NULL;
-}
-
-static int open_outputs(struct run *r, struct err_where *w)
-{
-	const struct output_requests *o = &r->c->out;
-	const struct {
-		const char *path;
-		const struct out_ops *ops;
-	} files[] = {
-		{o->normal, &out_normal},
-		{o->xml, &out_xml},
-		{o->grepable, &out_grepable},
-		{o->json, &out_json},
-	};
-
-	r->out_conf = (struct out_conf){
-		.scan = &r->plan.scan,
-		.hosts = r->hosts,
-		.service_name = service_name,
-		.mac_vendor = mac_vendor,
-		.ctx = r,
-		.xml_stylesheet = stylesheet_of(r->c),
-		.console_fd = STDOUT_FILENO,
-		.status_fd = STDERR_FILENO,
-		.is_status_tty = isatty(STDERR_FILENO),
-		.stats_every_ns = (uint64_t)r->c->stats_every_ms * NS_PER_MS,
-	};
-	int err = outs_new(&r->out_conf, &r->outs);
-	for (size_t i = 0; i < ARRAY_LEN(files) && !err; i++)
-		if (files[i].path)
-			err = outs_add(r->outs, files[i].ops, files[i].path, w);
-	if (!err && o->all_base)
-		err = outs_add_all(r->outs, o->all_base, w);
-	if (!err)
-		err = outs_add_console(r->outs);
-	return err ? err : outs_start(r->outs, &r->bus);
-}
 
 static void name_targets(struct run *r)
 {
@@ -223,7 +154,6 @@ static void name_targets(struct run *r)
  * code. */
 static int open_subscribers(struct run *r, uint32_t n_parts)
 {
-	struct err_where w = {0};
 	struct scan_info *s = &r->plan.scan;
 
 	r->hosts = hosts_new(&r->bus, n_parts, s->wants_order ? (uint32_t)s->n_hosts : 0);
@@ -237,12 +167,8 @@ static int open_subscribers(struct run *r, uint32_t n_parts)
 	int err = bus_subscribe(&r->bus, EVENT_BIT(EVENT_WARNING) | EVENT_BIT(EVENT_SCAN_ERROR),
 				on_message, r);
 	if (!err)
-		err = open_outputs(r, &w);
-	if (err) {
-		say_error("output \"%s\": %s", w.token, w.want[0] ? w.want : err_text(err));
-		return EXIT_FATAL;
-	}
-	return 0;
+		err = report_open(&r->report, r->c, r->hosts, r->plan.services, &r->bus);
+	return err ? EXIT_FATAL : 0;
 }
 
 static int open_engine(struct run *r)
@@ -278,8 +204,8 @@ static void list_targets(struct run *r)
 	space_init_shard(&line, &r->plan.targets.set,
 			 &(struct space_conf){.width = 1, .shard = r->plan.engine.shard});
 	line.is_permuted = false; /* in target order; a shard's in the order of its deal */
-	for (uint64_t i = 0; i < line.n_hosts && !n_stop_signals && !outs_are_broken(r->outs);
-	     i++) {
+	for (uint64_t i = 0;
+	     i < line.n_hosts && !n_stop_signals && !outs_are_broken(r->report.outs); i++) {
 		struct event ev = {.kind = EVENT_HOST_SCANNED, .done = {.state = HOST_UNKNOWN}};
 		space_host(&line, i, &ev.done.addr, &ev.host_idx);
 		bus_publish(&r->bus, &ev);
@@ -287,7 +213,7 @@ static void list_targets(struct run *r)
 			while (names_poll(r->names, 0) > LIST_INFLIGHT_MAX && !n_stop_signals)
 				names_poll(r->names, 10);
 		if (i % 65536 == 65535)
-			outs_flush(r->outs);
+			outs_flush(r->report.outs);
 	}
 }
 
@@ -500,7 +426,6 @@ int run_scan(const struct config *c, const char *args, struct journal *resumed)
 			.start_ns = clock_now_ns(),
 			.journal = resumed,
 			.is_resumed = resumed != NULL};
-	struct err_where w = {0};
 
 	catch_signals();
 	int code = plan_make(c, args, &r.plan);
@@ -512,15 +437,12 @@ int run_scan(const struct config *c, const char *args, struct journal *resumed)
 		bus_init(&r.bus, &r.plan.scan);
 		code = scan(&r);
 	}
-	if (r.outs && outs_close(r.outs, &w) < 0) {
-		say_error("output \"%s\": %s", w.token, w.want);
+	if (report_close(&r.report) < 0)
 		code = code == EXIT_DONE ? EXIT_DEGRADED : code;
-	}
 	code = close_journal(&r, code);
 	names_free(r.names);
 	hosts_free(r.hosts);
 	engine_free(r.engine);
-	vendor_free(r.vendor);
 	plan_fini(&r.plan);
 	return code;
 }

@@ -108,6 +108,7 @@ struct scan_info {
 	bool is_ping_only;            /* -sn */
 	bool skips_discovery;         /* -Pn: a silent host counts as up, reason user-set */
 	uint64_t n_hosts;             /* saturates at UINT64_MAX */
+	uint64_t targets_sum;         /* of all targets, shards of one scan alike */
 	uint32_t shard_idx, n_shards; /* --shard, idx from 0; n_shards 0: the whole */
 	bool is_sharded_by_port;      /* this shard asks some ports of every host, not some hosts */
 	bool wants_reason, wants_open_only, wants_trace;

@@ -44,6 +44,53 @@ static void put_known_u64(struct buf *b, uint64_t v)
 		text_lit(b, "null");
 }
 
+static void put_bool(struct buf *b, const char *name, bool is_true)
+{
+	buf_printf(b, ",\"%s\":%s", name, is_true ? "true" : "false");
+}
+
+/** What was asked of each host. */
+static void put_asked(struct buf *b, const struct scan_info *scan)
+{
+	bool is_first = true;
+
+	text_lit(b, ",\"types\":[");
+	for (uint32_t i = 0; i < scan->n_types; i++) {
+		buf_puts(b, i ? "," : "");
+		put_string(b, scan->types[i]->name);
+	}
+	text_lit(b, "],\"ports\":{");
+	for (uint32_t proto = 0; scan->ports && proto < PORT_PROTO_N; proto++) {
+		if (!scan->ports->of[proto].n)
+			continue;
+		buf_printf(b, "%s\"%s\":\"", is_first ? "" : ",",
+			   proto_name(port_proto_number((enum port_proto)proto)));
+		text_put_port_bits(b, &scan->ports->of[proto]);
+		buf_putc(b, '"');
+		is_first = false;
+	}
+	text_lit(b, "}");
+}
+
+/** What readers that unite or compare scans must know of this one. */
+static void put_scope(struct buf *b, const struct scan_info *scan)
+{
+	text_lit(b, ",\"kind\":");
+	put_string(b, scan->is_list ? "list" : scan->is_ping_only ? "ping" : "ports");
+	put_asked(b, scan);
+	put_field(b, "hosts", scan->n_hosts);
+	buf_printf(b, ",\"targets\":\"%016llx\"", (unsigned long long)scan->targets_sum);
+	text_lit(b, ",\"shard\":");
+	if (scan->n_shards)
+		buf_printf(b, "{\"index\":%u,\"count\":%u,\"by\":\"%s\"}", scan->shard_idx + 1,
+			   scan->n_shards, scan->is_sharded_by_port ? "ports" : "hosts");
+	else
+		text_lit(b, "null");
+	put_bool(b, "discovery", !scan->skips_discovery);
+	put_bool(b, "open_only", scan->wants_open_only);
+	put_field(b, "silent_attempt", scan->silent_attempt);
+}
+
 static void on_started(struct out *o, const struct event *ev)
 {
 	const struct scan_info *scan = o->conf->scan;
@@ -60,6 +107,7 @@ static void on_started(struct out *o, const struct event *ev)
 	buf_put_u64(b, scan->seed);
 	text_lit(b, ",\"start\":");
 	put_string(b, clock_format_rfc3339(scan->start_wall_ns, time));
+	put_scope(b, scan);
 	text_lit(b, "}\n");
 }
 
@@ -209,12 +257,20 @@ static void on_host(struct out *o, const struct event *ev)
 		text_lit(b, ",\"ptr\":");
 		put_string(b, f->name);
 	}
+	if (f->target_name)
+		text_lit(b, ",\"typed\":true");
 	text_lit(b, ",\"state\":");
 	put_string(b, v->scan->is_list ? "unknown" : host_state_name((enum host_state)f->state));
 	text_lit(b, ",\"reason\":");
 	put_string(b, reason_name(v->scan->is_list ? REASON_USER_SET : (enum reason)f->reason));
+	text_lit(b, ",\"ttl\":");
+	put_known_u64(b, f->ttl);
 	text_lit(b, ",\"rtt_us\":");
 	put_known_u64(b, f->srtt_us ? f->srtt_us : f->rtt_us);
+	text_lit(b, ",\"rttvar_us\":");
+	put_known_u64(b, f->rttvar_us);
+	text_lit(b, ",\"rto_us\":");
+	put_known_u64(b, f->rto_us);
 	put_mac(o, v);
 	text_lit(b, ",\"ports\":");
 	put_counts(b, n);
