@@ -84,6 +84,24 @@ static void plan_test(struct track *t)
 	t->has_canaries = n < DISHONEST_PORTS_ALL;
 }
 
+/** How many different requests each probe of a host has. */
+static int plan_requests(struct track *t)
+{
+	const struct track_conf *c = &t->conf;
+
+	if (!c->payloads || !t->width)
+		return 0;
+	t->requests_of = mem_alloc(t->width, 1);
+	if (!t->requests_of)
+		return -ENOMEM;
+	for (uint32_t p = 0; p < t->width; p++) {
+		const struct scan_type *type = c->types[t->type_of ? t->type_of[p] : 0];
+		uint32_t n = type->proto == PROTO_UDP ? payloads_n(c->payloads, t->port_of[p]) : 1;
+		t->requests_of[p] = (uint8_t)MAX(n, 1u);
+	}
+	return 0;
+}
+
 int track_init(struct track *t, const struct track_conf *conf)
 {
 	memset(t, 0, sizeof(*t));
@@ -92,6 +110,8 @@ int track_init(struct track *t, const struct track_conf *conf)
 	t->conf.max_retries = MIN(conf->max_retries, COOKIE_ATTEMPTS_MAX - 1);
 	plan_test(t);
 	int err = plan_ports(t);
+	if (!err)
+		err = plan_requests(t);
 	if (err || !conf->restored)
 		return err;
 	const struct restore *r = conf->restored;
@@ -120,6 +140,8 @@ void track_fini(struct track *t)
 		group_free(&t->groups[i]);
 	mem_free(t->port_of);
 	mem_free(t->type_of);
+	mem_free(t->requests_of);
+	t->requests_of = NULL;
 	t->port_of = NULL;
 	t->type_of = NULL;
 }

@@ -59,6 +59,16 @@ static uint32_t retries_allowed(const struct track *t, const struct host_slot *h
 	return MIN(n, t->conf.max_retries);
 }
 
+/** Retransmissions of one probe: never fewer than it takes to ask everything its port is asked. */
+static uint32_t probe_retries(const struct track *t, const struct track_group *g, uint32_t q)
+{
+	uint32_t n = retries_allowed(t, group_host(g, q));
+
+	if (g->stage == GROUP_PORTS && t->requests_of)
+		n = MAX(n, t->requests_of[q % g->width] - 1u);
+	return MIN(n, t->conf.max_retries);
+}
+
 /** Up by the user's word (-Pn), never heard. */
 static bool is_assumed_up(const struct host_slot *h)
 {
@@ -285,6 +295,7 @@ static void learn(struct track *t, struct track_group *g, uint32_t q, struct hos
 		t->min_rto_us =
 			MIN(t->min_rto_us + t->min_rto_us / 4, (uint32_t)RTO_CEILING_SPURIOUS_US);
 	}
+	attempt -= MIN(attempt, r->n_other);
 	h->max_attempt = (uint8_t)MAX(h->max_attempt, attempt);
 	if (h->n_answers < OWN_ANSWERS_MIN)
 		h->n_answers++;
@@ -587,7 +598,7 @@ static void flight_expired(struct track *t, struct track_group *g, uint32_t q, u
 		ready_push(g, q);
 		return;
 	}
-	if (attempt >= retries_allowed(t, h)) {
+	if (attempt >= probe_retries(t, g, q)) {
 		probe_silent(t, g, q);
 		return;
 	}

@@ -42,6 +42,7 @@ struct track_conf {
 	const struct port_set *ports;
 	const struct scan_type *types[TRACK_TYPES_MAX];
 	uint32_t n_types;
+	const struct payloads *payloads; /* NULL: no UDP among the types */
 	struct track_ping pings[TRACK_PINGS_MAX];
 	uint32_t n_pings;
 	uint32_t shard, n_shards; /* which worker of how many */
@@ -173,11 +174,13 @@ struct track {
 	struct track_group groups[TRACK_GROUPS_MAX];
 	uint8_t live[TRACK_GROUPS_MAX]; /* indices of live groups, oldest first */
 	uint32_t n_live;
-	uint64_t next_own; /* group to visit next, without conf.next_shared */
-	bool is_exhausted; /* no more groups to open */
-	uint16_t *port_of; /* probe of a host -> port */
-	uint8_t *type_of;  /* probe of a host -> index in conf.types; NULL with one type */
-	uint32_t width;    /* port probes per host in this shard */
+	uint64_t next_own;    /* group to visit next, without conf.next_shared */
+	bool is_exhausted;    /* no more groups to open */
+	uint16_t *port_of;    /* probe of a host -> port */
+	uint8_t *type_of;     /* probe of a host -> index in conf.types; NULL with one type */
+	uint8_t *requests_of; /* probe of a host -> different requests, at least 1; NULL without
+				 payloads */
+	uint32_t width;       /* port probes per host in this shard */
 	uint32_t type_base[TRACK_TYPES_MAX], type_n[TRACK_TYPES_MAX];
 	uint32_t n_waiting;  /* probes held back by host paces */
 	uint32_t min_rto_us; /* grows when a retransmission proves to have been too early */

@@ -232,6 +232,7 @@ static int track_setup(struct worker *w)
 		.space = &e->space,
 		.ports = e->ports,
 		.n_types = c->n_types,
+		.payloads = c->payloads,
 		.shard = w->idx,
 		.n_shards = e->n_workers,
 		.next_shared = e->is_sharded_by_port ? NULL : &e->next_group,
@@ -353,6 +354,7 @@ static int raw_open(struct worker *w, const char **ret_what)
 		.v6 = s->has_v6,
 		.wants_tcp = true,
 		.wants_udp = wants_udp,
+		.wants_sctp = has_row_of(w, PROTO_SCTP),
 		.port_lo = w->sport,
 		.port_hi = (uint16_t)(w->sport + w->n_sports - 1),
 		.frame_cap_bytes =

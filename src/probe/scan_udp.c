@@ -151,6 +151,13 @@ static bool match_error(const struct scan_type *t, const struct probe_match *m, 
 	return attempt >= 0;
 }
 
+/** On the loopback interface our own probes come in too, from our ports to our ports. */
+static bool is_own_probe(const struct probe_match *m, const struct pkt *p)
+{
+	return (addr_equal(&p->src, &p->dst) || addr_is_loopback(&p->src)) &&
+	       (uint16_t)(p->sport - m->sport) < m->n_sports;
+}
+
 static bool udp_match(const struct scan_type *t, const struct probe_match *m, const struct pkt *p,
 		      struct probe_reply *ret)
 {
@@ -158,16 +165,18 @@ static bool udp_match(const struct scan_type *t, const struct probe_match *m, co
 
 	if (p->proto != PROTO_UDP)
 		return match_error(t, m, p, ret);
-	if (!p->l4_valid)
+	if (!p->l4_valid || is_own_probe(m, p))
 		return false;
 	struct endpoint to = {.addr = p->src, .port = p->sport, .proto = PROTO_UDP};
 	uint32_t tag = cookie_tag(m->key, t->row, &p->dst, m->sport, &to);
 	int attempt = attempt_of_answer(m, p, tag, &is_told);
 	if (attempt < 0)
 		return false;
+	uint32_t n_requests = MAX(payloads_n(m->payloads, p->sport), 1u);
 	*ret = (struct probe_reply){
 		.to = to,
 		.from = p->src,
+		.n_other = (uint8_t)((uint32_t)attempt - (uint32_t)attempt / n_requests),
 		.kind = REPLY_DATAGRAM,
 		.reason = REASON_UDP_RESPONSE,
 		.attempt = (uint8_t)attempt,

@@ -49,6 +49,8 @@ struct probe_reply {
 	uint8_t kind;   /* enum reply_kind */
 	uint8_t reason; /* enum reason */
 	uint8_t attempt;
+	uint8_t n_other;         /* of the attempts before, those that asked something else: their
+				    silence is no loss */
 	bool is_attempt_unknown; /* it answers any of the attempts made; attempt is a guess */
 	uint8_t ttl;
 };
