@@ -73,6 +73,8 @@ struct config {
 	uint32_t max_rate_pps;   /* 0: no limit */
 	bool never_abandons;     /* --no-abandon */
 	uint32_t max_retries;    /* retransmissions of one probe */
+	uint32_t again_max;      /* answered ports asked once more */
+	double coverage_min;     /* fraction, below which the exit code is 3; 0: the default */
 	uint32_t initial_rto_us; /* min_rto_us <= initial_rto_us <= max_rto_us */
 	uint32_t min_rto_us;
 	uint32_t max_rto_us;

@@ -263,6 +263,7 @@ static void fill_engine(const struct config *c, struct engine_conf *e)
 	e->max_rate_pps = c->max_rate_pps;
 	e->max_retries = c->max_retries;
 	e->never_abandons = c->never_abandons;
+	e->again_max = c->again_max;
 	e->initial_rto_us = c->initial_rto_us;
 	e->min_rto_us = c->min_rto_us;
 	e->max_rto_us = c->max_rto_us;

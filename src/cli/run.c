@@ -18,6 +18,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/** Less than this found, probably: exit code 3. */
+#define COVERAGE_MIN 0.99
+
 enum { PROGRESS_MS = 250, FLUSH_MS = 1000, NAMES_WAIT_MS = 4000, LIST_INFLIGHT_MAX = 2048 };
 
 /** The stop flag: set by ^C, read by the coordinator. One of the program's two globals. */
@@ -303,13 +306,32 @@ static void scan_targets(struct run *r)
 	}
 }
 
-static int exit_code(const struct run *r, bool is_interrupted)
+/**
+ * More was probably missed than is accepted, and something was seen to be lost: a few answers alone
+ * prove little. Or the silence of ports rests on probes that never
+ * left. Replies lost here and recovered by asking again are no fault of the result.
+ */
+static bool is_degraded(const struct run *r, const struct ev_scan_completed *c)
 {
-	if (is_interrupted)
+	double least = r->c->coverage_min > 0 ? r->c->coverage_min : COVERAGE_MIN;
+
+	if (!c->trust)
+		return false;
+	const struct coverage_estimate *e = &c->trust->estimate;
+	bool has_lost = e->loss > 0 || c->trust->n_late_ports;
+	return (e->is_known && has_lost && e->estimate < least) || (c->n_tx_errors && e->n_silent);
+}
+
+static int exit_code(const struct run *r, const struct ev_scan_completed *c)
+{
+	if (c->interrupted)
 		return EXIT_INTERRUPTED;
 	if (r->is_failed)
 		return EXIT_FATAL;
-	return hosts_error(r->hosts) || r->is_journal_broken ? EXIT_DEGRADED : EXIT_DONE;
+	if (hosts_error(r->hosts) || r->is_journal_broken || is_degraded(r, c) ||
+	    outs_have_failed(r->report.outs))
+		return EXIT_DEGRADED;
+	return EXIT_DONE;
 }
 
 static void add_totals(struct run *r, struct ev_scan_completed *ret)
@@ -321,7 +343,8 @@ static void add_totals(struct run *r, struct ev_scan_completed *ret)
 		flush_journal(r, clock_now_ns());
 }
 
-static void finish(struct run *r)
+/** @return the exit code. */
+static int finish(struct run *r)
 {
 	struct event ev = {.kind = EVENT_SCAN_COMPLETED};
 	struct hosts_totals t;
@@ -363,9 +386,11 @@ static void finish(struct run *r)
 	ev.completed.n_down = t.n_down;
 	ev.completed.n_dishonest = t.n_dishonest;
 	memcpy(ev.completed.n_ports, t.n_ports, sizeof(t.n_ports));
-	ev.completed.exit_code = (uint8_t)exit_code(r, ev.completed.interrupted);
+	outs_flush(r->report.outs);
+	ev.completed.exit_code = (uint8_t)exit_code(r, &ev.completed);
 	bus_enter(&r->bus, STAGE_COMPLETED);
 	bus_publish(&r->bus, &ev);
+	return ev.completed.exit_code;
 }
 
 /** Engine, journal, outputs: each fails before the next is touched. A journal comes before outputs,
@@ -416,8 +441,8 @@ static int scan(struct run *r)
 		list_targets(r);
 	else if (has_engine)
 		scan_targets(r);
-	finish(r);
-	return code ? code : exit_code(r, n_stop_signals > 0);
+	int done = finish(r);
+	return code ? code : done;
 }
 
 int run_scan(const struct config *c, const char *args, struct journal *resumed)

@@ -99,20 +99,21 @@ void coverage_add(struct coverage *c, const struct coverage_host *h)
 	s->n_again_answered += h->n_again_answered;
 }
 
+void stratum_merge(struct coverage_stratum *s, const struct coverage_stratum *from)
+{
+	s->n_hosts += from->n_hosts;
+	for (uint32_t a = 0; a < COVERAGE_ATTEMPTS_MAX; a++) {
+		s->n_answered[a] += from->n_answered[a];
+		s->n_silent[a] += from->n_silent[a];
+	}
+	s->n_again += from->n_again;
+	s->n_again_answered += from->n_again_answered;
+}
+
 void coverage_merge(struct coverage *c, const struct coverage *from)
 {
-	for (uint32_t i = 0; i < from->n_strata; i++) {
-		const struct coverage_stratum *f = &from->strata[i];
-		struct coverage_stratum *s = stratum_of(c, from->keys[i]);
-
-		s->n_hosts += f->n_hosts;
-		for (uint32_t a = 0; a < COVERAGE_ATTEMPTS_MAX; a++) {
-			s->n_answered[a] += f->n_answered[a];
-			s->n_silent[a] += f->n_silent[a];
-		}
-		s->n_again += f->n_again;
-		s->n_again_answered += f->n_again_answered;
-	}
+	for (uint32_t i = 0; i < from->n_strata; i++)
+		stratum_merge(stratum_of(c, from->keys[i]), &from->strata[i]);
 }
 
 /* --- the fraction ----------------------------------------------------------------- */
@@ -125,7 +126,7 @@ static struct sums sum_up(const struct coverage *c)
 {
 	struct sums t = {0};
 
-	for (uint32_t i = 0; c && i < c->n_strata; i++) {
+	for (uint32_t i = 0; i < c->n_strata; i++) {
 		const struct coverage_stratum *s = &c->strata[i];
 		for (uint32_t a = 0; a < COVERAGE_ATTEMPTS_MAX; a++) {
 			t.n_found += s->n_answered[a];
@@ -155,44 +156,61 @@ static double fraction(double found, double missed)
 static void add_hosts(struct coverage_draws *d, const struct coverage_draws *hosts, double per_host)
 {
 	for (uint32_t i = 0; i < COVERAGE_DRAWS; i++) {
-		d->n_missed[i] += hosts->n_missed[i] * per_host;
+		d->most[i] += hosts->most[i] * per_host;
+		d->least[i] += hosts->least[i] * per_host;
 		d->expected[i] += hosts->expected[i] * per_host;
 	}
 }
 
 static void conclude(struct coverage_draws *d, double found, struct coverage_estimate *ret)
 {
-	qsort(d->n_missed, COVERAGE_DRAWS, sizeof(double), by_value);
+	qsort(d->most, COVERAGE_DRAWS, sizeof(double), by_value);
+	qsort(d->least, COVERAGE_DRAWS, sizeof(double), by_value);
 	qsort(d->expected, COVERAGE_DRAWS, sizeof(double), by_value);
-	ret->low = fraction(found, MAX(d->n_missed[HIGH_AT], d->expected[HIGH_AT]) * (1 + SLACK));
-	ret->high = fraction(found, d->n_missed[LOW_AT] * (1 - SLACK));
+	ret->low = fraction(found, MAX(d->most[HIGH_AT], d->expected[HIGH_AT]) * (1 + SLACK));
+	ret->high = fraction(found, d->least[LOW_AT] * (1 - SLACK));
 	double mid = fraction(found, d->expected[COVERAGE_DRAWS / 2]);
 	ret->estimate = CLAMP(mid, ret->low, ret->high);
 }
 
-void coverage_estimate(const struct coverage *hosts, const struct coverage *ports,
-		       struct coverage_estimate *ret)
+static void describe(const struct sums *t, struct coverage_estimate *ret)
 {
-	const struct coverage *main_c = ports ? ports : hosts;
-	struct sums t = sum_up(main_c), h = sum_up(ports ? hosts : NULL);
+	uint64_t n_asked = t->n_found + t->n_lost + t->n_again;
+
+	*ret = (struct coverage_estimate){
+		.n_found = t->n_found, .n_silent = t->n_silent, .is_known = t->n_found > 0};
+	if (n_asked)
+		ret->loss = (double)(t->n_lost + t->n_again_lost) / (double)n_asked;
+	if (t->n_silent)
+		ret->n_attempts = (double)t->n_asked_silent / (double)t->n_silent;
+}
+
+void coverage_estimate(const struct coverage_stratum *hosts, const struct coverage *ports,
+		       uint64_t n_known_missed, struct coverage_estimate *ret)
+{
+	struct coverage found_hosts;
 	struct coverage_draws d = {0}, d_hosts;
 	struct rng r;
 
-	*ret = (struct coverage_estimate){
-		.n_found = t.n_found, .n_silent = t.n_silent, .is_known = t.n_found > 0};
-	uint64_t n_asked = t.n_found + t.n_lost + t.n_again;
-	if (n_asked)
-		ret->loss = (double)(t.n_lost + t.n_again_lost) / (double)n_asked;
-	if (t.n_silent)
-		ret->n_attempts = (double)t.n_asked_silent / (double)t.n_silent;
+	coverage_init(&found_hosts);
+	if (hosts)
+		stratum_merge(&found_hosts.strata[0], hosts);
+	const struct coverage *asked = ports ? ports : &found_hosts;
+	struct sums t = sum_up(asked), h = sum_up(&found_hosts);
+	describe(&t, ret);
 	if (!ret->is_known)
 		return;
 	rng_init(&r, DRAW_SEED);
 	if (t.n_silent)
-		coverage_draw(main_c, &r, &d);
-	if (h.n_found && h.n_silent) {
-		coverage_draw(hosts, &r, &d_hosts);
+		coverage_draw(asked, &r, &d);
+	if (ports && h.n_found && h.n_silent) {
+		coverage_draw(&found_hosts, &r, &d_hosts);
 		add_hosts(&d, &d_hosts, (double)t.n_found / (double)h.n_found);
+	}
+	for (uint32_t i = 0; i < COVERAGE_DRAWS && n_known_missed; i++) {
+		d.most[i] = MAX(d.most[i], (double)n_known_missed);
+		d.least[i] = MAX(d.least[i], (double)n_known_missed);
+		d.expected[i] = MAX(d.expected[i], (double)n_known_missed);
 	}
 	conclude(&d, (double)t.n_found, ret);
 }

@@ -20,24 +20,25 @@ void coverage_init(struct coverage *c);
 /** Add a host to the stratum it belongs to. Cost: a search over the strata in use; once a host. */
 void coverage_add(struct coverage *c, const struct coverage_host *h);
 /** Add a discovered (or silent) host as one endpoint. @param attempt answered; or the last made. */
-static inline void coverage_add_endpoint(struct coverage *c, uint32_t attempt, bool is_answered)
+static inline void stratum_add_endpoint(struct coverage_stratum *s, uint32_t attempt,
+					bool is_answered)
 {
-	struct coverage_stratum *s = &c->strata[0];
-
 	s->n_hosts++;
 	(is_answered ? s->n_answered : s->n_silent)[attempt % COVERAGE_ATTEMPTS_MAX]++;
 }
+void stratum_merge(struct coverage_stratum *s, const struct coverage_stratum *from);
 /** Add all of @p from: another worker's counts. */
 void coverage_merge(struct coverage *c, const struct coverage *from);
 /**
  * Estimate the fraction of responsive ports that were found.
  * @param hosts discovery's counts (a missed host takes its ports with it), or NULL.
  * @param ports NULL when hosts are what was looked for (-sn): the fraction is then one of hosts.
+ * @param n_known_missed endpoints that answered when it was too late: at least these were missed.
  * Cost: 0.1 ms where nothing stayed silent, else some ms; takes no memory.
  * Not for the hot path. Thread: any.
  */
-void coverage_estimate(const struct coverage *hosts, const struct coverage *ports,
-		       struct coverage_estimate *ret);
+void coverage_estimate(const struct coverage_stratum *hosts, const struct coverage *ports,
+		       uint64_t n_known_missed, struct coverage_estimate *ret);
 
 /* coverage_draw.c: samplers. */
 /** Gamma with shape @p shape > 0 and scale 1 (Marsaglia and Tsang 2000). */

@@ -28,19 +28,20 @@ static double miss_chance(const struct layer *l, double q)
 }
 
 /**
- * Sum C(F + u - 1, u) m^u over u < S, the weight of u missed endpoints when N = F + u has the prior
- * 1/N; its mean is F m / (1 - m). @return the log of the sum.
+ * Sum C(F + u, u) m^u / (N T) over u < S: u missed endpoints, N = F + u that answer and T = S - u
+ * that do not, a prior even in log N and in log T. Far from the ends the mean is F m / (1 - m).
+ * @return the log of the sum, times F.
  */
 static double sum_missed(double f, double s, double m, struct point *ret)
 {
 	double term = 1, sum = 0, sum1 = 0, sum2 = 0, scale = 0;
 
 	for (uint32_t u = 0; u < MAX(s, 1.0) && u < TERMS_MAX; u++) {
-		double ratio = (f + u) / (u + 1) * m;
-		sum += term;
-		sum1 += u * term;
-		sum2 += (double)u * u * term;
-		if (ratio < 1 && term < 1e-12 * sum)
+		double ratio = (f + u) / (u + 1) * m, w = term / MAX(s - u, 1.0);
+		sum += w;
+		sum1 += u * w;
+		sum2 += (double)u * u * w;
+		if (ratio < 1 && term < 1e-14 * sum)
 			break;
 		term *= ratio;
 		if (sum2 > 1e250) {
@@ -66,8 +67,9 @@ static struct point point_at(const struct layer *l, double q)
 	p.log_whole = heard;
 	if (s <= 0)
 		return p;
+	p.plain = MIN(f * m / (1 - m), s);
 	p.log_whole += lgamma(all + 1) - lgamma(f + 1) - lgamma(s + 1) + s * log(m);
-	p.log_some = heard + sum_missed(f, s, m, &p) - log(f) - log(log(all) + EULER);
+	p.log_some = heard + sum_missed(f, s, m, &p) + log(all / f) - log(2 * (log(all) + EULER));
 	return p;
 }
 
@@ -199,6 +201,7 @@ static void judge_pooled(const struct layer *l, const struct hyper *h, struct ve
 		ret->mean[i] = MIN(l->found * m / (1 - m), l->silent);
 		ret->variance[i] = ret->mean[i] / (1 - m);
 	}
+	ret->plain = ret->mean[0];
 }
 
 /* --- hosts with a loss of their own --------------------------------------------------- */
@@ -297,6 +300,9 @@ void layer_judge(const struct layer *l, const struct hyper *h, struct verdict *r
 		return;
 	}
 	(void)mixture_of(l, h, two, &x);
+	ret->plain = 0;
+	for (uint32_t i = 0; i < x.n; i++)
+		ret->plain += l->n_hosts * x.share[i] * x.p[i]->plain;
 	for (uint32_t i = 0; i < COVERAGE_WHOLES; i++) {
 		judge_host(l, &x, whole_share(i), host);
 		ret->log_silence[i] = l->n_hosts * host[0];

@@ -97,7 +97,7 @@ static void model_init(struct model *m, const struct coverage *c)
 	m->n = m->n_hypers = 0;
 	silent_weights(c, weight);
 	for (uint32_t i = 0; i < c->n_strata; i++)
-		if (c->strata[i].n_hosts) {
+		if (c->strata[i].n_hosts || c->strata[i].n_again) {
 			layer_init(&m->layers[m->n++], &c->strata[i], weight);
 			n_hosts += c->strata[i].n_hosts;
 		}
@@ -137,6 +137,21 @@ static uint32_t pick_whole(const struct verdict *v, uint32_t n, double u)
 	return w;
 }
 
+/** Add draw @p d of one stratum. */
+static void draw_layer(const struct layer *l, const struct verdict *v, uint32_t whole,
+		       struct rng *r, uint32_t d, struct coverage_draws *ret)
+{
+	double silent = l->silent * l->n_hosts;
+	double a = draw_count(r, v->mean[whole], v->variance[whole], silent);
+	bool is_same = fabs(v->plain - v->mean[whole]) < 0.1 * v->plain &&
+		       v->variance[whole] > v->plain / 2;
+	double b = is_same ? a : draw_count(r, v->plain, v->plain, silent);
+
+	ret->most[d] += MAX(a, b);
+	ret->least[d] += MIN(a, b);
+	ret->expected[d] += v->mean[whole];
+}
+
 void coverage_draw(const struct coverage *c, struct rng *r, struct coverage_draws *ret)
 {
 	struct verdict v[COVERAGE_STRATA_MAX];
@@ -153,12 +168,8 @@ void coverage_draw(const struct coverage *c, struct rng *r, struct coverage_draw
 			layer_judge(&m.layers[i], &m.hypers[at].h, &v[i]);
 		was = at;
 		uint32_t whole = pick_whole(v, m.n, draw_unit(r));
-		ret->n_missed[d] = ret->expected[d] = 0;
-		for (uint32_t i = 0; i < m.n; i++) {
-			double most = m.layers[i].silent * m.layers[i].n_hosts;
-			ret->n_missed[d] +=
-				draw_count(r, v[i].mean[whole], v[i].variance[whole], most);
-			ret->expected[d] += v[i].mean[whole];
-		}
+		ret->most[d] = ret->least[d] = ret->expected[d] = 0;
+		for (uint32_t i = 0; i < m.n; i++)
+			draw_layer(&m.layers[i], &v[i], whole, r, d, ret);
 	}
 }

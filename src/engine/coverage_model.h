@@ -13,9 +13,11 @@
 #define LOG_RANGE      14.0 /* what is e^14 times less likely than the best is left out */
 #define LOG_NONE       (-1e300)
 
-/** One draw each: endpoints missed, and their expected number given the draw's loss. */
+/** One draw each: endpoints missed, the larger and the smaller of two ways to look at it, and their
+ * expected number given the draw's loss. */
 struct coverage_draws {
-	double n_missed[COVERAGE_DRAWS];
+	double most[COVERAGE_DRAWS],
+		least[COVERAGE_DRAWS]; /* missed: by the model, by plain removal */
 	double expected[COVERAGE_DRAWS];
 };
 
@@ -37,10 +39,11 @@ struct hyper {
 /**
  * One host at one loss. log_like: of the attempts that were answered, whatever stayed silent.
  * log_some, log_whole: of the number that stayed silent, when some of these never answer and when
- * all of them were missed. mean, square: of the number missed in the first case.
+ * all of them were missed. mean, square: of the number missed in the first case. plain: F m / (1 -
+ * m), at most the silent ones.
  */
 struct point {
-	double log_like, log_some, log_whole, mean, square;
+	double log_like, log_some, log_whole, mean, square, plain;
 };
 
 #define COVERAGE_WHOLES 6u
@@ -62,7 +65,8 @@ struct layer {
  * variance of the number missed, over all its hosts.
  */
 struct verdict {
-	double log_silence[COVERAGE_WHOLES], mean[COVERAGE_WHOLES], variance[COVERAGE_WHOLES];
+	double log_silence[COVERAGE_WHOLES], mean[COVERAGE_WHOLES], variance[COVERAGE_WHOLES],
+		plain;
 };
 
 /** @param weight how the silent of all strata were asked: [k - 1] is the share asked k times. */

@@ -504,7 +504,23 @@ void engine_progress(const struct engine *e, struct engine_progress *ret)
 	}
 }
 
-void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
+static void fill_trust(struct engine *e)
+{
+	struct scan_trust *t = &e->trust;
+
+	coverage_init(&t->ports);
+	t->hosts = e->pass_hosts;
+	for (uint32_t i = 0; i < e->n_workers; i++) {
+		coverage_merge(&t->ports, &e->workers[i]->track.ports_seen);
+		stratum_merge(&t->hosts, &e->workers[i]->track.hosts_seen);
+		t->n_late_ports += e->workers[i]->track.stats.n_late_ports;
+	}
+	t->is_of_hosts = !e->conf.n_types;
+	coverage_estimate(&t->hosts, t->is_of_hosts ? NULL : &t->ports, t->n_late_ports,
+			  &t->estimate);
+}
+
+void engine_totals(struct engine *e, struct ev_scan_completed *ret)
 {
 	for (uint32_t i = 0; i < e->n_workers; i++) {
 		const struct worker *w = e->workers[i];
@@ -530,4 +546,6 @@ void engine_totals(const struct engine *e, struct ev_scan_completed *ret)
 	ret->n_forged += e->pass_stats.n_unasked;
 	ret->backend = engine_backend(e);
 	ret->interrupted = atomic_load(&e->is_stopped);
+	fill_trust(e);
+	ret->trust = &e->trust;
 }

@@ -32,20 +32,21 @@ struct engine_conf {
 	uint32_t n_types;
 	struct ping_probe pings[ENGINE_PINGS_MAX]; /* discovery of targets behind a router */
 	uint32_t n_pings;
-	bool skips_discovery;            /* -Pn */
-	bool skips_link_ping;            /* link targets get the probes of routed ones */
-	uint32_t max_rate_pps;           /* 0: no limit */
-	bool never_abandons;             /* dishonest hosts are scanned on */
-	uint32_t max_retries;            /* retransmissions of one probe at most */
-	uint32_t initial_rto_us;         /* before any RTT is known; default 1 s */
-	uint32_t min_rto_us;             /* default 25 ms */
-	uint32_t max_rto_us;             /* default 10 s */
-	uint32_t batch;                  /* packets per transmit call; 0: chosen */
-	uint32_t max_sockets;            /* connect scan: at once; 0: from the fd limit */
-	uint32_t n_threads;              /* 0: by size of the scan and cores */
-	uint64_t seed;                   /* order and keys */
-	struct shard shard;              /* hosts that are ours; n 0: all */
-	uint8_t ttl;                     /* 0: 64 */
+	bool skips_discovery;    /* -Pn */
+	bool skips_link_ping;    /* link targets get the probes of routed ones */
+	uint32_t max_rate_pps;   /* 0: no limit */
+	bool never_abandons;     /* dishonest hosts are scanned on */
+	uint32_t max_retries;    /* retransmissions of one probe at most */
+	uint32_t again_max;      /* answered ports asked once more at most, to measure loss */
+	uint32_t initial_rto_us; /* before any RTT is known; default 1 s */
+	uint32_t min_rto_us;     /* default 25 ms */
+	uint32_t max_rto_us;     /* default 10 s */
+	uint32_t batch;          /* packets per transmit call; 0: chosen */
+	uint32_t max_sockets;    /* connect scan: at once; 0: from the fd limit */
+	uint32_t n_threads;      /* 0: by size of the scan and cores */
+	uint64_t seed;           /* order and keys */
+	struct shard shard;      /* hosts that are ours; n 0: all */
+	uint8_t ttl;             /* 0: 64 */
 	const struct payloads *payloads; /* UDP requests; borrowed; needed with UDP rows */
 	uint16_t source_port;         /* -g; 0: a free one, reserved in the kernel for the scan */
 	struct addr source4, source6; /* -S; family ADDR_NONE: the route's */
@@ -94,6 +95,7 @@ const char *engine_backend(const struct engine *e);
 /** Why faster ones are not, "name: reason; ..."; "" when there is nothing to say. Valid until
  * engine_free. */
 const char *engine_backend_notes(const struct engine *e);
-/** After engine_run: counters for scan_completed. */
-void engine_totals(const struct engine *e, struct ev_scan_completed *ret);
+/** After engine_run: counters for scan_completed; trust is valid until engine_free. Cost: some ms.
+ */
+void engine_totals(struct engine *e, struct ev_scan_completed *ret);
 void engine_free(struct engine *e);

@@ -56,6 +56,8 @@ struct engine {
 	struct host_seed *seeds; /* NULL: no discovery pass */
 	struct space discovery;  /* the pass's own groups: many hosts, few probes each */
 	struct track_stats pass_stats;
+	struct coverage_stratum pass_hosts;
+	struct scan_trust trust;
 	bool is_seeding; /* the pass is running */
 	uint64_t last_tick_ns;
 	struct restore *restored; /* n_restored of them; NULL: nothing was done before */

@@ -107,6 +107,8 @@ int track_init(struct track *t, const struct track_conf *conf)
 	memset(t, 0, sizeof(*t));
 	t->conf = *conf;
 	t->min_rto_us = conf->min_rto_us;
+	rng_init(&t->rng, conf->seed + conf->shard);
+	coverage_init(&t->ports_seen);
 	t->conf.max_retries = MIN(conf->max_retries, COOKIE_ATTEMPTS_MAX - 1);
 	plan_test(t);
 	int err = plan_ports(t);
@@ -260,7 +262,7 @@ static void emit_up(struct track *t, struct host_slot *h, const struct addr *fro
 }
 
 void host_ping_answered(struct track *t, struct track_group *g, struct host_slot *h, uint8_t state,
-			const struct probe_reply *r)
+			const struct probe_reply *r, uint32_t attempt)
 {
 	if (state != HOST_UP) {
 		h->reason = r->reason;
@@ -269,6 +271,7 @@ void host_ping_answered(struct track *t, struct track_group *g, struct host_slot
 	if (h->flags & HOST_IS_UP)
 		return;
 	h->flags |= HOST_IS_UP;
+	tally_host(t, g, h, attempt, true);
 	h->reason = r->reason;
 	h->ttl = r->ttl;
 	emit_up(t, h, &r->from);
@@ -296,9 +299,8 @@ void host_convicted(struct track *t, struct track_group *g, struct host_slot *h)
 		uint8_t state = g->state[q] & (PROBE_STATE | PROBE_MARK);
 		if ((state & PROBE_STATE) == PROBE_DONE || state == PROBE_FLIGHT)
 			continue;
-		if (state == PROBE_NEW)
-			g->state[q] |= PROBE_MARK;
 		probe_conclude(t, g, q);
+		g->state[q] |= PROBE_MARK; /* not asked to the end: no silence */
 		n++;
 	}
 	h->n_pending -= n;
@@ -311,6 +313,10 @@ void group_host_complete(struct track *t, struct track_group *g, struct host_slo
 	bool is_up = h->flags & HOST_IS_UP;
 
 	g->n_open--;
+	if (g->stage == GROUP_PORTS)
+		tally_ports(t, g, h);
+	else if (!is_up)
+		tally_host(t, g, h, 0, false);
 	if (g->stage == GROUP_PORTS || !is_up || !t->width)
 		emit_scanned(t, h, is_up, false);
 }
@@ -501,12 +507,23 @@ void groups_advance(struct track *t, uint64_t now_ns)
 		struct track_group *g = &t->groups[t->live[i]];
 		if (!g->n_open && g->stage == GROUP_DISCOVERY)
 			ports_start(t, g, now_ns);
-		if (!g->n_open && g->stage == GROUP_PORTS)
+		if (!g->n_open && g->stage == GROUP_PORTS) {
+			again_forget(t, g);
 			g->stage = GROUP_FREE;
-		else
+		} else {
 			t->live[n++] = t->live[i];
+		}
 	}
 	t->n_live = n;
+}
+
+static void abandon_host(struct track *t, const struct track_group *g, struct host_slot *h)
+{
+	if ((h->flags & (HOST_IS_UP | HOST_IS_DONE)) != HOST_IS_UP)
+		return;
+	if (g->stage == GROUP_PORTS)
+		tally_ports(t, g, h);
+	emit_scanned(t, h, true, true);
 }
 
 void track_abandon(struct track *t)
@@ -514,10 +531,9 @@ void track_abandon(struct track *t)
 	for (uint32_t i = 0; i < t->n_live; i++) {
 		struct track_group *g = &t->groups[t->live[i]];
 		for (uint32_t s = 0; s < g->n_hosts; s++)
-			if ((g->hosts[s].flags & (HOST_IS_UP | HOST_IS_DONE)) == HOST_IS_UP)
-				emit_scanned(t, &g->hosts[s], true, true);
+			abandon_host(t, g, &g->hosts[s]);
 		g->stage = GROUP_FREE;
 	}
-	t->n_live = 0;
+	t->n_live = t->n_again = 0;
 	t->is_exhausted = true;
 }

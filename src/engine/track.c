@@ -277,9 +277,9 @@ static bool has_cookie(const struct probe_reply *r)
 	return r->kind != REPLY_ARP && r->kind != REPLY_ND;
 }
 
-/** RTT, pace and loss facts from one reply. */
-static void learn(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h,
-		  const struct probe_reply *r, uint64_t now_ns)
+/** RTT, pace and loss facts from one reply. @return the attempt that it answers. */
+static uint32_t learn(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h,
+		      const struct probe_reply *r, uint64_t now_ns)
 {
 	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
 	uint32_t attempt = !r->is_attempt_unknown ? r->attempt : attempts_made(g->state[q]) - 1;
@@ -303,6 +303,7 @@ static void learn(struct track *t, struct track_group *g, uint32_t q, struct hos
 	if (!(++t->n_samples % SAMPLES_FOR_LOSS))
 		update_global_retries(t);
 	host_pace_reply(&h->pace, us_of(now_ns), attempt > 0, MAX(4 * h->rtt.srtt_us, 20000u));
+	return attempt;
 }
 
 static void emit_port(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h,
@@ -337,6 +338,21 @@ static void track_canary(struct track *t, uint32_t q, const struct scan_type *ty
 			   !canary_answer(t, s->host, type, r);
 }
 
+/** An answer that changes nothing: to a port asked once more, a second one, or one too late. */
+static void answer_repeated(struct track *t, struct track_group *g, uint32_t q,
+			    const struct probe_reply *r)
+{
+	if (g->state[q] & PROBE_ANSWERED) {
+		t->stats.n_dup += !t->n_again || !again_answered(t, g, q, r);
+		return;
+	}
+	t->stats.n_late++;
+	if (g->stage != GROUP_PORTS)
+		return;
+	t->stats.n_late_ports++;
+	g->state[q] |= PROBE_ANSWERED;
+}
+
 void track_answer(struct track *t, struct track_group *g, uint32_t q, const struct scan_type *type,
 		  const struct probe_reply *r, uint64_t now_ns)
 {
@@ -348,15 +364,14 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 	uint8_t was = g->state[q], state = type->state_of[r->kind];
 
 	if (state && (was & PROBE_ANSWERED || h->flags & HOST_IS_DONE)) {
-		t->stats.n_dup += (was & PROBE_ANSWERED) != 0;
-		t->stats.n_late += !(was & PROBE_ANSWERED);
+		answer_repeated(t, g, q, r);
 		return;
 	}
 	if (!state || (r->is_attempt_unknown ? 0u : r->attempt) >= attempts_made(was)) {
 		t->stats.n_unasked += has_cookie(r);
 		return;
 	}
-	learn(t, g, q, h, r, now_ns);
+	uint32_t attempt = learn(t, g, q, h, r, now_ns);
 	h->flags |= HOST_IS_HEARD;
 	if (r->has_mac) {
 		h->mac = r->mac;
@@ -367,7 +382,11 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 	if (g->stage == GROUP_PORTS)
 		emit_port(t, g, q, h, state, r, now_ns);
 	else
-		host_ping_answered(t, g, h, state, r);
+		host_ping_answered(t, g, h, state, r, attempt);
+	g->state[q] = (uint8_t)(PROBE_DONE | PROBE_ANSWERED | attempt << PROBE_ATTEMPT_SHIFT);
+	/* a datagram answers a payload, and the next attempt has another one */
+	if (g->stage == GROUP_PORTS && r->kind != REPLY_DATAGRAM)
+		again_consider(t, g, q, attempts_made(was), now_ns);
 	if ((was & PROBE_STATE) == PROBE_DONE)
 		return;
 	test_host(t, g, q, state == PORT_OPEN, r);
@@ -449,8 +468,7 @@ void track_reply(struct track *t, const struct scan_type *type, const struct pro
 
 /* --- sending ------------------------------------------------------------- */
 
-static void fill_probe(const struct track *t, struct track_group *g, uint32_t q,
-		       struct track_probe *ret)
+void probe_fill(const struct track *t, struct track_group *g, uint32_t q, struct track_probe *ret)
 {
 	uint32_t p = q % g->width;
 	struct host_slot *h = group_host(g, q);
@@ -458,6 +476,7 @@ static void fill_probe(const struct track *t, struct track_group *g, uint32_t q,
 	ret->group = g;
 	ret->q = q;
 	ret->host = h;
+	ret->is_again = false;
 	ret->attempt = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
 	ret->to.addr = h->addr;
 	if (g->stage == GROUP_DISCOVERY) {
@@ -491,7 +510,7 @@ static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint6
 		probe_wait(t, g, q, now_ns, due_ns);
 		return false;
 	}
-	fill_probe(t, g, q, ret);
+	probe_fill(t, g, q, ret);
 	g->state[q] = (uint8_t)((g->state[q] & ~(PROBE_STATE | PROBE_MARK)) | PROBE_FLIGHT);
 	g->sent_us[q] = us_of(now_ns);
 	uint64_t check_us = track_rto_us(t, h, ret->attempt);
@@ -536,6 +555,8 @@ int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 {
 	if (t->n_canaries_todo && canary_next(t, now_ns, ret))
 		return 1;
+	if (t->n_again && again_next(t, now_ns, ret))
+		return 1;
 	for (uint32_t i = 0; i < t->n_live; i++) {
 		struct track_group *g = &t->groups[t->live[i]];
 		if (next_ready(t, g, now_ns, ret))
@@ -567,6 +588,10 @@ void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, 
 	}
 	uint8_t state = g->state[p->q];
 
+	if (p->is_again) {
+		again_unsent(t, p);
+		return;
+	}
 	if ((state & (PROBE_STATE | PROBE_MARK)) != PROBE_FLIGHT ||
 	    (state >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK) != p->attempt)
 		return; /* answered meanwhile, or its time-out came first */

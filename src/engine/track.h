@@ -13,6 +13,7 @@
 #pragma once
 
 #include "base/ring.h"
+#include "engine/coverage.h"
 #include "engine/dishonest.h"
 #include "engine/pace.h"
 #include "engine/rtt.h"
@@ -26,6 +27,7 @@
 #define TRACK_TICK_US     1000u
 #define TRACK_CANARY_SETS 64u
 #define TRACK_CANARY_Q    0x80000000u /* track_probe.q from here on: a canary */
+#define TRACK_AGAIN_MAX   64u
 
 struct host_slot;
 struct restore;
@@ -52,6 +54,7 @@ struct track_conf {
 	bool is_sharded_by_port;
 	uint32_t max_retries;
 	bool never_abandons; /* dishonest hosts are marked only */
+	uint32_t again_max;  /* answered ports asked once more at most, to measure loss */
 	uint32_t initial_rto_us, min_rto_us, max_rto_us;
 	uint64_t seed;
 	struct ring *events;            /* of struct event */
@@ -88,9 +91,10 @@ struct host_slot {
 	uint16_t path;      /* the transport's */
 	uint32_t pings;     /* mask over track_conf.pings */
 	uint8_t flags, reason, ttl;
-	uint8_t max_attempt;     /* highest attempt that was answered */
-	uint8_t n_answers;       /* so far; counted until they say enough about loss */
-	uint32_t initial_rto_us; /* 0: the scan's */
+	uint8_t max_attempt;                /* highest attempt that was answered */
+	uint8_t n_answers;                  /* so far; counted until they say enough about loss */
+	uint16_t n_again, n_again_answered; /* ports asked once more */
+	uint32_t initial_rto_us;            /* 0: the scan's */
 	struct mac mac;
 	struct rtt rtt;
 	struct host_pace pace;
@@ -127,6 +131,16 @@ struct track_probe {
 	struct track_group *group;
 	uint32_t q; /* probe number within the group's stage */
 	uint8_t attempt;
+	bool is_again; /* answered before: asked once more to measure loss */
+};
+
+/** An answered probe that is asked once more: scheduled, then sent, then counted. */
+struct again {
+	struct track_group *group;
+	uint32_t q;
+	uint32_t due_us;
+	uint8_t attempt;
+	bool is_sent, is_answered;
 };
 
 /** The canaries of one suspect. */
@@ -153,11 +167,13 @@ struct track_stats {
 	uint64_t n_picked; /* first attempts */
 	uint64_t n_retried;
 	uint64_t n_canaries;  /* probes to ports that nobody asked for */
+	uint64_t n_again;     /* answered ports asked once more */
 	uint64_t n_concluded; /* port probes with an outcome, those of down hosts included; -sn:
 				 hosts */
 	uint64_t n_answered[COOKIE_ATTEMPTS_MAX];
 	uint64_t n_dup, n_late, n_unasked;
-	uint64_t n_spurious; /* retransmitted although the first answer was under way */
+	uint64_t n_late_ports; /* of the late: first answers of ports stated silent */
+	uint64_t n_spurious;   /* retransmitted although the first answer was under way */
 	uint64_t n_hosts_done;
 	uint64_t n_no_route; /* hosts that the kernel knows no way to */
 };
@@ -193,6 +209,12 @@ struct track {
 	uint32_t n_canary_sets, n_canaries_todo;
 	struct track_silent silent;
 	struct track_stats stats;
+	struct again again[TRACK_AGAIN_MAX];
+	uint32_t n_again;
+	uint64_t n_again_begun;
+	struct rng rng; /* of the sample */
+	struct coverage ports_seen;
+	struct coverage_stratum hosts_seen; /* discovery */
 };
 
 /** @return 0 or -ENOMEM. */

@@ -13,7 +13,7 @@ enum {
 	PROBE_WAIT = 2,
 	PROBE_DONE = 3,
 	PROBE_STATE = 3,
-	PROBE_ATTEMPT_SHIFT = 2,
+	PROBE_ATTEMPT_SHIFT = 2, /* answered: the attempt that was; else the last one made */
 	PROBE_ATTEMPT_MASK = 15,
 	PROBE_MARK = 64, /* in flight: by name only, the transport could not send it; waiting:
 			    counted in n_wait; done: never asked */
@@ -27,7 +27,7 @@ int group_open(struct track *t, uint64_t now_ns, struct track_group **ret) MUST_
 void group_host_complete(struct track *t, struct track_group *g, struct host_slot *h);
 /** A discovery probe was answered. */
 void host_ping_answered(struct track *t, struct track_group *g, struct host_slot *h, uint8_t state,
-			const struct probe_reply *r);
+			const struct probe_reply *r, uint32_t attempt);
 /** Move groups whose hosts are all complete to their next stage; drop finished ones. Never inside a
  * timer. */
 void groups_advance(struct track *t, uint64_t now_ns);
@@ -48,6 +48,28 @@ bool canary_answer(struct track *t, struct host_slot *h, const struct scan_type 
 void canary_expire(struct track *t, uint64_t now_ns);
 /** As track_wait_us. */
 uint32_t canary_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us);
+/** The probe as it would be sent now. */
+void probe_fill(const struct track *t, struct track_group *g, uint32_t q, struct track_probe *ret);
+
+/* again.c */
+/** An answered port may be asked once more. @param attempt the first number it has not used. */
+void again_consider(struct track *t, struct track_group *g, uint32_t q, uint32_t attempt,
+		    uint64_t now_ns);
+/** One that is due, @return as track_next. */
+bool again_next(struct track *t, uint64_t now_ns, struct track_probe *ret);
+/** @return true when @p r answers one of these. */
+bool again_answered(struct track *t, const struct track_group *g, uint32_t q,
+		    const struct probe_reply *r);
+/** It could not be sent after all: no trial. */
+void again_unsent(struct track *t, const struct track_probe *p);
+/** The group is over. Trials under way are left out, won or lost: to count only those that have
+ * been answered would flatter. */
+void again_forget(struct track *t, const struct track_group *g);
+/** A host's ports are complete, or broken off: count what is concluded. Cost: 1 ns a port. */
+void tally_ports(struct track *t, const struct track_group *g, const struct host_slot *h);
+/** A host was discovered by @p attempt, or not at all. */
+void tally_host(struct track *t, const struct track_group *g, const struct host_slot *h,
+		uint32_t attempt, bool is_up);
 
 /** Mark a probe concluded and take it out of its host's queue. */
 void probe_conclude(struct track *t, struct track_group *g, uint32_t q);

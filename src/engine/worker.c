@@ -239,6 +239,7 @@ static int track_setup(struct worker *w)
 		.is_sharded_by_port = e->is_sharded_by_port,
 		.max_retries = c->max_retries,
 		.never_abandons = c->never_abandons,
+		.again_max = c->again_max / e->n_workers + (c->again_max % e->n_workers != 0),
 		.initial_rto_us = c->initial_rto_us,
 		.min_rto_us = c->min_rto_us,
 		.max_rto_us = c->max_rto_us,
@@ -519,6 +520,7 @@ int worker_discover(struct worker *w)
 		err = e->is_connect ? conn_run(w) : raw_run(w);
 	track_abandon(&w->track);
 	e->pass_stats = w->track.stats;
+	e->pass_hosts = w->track.hosts_seen;
 	track_fini(&w->track);
 	e->is_seeding = false;
 	e->is_inline = was_inline;

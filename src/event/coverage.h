@@ -9,7 +9,7 @@
 #include "base/compiler.h"
 
 #define COVERAGE_ATTEMPTS_MAX 16u
-#define COVERAGE_STRATA_MAX   64u
+#define COVERAGE_STRATA_MAX   40u
 
 /**
  * Endpoints of hosts that lose alike, or of all hosts with few answers (is_pooled). An endpoint is
@@ -37,4 +37,15 @@ struct coverage_estimate {
 	double loss;       /* of one attempt, both ways together; over the answered endpoints */
 	double n_attempts; /* mean made for an endpoint that stayed silent; 0: none did */
 	uint64_t n_found, n_silent;
+};
+
+/** Said once, at the end. Owned by the engine. */
+struct scan_trust {
+	struct coverage_estimate estimate;
+	struct coverage ports;         /* the counts it rests on */
+	struct coverage_stratum hosts; /* of discovery */
+	bool is_of_hosts;              /* the estimate is of hosts (-sn), not of ports */
+	uint64_t
+		n_late_ports; /* first answers of ports already stated silent: known to be missed */
+	char bottleneck[200]; /* what held the scan up: one sentence without full stop */
 };

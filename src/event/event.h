@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "event/coverage.h"
 #include "wire/addr.h"
 #include "wire/portset.h"
 
@@ -133,6 +134,7 @@ struct ev_scan_completed {
 	uint64_t n_no_route;              /* hosts that the kernel knows no way to */
 	uint64_t n_tx_calls;              /* transmit system calls */
 	const char *backend;              /* static text */
+	const struct scan_trust *trust;   /* NULL: nothing was asked (-sL) */
 	uint8_t exit_code;
 	bool interrupted;
 	bool broke_off; /* the engine ended with an error: results are partial */

@@ -120,6 +120,11 @@ static void on_completed(struct out *o, const struct event *ev)
 	struct grepable_state *s = o->state;
 
 	s->is_done = true;
+	if (ev->completed.trust) {
+		text_lit(&o->buf, "# ");
+		text_put_coverage(&o->buf, &ev->completed);
+		buf_putc(&o->buf, '\n');
+	}
 	buf_printf(&o->buf, "# prtip %s at ", text_outcome(&ev->completed));
 	text_put_time(&o->buf, ev->time_ns, TEXT_TIME_CTIME);
 	text_lit(&o->buf, " -- ");

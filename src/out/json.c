@@ -15,6 +15,8 @@ struct json_state {
 	struct addr last_addr; /* text of the address seen last: replies of a host come in a row */
 	char last_text[ADDR_TEXT_CAP];
 	size_t last_len;
+	bool is_done; /* the summary waits for the end: it tells of the other outputs' failures */
+	struct ev_scan_completed completed;
 };
 
 static void put_string(struct buf *b, const char *s)
@@ -300,11 +302,97 @@ static void on_progress(struct out *o, const struct event *ev)
 {
 }
 
+static void put_fraction(struct buf *b, const char *name, double v)
+{
+	buf_printf(b, ",\"%s\":%.8g", name, v);
+}
+
+static void put_list(struct buf *b, const char *name, const uint64_t *v, uint32_t n)
+{
+	while (n && !v[n - 1])
+		n--;
+	buf_printf(b, ",\"%s\":[", name);
+	for (uint32_t i = 0; i < n; i++) {
+		if (i)
+			buf_putc(b, ',');
+		buf_put_u64(b, v[i]);
+	}
+	buf_putc(b, ']');
+}
+
+/** The counts behind the estimate: scans are merged by putting them side by side. */
+static void put_stratum(struct buf *b, const char *of, const struct coverage_stratum *s)
+{
+	const uint64_t again[] = {s->n_again, s->n_again_answered};
+
+	if (!s->n_hosts && !s->n_again)
+		return;
+	if (b->len && b->p[b->len - 1] == '}')
+		buf_putc(b, ',');
+	buf_printf(b, "{\"of\":\"%s\",\"pooled\":%s", of, s->is_pooled ? "true" : "false");
+	put_field(b, "hosts", s->n_hosts);
+	put_list(b, "answered", s->n_answered, COVERAGE_ATTEMPTS_MAX);
+	put_list(b, "silent", s->n_silent, COVERAGE_ATTEMPTS_MAX);
+	put_list(b, "again", again, s->n_again ? 2 : 0);
+	text_lit(b, "}");
+}
+
+static void put_coverage(struct buf *b, const struct scan_trust *t)
+{
+	const struct coverage_estimate *e = &t->estimate;
+
+	text_lit(b, ",\"coverage\":{\"of\":");
+	put_string(b, t->is_of_hosts ? "hosts" : "ports");
+	if (e->is_known) {
+		put_fraction(b, "estimate", e->estimate);
+		put_fraction(b, "low", e->low);
+		put_fraction(b, "high", e->high);
+	} else {
+		text_lit(b, ",\"estimate\":null,\"low\":null,\"high\":null");
+	}
+	put_field(b, "found", e->n_found);
+	put_field(b, "silent", e->n_silent);
+	put_field(b, "late", t->n_late_ports);
+	put_fraction(b, "attempts", e->n_attempts);
+	text_lit(b, ",\"strata\":[");
+	for (uint32_t i = 0; i < t->ports.n_strata; i++)
+		put_stratum(b, "ports", &t->ports.strata[i]);
+	put_stratum(b, "hosts", &t->hosts);
+	text_lit(b, "]},\"bottleneck\":");
+	put_string(b, t->bottleneck);
+}
+
+static void put_drops(struct buf *b, const struct ev_scan_completed *c)
+{
+	text_lit(b, ",\"drops\":{\"local\":");
+	buf_put_u64(b, c->n_local_drops);
+	put_field(b, "rx", c->n_rx_drops);
+	put_field(b, "tx", c->n_tx_errors);
+	if (c->trust && c->trust->estimate.is_known)
+		put_fraction(b, "path", c->trust->estimate.loss);
+	else
+		text_lit(b, ",\"path\":null");
+	text_lit(b, "}");
+}
+
 static void on_completed(struct out *o, const struct event *ev)
 {
-	const struct ev_scan_completed *c = &ev->completed;
+	struct json_state *s = o->state;
+
+	s->completed = ev->completed;
+	s->is_done = true;
+}
+
+/** Last of all sinks: a scan that ended well has not when a report of it could not be written. */
+static void end(struct out *o)
+{
+	const struct json_state *s = o->state;
+	const struct ev_scan_completed *c = &s->completed;
+	bool is_degraded = c->exit_code == 0 && outs_have_failed(o->outs);
 	struct buf *b = &o->buf;
 
+	if (!s->is_done)
+		return;
 	text_lit(b, "{\"schema\":1,\"type\":\"summary\",\"elapsed_s\":");
 	text_put_seconds(b, c->elapsed_ns, 6);
 	put_field(b, "sent", c->n_sent);
@@ -314,18 +402,20 @@ static void on_completed(struct out *o, const struct event *ev)
 	put_field(b, "down", c->n_down);
 	text_lit(b, "},\"ports\":");
 	put_counts(b, c->n_ports);
-	text_lit(b, ",\"drops\":{\"local\":");
-	buf_put_u64(b, c->n_local_drops);
-	text_lit(b, "}");
+	put_drops(b, c);
 	put_field(b, "duplicates", c->n_dup);
 	put_field(b, "late", c->n_late);
 	put_field(b, "forged", c->n_forged);
 	put_field(b, "unproven", c->n_unproven);
 	put_field(b, "dishonest", c->n_dishonest);
 	put_rate(o, c);
+	if (c->trust)
+		put_coverage(b, c->trust);
+	else
+		text_lit(b, ",\"coverage\":null,\"bottleneck\":null");
 	text_lit(b, ",\"backend\":");
 	put_string(b, c->backend);
-	put_field(b, "exit", c->exit_code);
+	put_field(b, "exit", is_degraded ? 3 : c->exit_code);
 	text_lit(b, ",\"interrupted\":");
 	buf_puts(b, c->interrupted ? "true}\n" : "false}\n");
 }
@@ -334,10 +424,12 @@ const struct out_ops out_json = {
 	.name = "json",
 	.help = "JSON lines",
 	.extension = ".json",
+	.closes_last = true,
 	.state_len = sizeof(struct json_state),
 	.on = {[EVENT_SCAN_STARTED] = on_started,
 	       [EVENT_PORT_FOUND] = on_port,
 	       [EVENT_HOST_FINISHED] = on_host,
 	       [EVENT_PROGRESS] = on_progress,
 	       [EVENT_SCAN_COMPLETED] = on_completed},
+	.close = end,
 };

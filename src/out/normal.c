@@ -365,6 +365,18 @@ static void put_counters(struct buf *b, const struct ev_scan_completed *c)
 	buf_putc(b, '\n');
 }
 
+/** What held the scan up, and how much of the answer can be trusted. */
+static void put_trust(struct buf *b, const struct ev_scan_completed *c, const char *lead)
+{
+	if (!c->trust)
+		return;
+	if (c->trust->bottleneck[0])
+		buf_printf(b, "%sLimited by %s\n", lead, c->trust->bottleneck);
+	buf_puts(b, lead);
+	text_put_coverage(b, c);
+	buf_putc(b, '\n');
+}
+
 static void on_completed(struct out *o, const struct event *ev)
 {
 	const struct scan_info *scan = o->conf->scan;
@@ -375,6 +387,7 @@ static void on_completed(struct out *o, const struct event *ev)
 
 	s->is_done = true;
 	if (!o->is_console) {
+		put_trust(b, c, "# ");
 		buf_printf(b, "# prtip %s at ", verb);
 		text_put_time(b, ev->time_ns, TEXT_TIME_CTIME);
 		text_lit(b, " -- ");
@@ -391,6 +404,7 @@ static void on_completed(struct out *o, const struct event *ev)
 	buf_putc(b, '\n');
 	if (scan->verbosity > 0)
 		put_counters(b, c);
+	put_trust(b, c, "");
 }
 
 static void end(struct out *o)

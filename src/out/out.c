@@ -100,6 +100,14 @@ bool outs_are_broken(const struct outs *outs)
 	return true;
 }
 
+bool outs_have_failed(const struct outs *outs)
+{
+	for (uint32_t i = 0; i < outs->n_sinks; i++)
+		if (outs->sinks[i] != outs->status && outs->sinks[i]->error)
+			return true;
+	return false;
+}
+
 void outs_flush(struct outs *outs)
 {
 	for (uint32_t i = 0; i < outs->n_sinks; i++) {
@@ -326,9 +334,11 @@ int outs_close(struct outs *outs, struct err_where *reterr)
 
 	if (!outs)
 		return 0;
-	for (uint32_t i = 0; i < outs->n_sinks; i++) {
-		struct out *o = outs->sinks[i];
+	for (uint32_t i = 0; i < 2 * outs->n_sinks; i++) {
+		struct out *o = outs->sinks[i % outs->n_sinks];
 
+		if (o->ops->closes_last != (i >= outs->n_sinks))
+			continue;
 		end_sink(o);
 		if (o->error && rc == 0 && o != outs->status)
 			rc = fail_at(reterr, o->error, o->path ? o->path : "standard output");

@@ -48,6 +48,7 @@ struct out_ops {
 	const char *name; /* "xml" */
 	const char *help;
 	const char *extension; /* of -oA: ".xml"; NULL: not a file format */
+	bool closes_last;      /* after the others: its end tells of their failures */
 	size_t state_len;      /* bytes of the sink's own state, zeroed */
 	int (*open)(struct out *o);
 	out_fn *on[EVENT_N];          /* by enum event_kind */
@@ -104,6 +105,8 @@ void outs_flush(struct outs *outs);
 /** True when no report can be written any more: every sink but the status line has met a write
  * error. */
 bool outs_are_broken(const struct outs *outs);
+/** True when a write error of any report has been met so far (exit code 3). */
+bool outs_have_failed(const struct outs *outs);
 /** Wipe the status line before others write to the terminal; the next progress event draws it
  * again. */
 void outs_clear_status(struct outs *outs);

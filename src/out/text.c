@@ -209,6 +209,51 @@ void text_put_summary(struct buf *b, const struct out_totals *t, const struct ev
 	text_lit(b, " seconds");
 }
 
+/** A fraction as percent; never rounded into an interval, and never up to all of it. */
+static void put_percent(struct buf *b, double fraction, int direction)
+{
+	double hundredths = fraction * 10000;
+	uint64_t n = (uint64_t)(hundredths + 0.5);
+
+	if (direction < 0)
+		n = (uint64_t)(hundredths + 1e-9);
+	else if (direction > 0 && (double)n < hundredths - 1e-9)
+		n++;
+	if (fraction < 1 && direction <= 0)
+		n = MIN(n, 9999ull);
+	if (n == 10000)
+		text_lit(b, "100");
+	else
+		buf_printf(b, "%llu.%02llu", (unsigned long long)(n / 100),
+			   (unsigned long long)(n % 100));
+}
+
+void text_put_coverage(struct buf *b, const struct ev_scan_completed *c)
+{
+	const struct scan_trust *t = c->trust;
+	const struct coverage_estimate *e = &t->estimate;
+	const char *what = t->is_of_hosts ? "hosts" : "ports";
+
+	if (!e->is_known) {
+		buf_printf(b, "Coverage: unknown, for no %s answered",
+			   t->is_of_hosts ? "host" : "port");
+		return;
+	}
+	text_lit(b, "Coverage: ");
+	put_percent(b, e->estimate, 0);
+	buf_printf(b, " %% of responsive %s found (95 %% interval ", what);
+	put_percent(b, e->low, -1);
+	buf_putc(b, '-');
+	put_percent(b, e->high, 1);
+	text_lit(b, " %); loss ");
+	buf_printf(b, "%.1f %% each attempt", e->loss * 100);
+	if (e->n_silent)
+		buf_printf(b,
+			   ", %.1f attempts; a filter that always drops is not visible to "
+			   "repetition",
+			   e->n_attempts);
+}
+
 void text_put_reason(struct buf *b, uint8_t reason, uint8_t ttl, const struct addr *from)
 {
 	char text[ADDR_TEXT_CAP];

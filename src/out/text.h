@@ -38,6 +38,9 @@ void text_put_seconds(struct buf *b, uint64_t ns, unsigned decimals);
 const char *text_outcome(const struct ev_scan_completed *c);
 /** "1 IP address (1 host up) scanned in 0.01 seconds". */
 void text_put_summary(struct buf *b, const struct out_totals *t, const struct ev_scan_completed *c);
+/** "Coverage: 99.98 % of responsive ports found (95 % interval ...)", and what that cannot see.
+ * Needs c->trust. */
+void text_put_coverage(struct buf *b, const struct ev_scan_completed *c);
 /** "reset ttl 64", "admin-prohibited from 10.0.0.1 ttl 63", "no-response". */
 void text_put_reason(struct buf *b, uint8_t reason, uint8_t ttl, const struct addr *from);
 /** "all-open: 250 of 262 asked ports open, 8 of 8 random ones": what speaks against a host. */

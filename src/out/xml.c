@@ -315,6 +315,10 @@ static void on_completed(struct out *o, const struct event *ev)
 	text_put_time(b, ev->time_ns, TEXT_TIME_CTIME);
 	text_lit(b, "; ");
 	text_put_summary(b, t, c);
+	if (c->trust) {
+		text_lit(b, "; ");
+		text_put_coverage(b, c);
+	}
 	text_lit(b, "\" elapsed=\"");
 	text_put_seconds(b, c->elapsed_ns, 2);
 	buf_putc(b, '"');

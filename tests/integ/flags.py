@@ -152,7 +152,7 @@ def stealth_type(bed, directory, spelling):
 @flag("-sU")
 def udp_type(bed, directory, spelling):
     with bed.target.capture("vb") as capture:
-        found = ports(bed, spelling, "-p53,81,9000", "10.99.0.2")
+        found = ports(bed, spelling, "-p53,81,9000", "--coverage-sample", "0", "10.99.0.2")
         sent = {p.dport: len(p.payload) for p in packet.parse(capture.stop()) if p.is_incoming and p.kind == "udp"}
     return (found == {("10.99.0.2", 53): ("closed", "port-unreach"), ("10.99.0.2", 81): ("closed", "port-unreach"),
                       ("10.99.0.2", 9000): ("open|filtered", "no-response")} and
@@ -336,6 +336,23 @@ def max_retries(bed, directory, spelling):
     return [len(probes(bed, "-sS", "-Pn", "-p9000", spelling, str(n), "10.99.0.2")) for n in (0, 1)] == [1, 2]
 
 
+@flag("--coverage-sample")
+def coverage_sample(bed, directory, spelling):
+    def n_again(*options):
+        text = run(bed, "-sS", "-n", "-Pn", "-p70-100,9000-9009", *options, "198.18.0.1", "-oJ", "-").stdout
+        return sum(s["again"][0] for s in suite.json_summary(text)["coverage"]["strata"] if s["again"])
+    sent = [len(probes(bed, "-sS", "-Pn", "-p70-100,9000-9009", *options, "198.18.0.1"))
+            for options in ([spelling, "0"], [spelling, "3"])]
+    return n_again(spelling, "0") == 0 < n_again(spelling, "3") <= 3 < n_again() and sent[0] == 51 < sent[1] <= 54
+
+
+@flag("--min-coverage")
+def min_coverage(bed, directory, spelling):
+    lossy = ["-sS", "-n", "-Pn", "--max-retries", "0", "-p1-1000", "198.18.0.77"]
+    codes = [run(bed, *options, *lossy, code=None).returncode for options in ([], [spelling, "0.3"], [spelling, "0.999"])]
+    return codes == [3, 0, 3]
+
+
 def gaps_ns(bed, *options):
     """Between the first and the second SYN to each dropped port: at least as long as the time-out."""
     times = {}
@@ -512,7 +529,7 @@ def packet_trace(bed, directory, spelling):
 def stats_every(bed, directory, spelling):
     command = ["-sS", "-n", "-Pn", "-p1-200", "--max-rate", "200", "10.99.0.2"]
     quiet, told = (run(bed, *command, *extra) for extra in ([], [spelling, "250ms"]))
-    return "%" in told.stderr + told.stdout and "%" not in quiet.stderr + quiet.stdout
+    return "Stats: " in told.stderr + told.stdout and "Stats: " not in quiet.stderr + quiet.stdout
 
 
 @flag("--iflist")
@@ -563,7 +580,8 @@ def set_up(bed):
     bed.scanner.sh("ip link set vx up")
     bed.scanner.sh("ip link set vy up")
     bed.scanner.sh("ip addr add 10.97.0.1/24 dev vx")
-    bed.target.filter_input("tcp dport 9000-9019 drop", "udp dport 9000-9019 drop", "ip daddr 198.18.99.0/24 drop")
+    bed.target.filter_input("tcp dport 9000-9019 drop", "udp dport 9000-9019 drop", "ip daddr 198.18.99.0/24 drop",
+                            "ip daddr 198.18.0.77 numgen random mod 100 < 30 drop")
 
 
 if __name__ == "__main__":

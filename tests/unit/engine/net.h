@@ -32,6 +32,7 @@ struct net_conf {
 	uint16_t ping_mask;
 	uint32_t n_shards;
 	bool is_sharded_by_port, is_ping_only;
+	uint32_t again_max; /* answered ports asked once more */
 	uint32_t max_retries, initial_rto_us, max_rto_us, min_groups;
 	uint32_t defer_percent;
 	uint32_t all_open_percent; /* of hosts; they answer on ports that nobody asked, too */
@@ -80,10 +81,12 @@ struct net {
 	uint32_t n_flying;
 	struct net_cell *cells;
 	struct net_host *hosts;
-	uint64_t n_sent, n_dup_sent, n_deferred;
+	uint64_t n_again, n_sent, n_dup_sent, n_deferred;
 	uint8_t max_attempt;
 	uint64_t took_ns;
 	struct track_stats stats; /* sum over shards */
+	struct coverage ports_seen;
+	struct coverage_stratum hosts_seen;
 };
 
 static const struct scan_type *const net_pings[] = {&ping_echo, &ping_syn, &ping_ack, &ping_arp};
@@ -173,12 +176,21 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 {
 	uint64_t idx = p->host->idx;
 	struct net_host *h = &n->hosts[idx];
-	uint8_t kind;
+	uint8_t kind = REPLY_NONE;
 
 	n->n_sent++;
-	n->max_attempt = MAX(n->max_attempt, p->attempt);
-	assert_in_range(p->attempt, 0, n->c.max_retries);
-	if (p->type->flag && p->to.port > n->c.n_ports) {
+	if (p->is_again) {
+		const struct net_cell *c = net_cell(n, idx, p->to.port);
+		assert_true(p->type->flag && c->n_found && p->attempt >= c->n_sent);
+		n->n_again++;
+		kind = net_kind(n, idx, p->to.port);
+	} else {
+		n->max_attempt = MAX(n->max_attempt, p->attempt);
+		assert_in_range(p->attempt, 0, n->c.max_retries);
+	}
+	if (p->is_again) {
+		/* asked before, and counted there */
+	} else if (p->type->flag && p->to.port > n->c.n_ports) {
 		assert_true(p->q >= TRACK_CANARY_Q);
 		h->n_canaries++;
 		kind = net_kind(n, idx, p->to.port);
@@ -269,6 +281,7 @@ static inline void net_init(struct net *n, const struct net_conf *c)
 	struct addr lo = addr_v4(0x0a000000), hi = addr_v4(0x0a000000 + c->n_hosts - 1);
 
 	memset(n, 0, sizeof(*n));
+	coverage_init(&n->ports_seen);
 	n->c = *c;
 	n->c.n_shards = MAX(c->n_shards, 1u);
 	n->c.initial_rto_us = c->initial_rto_us ? c->initial_rto_us : 1000000;
@@ -302,6 +315,7 @@ static inline void net_shard_open(struct net *n, uint32_t shard)
 				.is_sharded_by_port = n->c.is_sharded_by_port,
 				.max_retries = n->c.max_retries,
 				.never_abandons = n->c.never_abandons,
+				.again_max = n->c.again_max,
 				.initial_rto_us = n->c.initial_rto_us,
 				.min_rto_us = 25000,
 				.max_rto_us = n->c.max_rto_us ? n->c.max_rto_us : 10000000,
@@ -369,6 +383,10 @@ static inline void net_shard_close(struct net *n)
 		track_reply(&n->t, f.type, &f.reply, MAX(f.due_ns, n->now_ns));
 	}
 	net_drain(n);
+	coverage_merge(&n->ports_seen, &n->t.ports_seen);
+	stratum_merge(&n->hosts_seen, &n->t.hosts_seen);
+	a->n_late_ports += b->n_late_ports;
+	a->n_again += b->n_again;
 	a->n_picked += b->n_picked;
 	a->n_retried += b->n_retried;
 	a->n_concluded += b->n_concluded;

@@ -16,6 +16,7 @@ struct population {
 	uint32_t n_hosts, n_ports, n_attempts;
 	double answering, loss, loss_of_half; /* each way; every second host has loss_of_half */
 	double again;                         /* share of answers asked once more */
+	uint32_t n_filtered;                  /* ports of every host that never answer, besides */
 };
 
 struct outcome {
@@ -28,6 +29,7 @@ static void host_draw(const struct population *p, double loss, struct rng *r,
 	double q = 1 - (1 - loss) * (1 - loss);
 
 	memset(h, 0, sizeof(*h));
+	h->n_silent[p->n_attempts - 1] = p->n_filtered;
 	for (uint32_t i = 0; i < p->n_ports; i++) {
 		uint32_t a = 0;
 		if (draw_unit(r) >= p->answering) {
@@ -63,7 +65,7 @@ static bool scan_once(const struct population *p, struct rng *r, double *width)
 		host_draw(p, i & 1 ? p->loss_of_half : p->loss, r, &h, &o);
 		coverage_add(&c, &h);
 	}
-	coverage_estimate(NULL, &c, &e);
+	coverage_estimate(NULL, &c, 0, &e);
 	assert_int_equal(e.n_found, o.n_found);
 	if (!o.n_found) {
 		assert_false(e.is_known);
@@ -120,7 +122,7 @@ static void many_hosts(void **state)
 		{3000, 1, 6, 0.3, 0.1, 0.1, 0.01},   {3000, 1, 8, 0.3, 0.2, 0.2, 0.01},
 		{3000, 1, 2, 0.01, 0, 0, 0.2},
 	};
-	static const double width_max[] = {1e-4, 1e-4, 0.002, 0.001, 0.003, 0.01, 0.003, 0.01, 0.2};
+	static const double width_max[] = {1e-4, 1e-4, 0.002, 0.001, 0.003, 0.02, 0.003, 0.01, 0.2};
 
 	check_rows(rows, ARRAY_LEN(rows), width_max);
 }
@@ -133,7 +135,21 @@ static void uneven_loss(void **state)
 		{100, 50, 8, 0.5, 0, 0.2, 0.02},  {100, 50, 4, 0.5, 0.05, 0.2, 0.02},
 		{100, 100, 4, 1, 0, 0.2, 0.02},   {3000, 1, 8, 0.3, 0, 0.2, 0.01},
 	};
-	static const double width_max[] = {0.002, 0.001, 0.001, 0.02, 0.01, 0.02};
+	static const double width_max[] = {0.002, 0.001, 0.003, 0.02, 0.02, 0.02};
+
+	check_rows(rows, ARRAY_LEN(rows), width_max);
+}
+
+/** A few ports that are filtered are not taken for missed ones, nor the other way round. */
+static void few_filtered(void **state)
+{
+	static const struct population rows[] = {
+		{1, 1000, 5, 1, 0.1, 0.1, 0.03, 0},  {1, 1000, 5, 1, 0.1, 0.1, 0.03, 1},
+		{1, 1000, 5, 1, 0.1, 0.1, 0.03, 4},  {1, 1000, 8, 1, 0.2, 0.2, 0.03, 1},
+		{50, 100, 5, 1, 0.1, 0.1, 0.03, 1},  {50, 100, 3, 1, 0.1, 0.1, 0.03, 1},
+		{1, 60000, 5, 1, 0.1, 0.1, 0.01, 4},
+	};
+	static const double width_max[] = {0.003, 0.005, 0.005, 0.005, 0.003, 0.02, 0.001};
 
 	check_rows(rows, ARRAY_LEN(rows), width_max);
 }
@@ -149,7 +165,7 @@ static void bursts_are_underestimated(void **state)
 	/* a burst took all three attempts of 100 ports, the others lost none */
 	coverage_init(&c);
 	coverage_add(&c, &h);
-	coverage_estimate(NULL, &c, &e);
+	coverage_estimate(NULL, &c, 0, &e);
 	assert_true(e.low > 0.99);
 }
 
@@ -163,10 +179,24 @@ static void nothing_silent_is_certain(void **state)
 
 	coverage_init(&c);
 	coverage_add(&c, &h);
-	coverage_estimate(NULL, &c, &e);
+	coverage_estimate(NULL, &c, 0, &e);
 	assert_true(e.is_known && e.low == 1 && e.high == 1 && e.estimate == 1);
 	assert_true(fabs(e.loss - (300 + 180) / (1390.0 + 480)) < 1e-9);
 	assert_true(e.n_attempts == 0);
+}
+
+/** What answered too late is known to be missing, whatever the model says. */
+static void late_answers_count(void **state)
+{
+	struct coverage_host h = {.n_answered = {1000}, .n_silent = {[1] = 500}};
+	struct coverage_estimate e;
+	struct coverage c;
+
+	coverage_init(&c);
+	coverage_add(&c, &h);
+	coverage_estimate(NULL, &c, 100, &e);
+	assert_true(e.low < 1000 / 1100.0 && e.high < 1000 / 1090.0);
+	assert_true(fabs(e.estimate - 1000 / 1100.0) < 1e-3);
 }
 
 static void nothing_answered_is_unknown(void **state)
@@ -176,10 +206,10 @@ static void nothing_answered_is_unknown(void **state)
 	struct coverage c;
 
 	coverage_init(&c);
-	coverage_estimate(NULL, &c, &e);
+	coverage_estimate(NULL, &c, 0, &e);
 	assert_false(e.is_known);
 	coverage_add(&c, &h);
-	coverage_estimate(NULL, &c, &e);
+	coverage_estimate(NULL, &c, 0, &e);
 	assert_false(e.is_known);
 	assert_true(e.n_attempts == 2);
 }
@@ -189,16 +219,16 @@ static void missed_hosts(void **state)
 {
 	struct coverage_host h = {.n_answered = {100}};
 	struct coverage_estimate e, only_hosts;
-	struct coverage hosts, ports;
+	struct coverage_stratum hosts = {.is_pooled = true};
+	struct coverage ports;
 
-	coverage_init(&hosts);
 	coverage_init(&ports);
 	for (uint32_t i = 0; i < 1000; i++)
-		coverage_add_endpoint(&hosts, i < 600 ? 0 : i < 850 ? 1 : 1, i < 850);
+		stratum_add_endpoint(&hosts, i < 600 ? 0 : i < 850 ? 1 : 1, i < 850);
 	for (uint32_t i = 0; i < 850; i++)
 		coverage_add(&ports, &h);
-	coverage_estimate(&hosts, &ports, &e);
-	coverage_estimate(&hosts, NULL, &only_hosts);
+	coverage_estimate(&hosts, &ports, 0, &e);
+	coverage_estimate(&hosts, NULL, 0, &only_hosts);
 	assert_int_equal(e.n_found, 85000);
 	assert_int_equal(only_hosts.n_found, 850);
 	assert_true(e.high < 1 && e.low > 0.5);
@@ -225,8 +255,8 @@ static void merged(void **state)
 		coverage_add(&half[i / 100], &h);
 	}
 	coverage_merge(&half[0], &half[1]);
-	coverage_estimate(NULL, &whole, &a);
-	coverage_estimate(NULL, &half[0], &b);
+	coverage_estimate(NULL, &whole, 0, &a);
+	coverage_estimate(NULL, &half[0], 0, &b);
 	assert_int_equal(a.n_found, b.n_found);
 	assert_int_equal(a.n_silent, b.n_silent);
 	assert_true(fabs(a.estimate - b.estimate) < 1e-3 && fabs(a.low - b.low) < 3e-3);
@@ -249,7 +279,7 @@ static void too_many_strata(void **state)
 			coverage_add(&c, &h);
 		}
 	assert_int_equal(c.n_strata, COVERAGE_STRATA_MAX);
-	coverage_estimate(NULL, &c, &e);
+	coverage_estimate(NULL, &c, 0, &e);
 	assert_int_equal(e.n_found, n);
 	assert_true(e.low > 0 && e.low <= e.estimate && e.estimate <= e.high);
 }
@@ -286,8 +316,10 @@ int main(void)
 		cmocka_unit_test(one_host),
 		cmocka_unit_test(many_hosts),
 		cmocka_unit_test(uneven_loss),
+		cmocka_unit_test(few_filtered),
 		cmocka_unit_test(bursts_are_underestimated),
 		cmocka_unit_test(nothing_silent_is_certain),
+		cmocka_unit_test(late_answers_count),
 		cmocka_unit_test(nothing_answered_is_unknown),
 		cmocka_unit_test(missed_hosts),
 		cmocka_unit_test(merged),

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the coverage estimate is fed with: every completed host's answers and silences by attempt,
+ * and a random sample of answered ports that are asked once more at a random time, which measures
+ * the loss of one attempt directly. Nothing is asked again before something had to be
+ * retransmitted: where everything answers nothing can be missing, and where something is silent its
+ * time-outs are waited for anyway, so the sample costs packets but no time. Part of the scheduler
+ * (track.c).
+ */
+#include "engine/track_int.h"
+
+#include <string.h>
+
+enum {
+	SAMPLE_MIN = 32,  /* asked again in any case, while that many answers are there */
+	SAMPLE_SHIFT = 7, /* then one answer in 128 */
+	THIN_OUT = 8,     /* of many answers a random one in 8 is considered */
+	SPAN_US = 200000, /* asked again within this time: last time-outs take 300 ms */
+	WAIT_MIN_US = 50000,
+	RETRY_US = 1000
+};
+
+/** The answered probe is asked again with the first attempt number that it has not used. */
+void again_consider(struct track *t, struct track_group *g, uint32_t q, uint32_t attempt,
+		    uint64_t now_ns)
+{
+	struct again *a = &t->again[t->n_again];
+	uint64_t n_wanted = MAX((uint64_t)SAMPLE_MIN, t->n_samples >> SAMPLE_SHIFT);
+
+	if (t->n_again == TRACK_AGAIN_MAX || attempt >= COOKIE_ATTEMPTS_MAX ||
+	    t->n_again_begun >= MIN(n_wanted, (uint64_t)t->conf.again_max) ||
+	    (t->n_samples > SAMPLE_MIN * 4 && rng_below(&t->rng, THIN_OUT)))
+		return;
+	t->n_again++;
+	t->n_again_begun++;
+	*a = (struct again){.group = g,
+			    .q = q,
+			    .attempt = (uint8_t)attempt,
+			    .due_us = (uint32_t)(now_ns / NS_PER_US) +
+				      (uint32_t)rng_below(&t->rng, SPAN_US)};
+}
+
+static void again_drop(struct track *t, uint32_t i)
+{
+	t->again[i] = t->again[--t->n_again];
+}
+
+/** Its time is over: one trial more of the host, won or lost; of all hosts, when it is complete. */
+static void again_count(struct track *t, uint32_t i)
+{
+	struct host_slot *h = group_host(t->again[i].group, t->again[i].q);
+
+	if (h->flags & HOST_IS_DONE) {
+		t->ports_seen.strata[0].n_again++;
+		t->ports_seen.strata[0].n_again_answered += t->again[i].is_answered;
+	} else if (h->n_again < UINT16_MAX) {
+		h->n_again++;
+		h->n_again_answered += t->again[i].is_answered;
+	}
+	again_drop(t, i);
+}
+
+/** How long its answer is waited for; answered hosts have a round-trip time. */
+static uint32_t wait_us(const struct track *t, const struct host_slot *h)
+{
+	uint32_t rto_us = MAX(rtt_rto_us(&h->rtt), t->min_rto_us);
+
+	return CLAMP(2 * rto_us, (uint32_t)WAIT_MIN_US, t->conf.max_rto_us);
+}
+
+static bool again_send(struct track *t, struct again *a, uint64_t now_ns, struct track_probe *ret)
+{
+	struct host_slot *h = group_host(a->group, a->q);
+	uint64_t due_ns;
+
+	if (!host_pace_gate(&h->pace, now_ns, a->q * 2654435761u >> 7, &due_ns)) {
+		a->due_us += RETRY_US;
+		return false;
+	}
+	probe_fill(t, a->group, a->q, ret);
+	ret->attempt = a->attempt;
+	ret->is_again = true;
+	a->is_sent = true;
+	a->due_us = (uint32_t)(now_ns / NS_PER_US) + wait_us(t, h);
+	stat_add(&t->stats.n_again, 1);
+	return true;
+}
+
+bool again_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
+{
+	uint32_t now_us = (uint32_t)(now_ns / NS_PER_US);
+
+	if (!t->stats.n_retried && t->conf.max_retries)
+		return false;
+	for (uint32_t i = t->n_again; i-- > 0;) {
+		if ((int32_t)(now_us - t->again[i].due_us) < 0)
+			continue;
+		if (t->again[i].is_sent)
+			again_count(t, i);
+		else if (again_send(t, &t->again[i], now_ns, ret))
+			return true;
+	}
+	return false;
+}
+
+static struct again *again_find(struct track *t, const struct track_group *g, uint32_t q)
+{
+	for (uint32_t i = 0; i < t->n_again; i++) {
+		struct again *a = &t->again[i];
+		if (a->group == g && a->q == q && a->is_sent)
+			return a;
+	}
+	return NULL;
+}
+
+bool again_answered(struct track *t, const struct track_group *g, uint32_t q,
+		    const struct probe_reply *r)
+{
+	struct again *a = again_find(t, g, q);
+
+	if (!a || a->is_answered || (!r->is_attempt_unknown && r->attempt != a->attempt))
+		return false;
+	a->is_answered = true;
+	return true;
+}
+
+void again_unsent(struct track *t, const struct track_probe *p)
+{
+	struct again *a = again_find(t, p->group, p->q);
+
+	if (!a)
+		return;
+	stat_add(&t->stats.n_again, -1ull);
+	again_drop(t, (uint32_t)(a - t->again));
+}
+
+void again_forget(struct track *t, const struct track_group *g)
+{
+	for (uint32_t i = t->n_again; i-- > 0;)
+		if (t->again[i].group == g)
+			again_drop(t, i);
+}
+
+/* --- completed hosts ---------------------------------------------------------------- */
+
+void tally_ports(struct track *t, const struct track_group *g, const struct host_slot *h)
+{
+	struct coverage_host c = {.n_again = h->n_again, .n_again_answered = h->n_again_answered};
+	const uint8_t *state = g->state + (size_t)h->rank * g->width;
+	uint32_t n_by_state[256] = {0};
+
+	for (uint32_t i = 0; i < g->width; i++)
+		n_by_state[state[i]]++;
+	for (uint32_t a = 0; a < COVERAGE_ATTEMPTS_MAX; a++) {
+		c.n_silent[a] = n_by_state[PROBE_DONE | a << PROBE_ATTEMPT_SHIFT];
+		c.n_answered[a] =
+			n_by_state[PROBE_DONE | PROBE_ANSWERED | a << PROBE_ATTEMPT_SHIFT];
+	}
+	coverage_add(&t->ports_seen, &c);
+}
+
+void tally_host(struct track *t, const struct track_group *g, const struct host_slot *h,
+		uint32_t attempt, bool is_up)
+{
+	const uint8_t *state = g->state + (size_t)h->rank * g->width;
+
+	for (uint32_t i = 0; i < g->width && !is_up; i++)
+		if (!(state[i] & PROBE_MARK))
+			attempt =
+				MAX(attempt, state[i] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK);
+	stratum_add_endpoint(&t->hosts_seen, attempt, is_up);
+}
