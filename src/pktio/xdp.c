@@ -8,7 +8,9 @@
  */
 #include "pktio/xdp_int.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
+#include "pktio/lateclose.h"
 #include "pktio/xdp.skel.h"
 
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -33,12 +36,13 @@ static_assert(XDP_FRAME_MAX == XDP_FRAME_CAP, "one ceiling each");
 /** Local experimental ethertype (IEEE 802): a frame from us to us that nobody reads. */
 #define TRY_ETHERTYPE 0x88b5
 #define TRY_BYTES     60
+#define BUSY_WAIT_NS  (60 * NS_PER_MS)
 
 struct xdp_hub {
 	struct xdp_hub_conf conf;
 	struct xdp_bpf *skel;
-	int link_fd; /* the attachment; -1 none */
-	struct bpf_link *told;
+	int link_fd;            /* the attachment; -1 none */
+	int told_fd;            /* the tracepoint; -1 none */
 	uint8_t *lanes, *slots; /* mapped */
 	size_t lane_size, slot_size;
 	bool can_send;
@@ -94,7 +98,7 @@ static int load(struct xdp_hub *h)
 }
 
 /** @return 0; @p ret_is_native: in the driver. A program that is there already stays. */
-static int attach(struct xdp_hub *h, bool *ret_is_native)
+static int try_attach(struct xdp_hub *h, bool *ret_is_native)
 {
 	static const uint32_t modes[] = {XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE};
 	int prog = bpf_program__fd(h->skel->progs.xdp_main), err = 0;
@@ -108,6 +112,18 @@ static int attach(struct xdp_hub *h, bool *ret_is_native)
 			break;
 	}
 	return err == -EEXIST ? -EBUSY : err;
+}
+
+/** A scan that just ended leaves its program for some milliseconds: that one is waited for. */
+static int attach(struct xdp_hub *h, bool *ret_is_native)
+{
+	uint64_t end_ns = clock_now_ns() + BUSY_WAIT_NS;
+	struct timespec pause = {.tv_nsec = 2 * (long)NS_PER_MS};
+	int err;
+
+	while ((err = try_attach(h, ret_is_native)) == -EBUSY && clock_now_ns() < end_ns)
+		(void)nanosleep(&pause, NULL);
+	return err;
 }
 
 static int own_mac(uint32_t if_idx, uint8_t mac[ETH_ALEN])
@@ -130,8 +146,9 @@ static bool try_driver(struct xdp_hub *h)
 	struct xdp_port p;
 	uint8_t mac[ETH_ALEN];
 
-	h->told = bpf_program__attach_raw_tracepoint(h->skel->progs.xdp_told, "xdp_devmap_xmit");
-	if (!h->told || own_mac(h->conf.if_idx, mac) || xdp_port_open(h, &p))
+	h->told_fd = bpf_raw_tracepoint_open("xdp_devmap_xmit",
+					     bpf_program__fd(h->skel->progs.xdp_told));
+	if (h->told_fd < 0 || own_mac(h->conf.if_idx, mac) || xdp_port_open(h, &p))
 		return false;
 	struct xdp_slot *s = p.slots;
 	s->if_idx = h->conf.if_idx;
@@ -157,7 +174,7 @@ int xdp_hub_open(const struct xdp_hub_conf *conf, struct xdp_hub **ret)
 	struct xdp_hub *h = mem_alloc(1, sizeof(*h));
 	if (!h)
 		return -ENOMEM;
-	*h = (struct xdp_hub){.conf = *conf, .link_fd = -1};
+	*h = (struct xdp_hub){.conf = *conf, .link_fd = -1, .told_fd = -1};
 	int err = load(h);
 	if (!err)
 		err = attach(h, &is_native);
@@ -175,9 +192,8 @@ void xdp_hub_close(struct xdp_hub *h)
 {
 	if (!h)
 		return;
-	if (h->link_fd >= 0)
-		close(h->link_fd);
-	bpf_link__destroy(h->told);
+	int fds[] = {h->link_fd, h->told_fd};
+	lateclose(fds, ARRAY_LEN(fds));
 	if (h->lanes)
 		munmap(h->lanes, mapped_bytes(h->lane_size, h->conf.n_members));
 	if (h->slots)

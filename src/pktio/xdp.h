@@ -31,5 +31,8 @@ int xdp_hub_open(const struct xdp_hub_conf *conf, struct xdp_hub **ret) MUST_CHE
 /** Does the driver send what the program redirects? If not, the hub can only receive. */
 bool xdp_hub_can_send(const struct xdp_hub *h);
 uint32_t xdp_hub_if_idx(const struct xdp_hub *h);
-/** After every pktio on it is closed. Accepts NULL. Cost: 20 ms on veth. */
+/**
+ * After every pktio on it is closed. Accepts NULL. The kernel detaches the program on a worker of
+ * its own, 20 ms later on veth.
+ */
 void xdp_hub_close(struct xdp_hub *h);
