@@ -20,6 +20,8 @@ net.ipv4.tcp_synack_retries=1 net.ipv4.tcp_invalid_ratelimit=0 net.ipv4.tcp_max_
 net.ipv4.tcp_challenge_ack_limit=2147483647 net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0""".split()
 PROFILES = {
     "plain": "",
+    "blackhole": "table netdev b { chain c { type filter hook ingress device bw0 priority 0;"
+                 " ip daddr 198.18.0.0/15 drop;\n }\n}\n",
     "sparse": f"table netdev b {{ chain c {{ type filter hook ingress device bw0 priority 0;"
               f" ip daddr 198.18.0.0/15 ip daddr & 0.0.0.127 != 0.0.0.1 drop;\n }}\n}}\n",
 }

@@ -6,6 +6,9 @@
  */
 #include "backend_bed.h"
 
+#include "pktio/choose.h"
+#include "pktio/l2io.h"
+
 static struct pktio_conf small_conf(const struct variant *v)
 {
 	return (struct pktio_conf){.batch = 8,
@@ -165,6 +168,87 @@ static void locked_memory_is_needed(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* Two that lie: one takes frames and loses them, one sends them to nobody (the interface counts).
+ */
+static int lose(struct pktio *io)
+{
+	int n = (int)((struct l2io *)io->state)->out.n;
+
+	((struct l2io *)io->state)->out.n = 0;
+	txbatch_reset(&((struct l2io *)io->state)->batch);
+	return n;
+}
+
+static void misdirect(struct pktio *io, const struct frame *f, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		f[i].bytes[5] ^= 0x55;
+	pktio_afpacket.tx_commit(io, f, n);
+}
+
+static struct pktio_trial veth_trial(void)
+{
+	return (struct pktio_trial){.if_idx = if_nametoindex("va"),
+				    .mac = media[2].src_mac,
+				    .src = literal("10.77.0.1"),
+				    .next_hop = literal("10.77.0.2"),
+				    .next_hop_mac = media[2].dst_mac,
+				    .can_ask = true};
+}
+
+static struct pktio_choice choose(const struct pktio_ops *first, const struct pktio_trial *t)
+{
+	const struct pktio_ops *rows[] = {first, &pktio_afpacket, NULL};
+	struct pktio_conf conf = small_conf(&variants[1]);
+	struct pktio_choice c;
+
+	assert_int_equal(pktio_choose(rows, &conf, t, &c), 0);
+	return c;
+}
+
+static void a_trial_tells_who_delivers(void **state)
+{
+	struct pktio_ops loser = pktio_afpacket, liar = pktio_afpacket;
+	struct pktio_trial t = veth_trial(), mute = t;
+	struct pktio_choice c = choose(&pktio_afxdp, &t);
+
+	assert_ptr_equal(c.io->ops, &pktio_afxdp);
+	assert_true(c.was_answered);
+	assert_string_equal(c.notes, "");
+	/* its queue is taken now */
+	struct pktio_conf conf = small_conf(&variants[1]);
+	const struct pktio_ops *rows[] = {&pktio_afxdp, &pktio_afpacket, NULL};
+	struct pktio_choice second;
+	conf.waits_for_queue = false;
+	assert_int_equal(pktio_choose(rows, &conf, &t, &second), 0);
+	assert_ptr_equal(second.io->ops, &pktio_afpacket);
+	assert_true(strncmp(second.notes, "afxdp: ", 7) == 0);
+	pktio_close(second.io);
+	pktio_close(c.io);
+	loser.name = "loser";
+	loser.tx_kick = lose;
+	c = choose(&loser, &t);
+	assert_ptr_equal(c.io->ops, &pktio_afpacket);
+	assert_string_equal(c.notes, "loser: its frames do not leave the interface");
+	pktio_close(c.io);
+	liar.name = "liar";
+	liar.tx_commit = misdirect;
+	c = choose(&liar, &t);
+	assert_ptr_equal(c.io->ops, &pktio_afpacket);
+	assert_string_equal(
+		c.notes, "liar: its frames are not answered, those of the portable back end are");
+	pktio_close(c.io);
+	/* nobody to ask: the count decides, and still tells the loser */
+	mute.can_ask = false;
+	c = choose(&pktio_afxdp, &mute);
+	assert_ptr_equal(c.io->ops, &pktio_afxdp);
+	assert_false(c.was_answered);
+	pktio_close(c.io);
+	c = choose(&loser, &mute);
+	assert_ptr_equal(c.io->ops, &pktio_afpacket);
+	pktio_close(c.io);
+}
+
 /* The last check: it takes the link away. */
 static void a_lost_interface_is_told(void **state)
 {
@@ -195,6 +279,7 @@ int main(void)
 		cmocka_unit_test(af_xdp_says_why_not),
 		cmocka_unit_test(af_xdp_takes_a_queue_each),
 		cmocka_unit_test(locked_memory_is_needed),
+		cmocka_unit_test(a_trial_tells_who_delivers),
 		cmocka_unit_test(a_lost_interface_is_told),
 	};
 

@@ -320,7 +320,9 @@ def batch_size(bed, directory, spelling):
         bed.target.run(["strace", "-f", "-e", "sendmmsg,sendto,sendmsg", "-o", str(log), suite.PRTIP, "-sS", "-n", "-Pn",
                         "-p1-400", spelling, str(n), "127.0.0.1"])
         return max(map(int, re.findall(r"sendmmsg\(.* = (\d+)$", log.read_text(), re.M)), default=1)
-    return largest(1) == 1 and 1 < largest(32) <= 32 and largest(400) > 32
+    bed.target.run(["strace", "-f", "-e", "sendmmsg", "-o", str(log), suite.PRTIP, "-sS", "-n", "-Pn", "-p1-1000", "127.0.0.1"])
+    unasked = max(map(int, re.findall(r"sendmmsg\(.* = (\d+)$", log.read_text(), re.M)))
+    return unasked == 250 and largest(1) == 1 and 1 < largest(32) <= 32 and largest(400) > 32
 
 
 # Timing
