@@ -3,6 +3,7 @@
 """Hosts that answer "open" whatever is asked: marked in every output, given up early; honest ones never are."""
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
@@ -13,12 +14,15 @@ import simnet
 import suite
 
 LIAR, HONEST = "198.18.0.7", "198.18.0.8"
-LIAR6 = "fd98::7"
+LIAR6, SILENT = "fd98::7", "198.18.0.9"
 OPEN = list(range(7000, 7040))
 REDIRECT = """table inet liar {
  chain c { type nat hook prerouting priority -100;
   ip daddr 198.18.0.7 tcp dport 1-65535 redirect to :80
   ip6 daddr fd98::7 tcp dport 1-65535 redirect to :80
+ }
+ chain d { type filter hook prerouting priority -300;
+  ip daddr 198.18.0.9 drop
  }
 }
 """
@@ -128,6 +132,23 @@ def test_outputs(cases, bed, directory):
     cases.check("a note on the terminal", "1 host(s) answer dishonestly" in done.stderr, done.stderr)
 
 
+def test_resume(cases, bed, directory):
+    """A host that was given up before the scan broke off is not asked again, and keeps its mark."""
+    journal, out = directory / "journal", directory / "out.json"
+    process = bed.scanner.start([suite.PRTIP, "-n", "-Pn", "-sS", "-p1-3000", "--max-rate", "1000", LIAR, SILENT,
+                                 "--journal", str(journal), "-oJ", str(out)], stdout=subprocess.DEVNULL)
+    seen = netns.wait_until(lambda: out.exists() and '"dishonest"' in out.read_text())
+    process.send_signal(signal.SIGINT)
+    cases.equal("resume: broken off when the liar was known", (seen, process.wait(20)), (True, 130))
+    with bed.target.capture("vb") as capture:
+        done = bed.scanner.run([suite.PRTIP, "--resume", str(journal)])
+        asked = {p.dst for p in packet.syns(packet.parse(capture.stop()))}
+    cases.equal("resume: only the other host is asked", (done.returncode, asked), (0, {SILENT}))
+    text = out.read_text()
+    cases.equal("resume: marks and states", (marks(text), host(text, LIAR)["evidence"]["canaries_open"] >= 7,
+                host(text, SILENT)["ports"]["filtered"]), ({LIAR: "all-open", SILENT: None}, True, 3000))
+
+
 def test_proxy(cases):
     """The router answers for a host behind it: its answers have made fewer hops than the host's echo replies."""
     with netns.Bed(router=True) as routed:
@@ -188,5 +209,6 @@ if __name__ == "__main__":
     with netns.Bed() as bed, suite.scratch() as directory:
         bed.target.nft(REDIRECT)
         listeners = [bed.target.listen(port) for port in (22, 80, *OPEN)]
-        code = suite.run([test_all_open, test_no_abandon, test_everything_asked, test_honest, test_outputs], bed, directory)
+        code = suite.run([test_all_open, test_no_abandon, test_everything_asked, test_honest, test_outputs,
+                          test_resume], bed, directory)
     sys.exit(suite.worst(code, suite.run([test_proxy, test_kernel_synproxy, test_simulated])))
