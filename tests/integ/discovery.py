@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Host discovery: ARP and ND on the link, four probes behind a router, the same hosts as nmap finds."""
 import pathlib
+import socket
+import struct
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
@@ -89,6 +92,8 @@ def probe_kinds(packets, host):
             continue
         if p.kind == "tcp":
             kinds.add(("tcp", p.dport, p.flags))
+        elif p.kind in ("udp", "sctp"):
+            kinds.add((p.kind, p.dport))
         elif p.kind in ("icmp", "icmp6") and p.type not in (135, 136):
             kinds.add((p.kind, p.type))
     return kinds
@@ -123,6 +128,97 @@ def test_routed(cases, bed):
     text, _ = scan(bed, bed.target, "vc", "-sn", "-n", "fd98::301")
     cases.equal("only IPv6 echo answered: up", up(text), {"fd98::301": "echo-reply"})
     bed.target.filter_input()
+
+
+METHODS = {  # option: (what is sent, what is let through, the reason)
+    "-PE": ({("icmp", 8)}, "icmp type echo-request", "echo-reply"),
+    "-PP": ({("icmp", 13)}, "icmp type timestamp-request", "timestamp-reply"),
+    "-PS": ({("tcp", 80, packet.SYN)}, "tcp dport 80 tcp flags & (syn|ack) == syn", "reset"),
+    "-PS22,443": ({("tcp", 22, packet.SYN), ("tcp", 443, packet.SYN)}, "tcp dport 443", "reset"),
+    "-PA": ({("tcp", 80, packet.ACK)}, "tcp dport 80 tcp flags & (syn|ack) == ack", "reset"),
+    "-PU": ({("udp", 40125)}, "udp dport 40125", "port-unreach"),
+    "-PU53,161": ({("udp", 53), ("udp", 161)}, "udp dport 161", "port-unreach"),
+}
+
+
+def test_methods(cases, bed):
+    """Each -P option sends what it says and nothing else, and finds the host that answers just that."""
+    for option, (sent, match, reason) in METHODS.items():
+        bed.target.filter_input(f"{match} accept", "ip daddr 198.18.0.0/16 drop")
+        text, packets = scan(bed, bed.target, "vc", "-sn", "-n", option, "198.18.5.1")
+        cases.equal(f"{option}: up", up(text), {"198.18.5.1": reason})
+        nmap = bed.scanner.run(["nmap", "-sn", "-n", option, "198.18.5.1", "-oX", "-"], 60).stdout
+        cases.equal(f"{option}: as nmap", up(text), {a: v[1] for a, v in suite.xml_hosts(nmap).items() if v[0] == "up"})
+        bed.target.filter_input("ip daddr 198.18.0.0/16 drop")
+        text, packets = scan(bed, bed.target, "vc", "-sn", "-n", option, "198.18.5.1")
+        cases.equal(f"{option}: what is sent", probe_kinds(packets, "198.18.5.1"), sent)
+        cases.equal(f"{option}: silent, so down", up(text), {})
+    text, packets = scan(bed, bed.target, "vc", "-sn", "-n", "-PE", "-PS22", "-PU", "-PY", "-PM", "198.18.5.1")
+    cases.equal("several together", probe_kinds(packets, "198.18.5.1"),
+                {("icmp", 8), ("icmp", 17), ("tcp", 22, packet.SYN), ("udp", 40125), ("sctp", 80)})
+    bed.target.filter_input("ip6 daddr fd98::/64 drop")
+    text, packets = scan(bed, bed.target, "vc", "-sn", "-n", "-PE", "-PA443", "-PU", "-PY", "-PP", "fd98::501")
+    cases.equal("several together, IPv6", probe_kinds(packets, "fd98::501"),
+                {("icmp6", 128), ("tcp", 443, packet.ACK), ("udp", 40125), ("sctp", 80)})
+    bed.target.filter_input("udp dport 53 drop", "ip daddr 198.18.5.2 drop")
+    text, packets = scan(bed, bed.target, "vc", "-sU", "-n", "-PE", "-p53,81", "198.18.5.1,2")
+    cases.equal("a port scan after them: of the hosts that are up", suite.json_ports(text),
+                {("198.18.5.1", 53): ("open|filtered", "no-response"), ("198.18.5.1", 81): ("closed", "port-unreach")})
+    bed.target.filter_input()
+
+
+def mask_reply(p):
+    body = struct.pack("!BBH", 18, 0, 0) + p.body[4:8] + b"\xff\xff\xff\0"
+    total = packet.checksum(body)
+    return packet.ip(p.dst, p.src, packet.ICMP4, body[:2] + struct.pack("!H", total) + body[4:])
+
+
+def sctp_reply(chunk):
+    return lambda p: packet.sctp(p.dst, p.src, p.dport, p.sport, struct.unpack_from("!I", p.payload, 4)[0], chunk)
+
+
+def test_scripted(cases, bed):
+    """What no kernel here answers: address mask, SCTP."""
+    bed.target.filter_input("ip daddr 198.18.0.0/16 drop")
+    for option, kind, makes, reason in (("-PM", "icmp", mask_reply, "addressmask-reply"),
+                                        ("-PY", "sctp", sctp_reply(b"\6\0\0\4"), "abort"),
+                                        ("-PY90", "sctp", sctp_reply(b"\2\0\0\x14" + bytes(16)), "init-ack")):
+        with bed.target.entered():
+            raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(netns.ETH_P_ALL))
+            raw.bind(("vc", netns.ETH_P_ALL))
+        process = bed.scanner.start([suite.PRTIP, "-sn", "-n", option, "198.18.6.1", "-oJ", "-"], stdout=subprocess.PIPE,
+                                    text=True)
+        raw.settimeout(5)
+        while True:
+            frame, sender = raw.recvfrom(2048)
+            p = packet.Packet(frame) if len(frame) >= 34 and sender[2] != socket.PACKET_OUTGOING else None
+            if p and p.kind == kind and p.dst == "198.18.6.1":
+                break
+        raw.send(packet.ethernet(p.src_mac, p.dst_mac, makes(p)))
+        text, _ = process.communicate(timeout=30)
+        raw.close()
+        cases.equal(f"{option}: up", up(text), {"198.18.6.1": reason})
+    bed.target.filter_input()
+
+
+def test_refused(cases, bed):
+    """What cannot be done is said, before anything is sent."""
+    bare = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"]
+    for code, options, words, command in (
+            (2, ["-PP", "-PM", "fd98::1"], "add -PE", []), (1, ["-sT", "-PE", "198.18.0.1"], "-sT", []),
+            (1, ["-sT", "-PR", "10.98.0.2"], "-sT", []), (2, ["-PS1-31", "198.18.0.1"], "more than 30", []),
+            (2, ["-PSx", "198.18.0.1"], "-PS", []), (1, ["-PE", "198.18.0.1"], "setcap", bare),
+            (1, ["-PU", "198.18.0.1"], "setcap", bare), (1, ["-PR", "198.18.0.1"], "setcap", bare),
+            (1, ["-sU", "198.18.0.1"], "setcap", bare), (1, ["-sY", "198.18.0.1"], "setcap", bare),
+            (1, ["-sF", "198.18.0.1"], "setcap", bare)):
+        done = bed.scanner.run([*command, suite.PRTIP, "-n", *options])
+        cases.check(f"{'unprivileged ' if command else ''}{' '.join(options)}: refused", done.returncode == code and
+                    words in done.stderr and not done.stdout, (done.returncode, done.stderr))
+    with bed.target.capture("vc") as capture:
+        done = bed.scanner.run([*bare, suite.PRTIP, "-sn", "-n", "-PS81,82", "198.18.0.1", "-oJ", "-"])
+        asked = {p.dport for p in packet.syns(packet.parse(capture.stop()))}
+    cases.equal("unprivileged -PS81,82: by connecting", (up(done.stdout), asked <= {81, 82} and asked != set()),
+                ({"198.18.0.1": "conn-refused"}, True))
 
 
 def test_no_ping(cases, bed):
@@ -169,5 +265,5 @@ if __name__ == "__main__":
             bed.target.sh(f"ip addr add {address}/64 dev vb nodad")
         code = suite.run([test_arp, test_nd, test_nmap_link], bed)
     with netns.Bed(router=True) as bed:
-        code = suite.worst(code, suite.run([test_routed, test_no_ping, test_nmap_routed, test_unroutable], bed))
+        code = suite.worst(code, suite.run([test_routed, test_methods, test_scripted, test_refused, test_no_ping, test_nmap_routed, test_unroutable], bed))
     sys.exit(code)
