@@ -12,7 +12,7 @@ struct xdp_hub;
 /** Ceilings, as in xdp_abi.h. */
 #define XDP_WORKERS_MAX     8u
 #define XDP_COOKIE_ROWS_MAX 4u
-#define XDP_FRAME_MAX       320u
+#define XDP_FRAME_MAX       1520u
 
 struct xdp_hub_conf {
 	uint32_t if_idx;

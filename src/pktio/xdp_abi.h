@@ -11,8 +11,8 @@
 #define XDP_MEMBERS_MAX 8
 /** Frames of one kick, as PKTIO_BATCH_MAX. */
 #define XDP_BATCH_MAX 1024
-/** Largest frame sent. */
-#define XDP_FRAME_CAP 320
+/** Largest frame sent: all that Ethernet carries. */
+#define XDP_FRAME_CAP 1520
 /** Calls of the driver's transmit function that one kick is told of. */
 #define XDP_BULKS_MAX 256
 /** Live frames carry this as the interface they came by (lo, which no driver serves). */
