@@ -11,6 +11,8 @@
 /** Write one line "prtip: ..." to stderr. */
 void say_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void say_note(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/** "prtip: target "10.0.0.300" (hosts.txt line 3, column 1): want ..." */
+void say_where(const char *what, const struct err_where *w, int code);
 
 /** What will be scanned and how. Owned by run.c. */
 struct plan {
