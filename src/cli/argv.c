@@ -405,12 +405,31 @@ static int check_journal(struct parse *p)
 	return 0;
 }
 
+/** prtip merge sends nothing: only what shows results may stand beside its files. */
+static int check_merge(struct parse *p)
+{
+	char name[OPT_NAME_CAP];
+
+	for (uint32_t i = 0; i < opt_table_n; i++)
+		if (p->was_seen[i] && !opt_table[i].is_view)
+			return value_refuse(&p->to, -E_SYNTAX,
+					    "%s: says nothing to merge; want only output options",
+					    opt_name(&opt_table[i], name));
+	if (!p->to.cfg->target.n_specs)
+		return value_refuse(
+			&p->to, -E_EMPTY,
+			"merge: no files; want those that -oJ wrote (see prtip help merge)");
+	return check_outputs(p);
+}
+
 static int check_all(struct parse *p)
 {
 	int rc;
 
 	if (p->to.cfg->wants_help || p->to.cfg->wants_version)
 		return 0;
+	if (p->to.cfg->wants_merge)
+		return check_merge(p);
 	rc = check_alone(p);
 	if (rc)
 		return MIN(rc, 0);
@@ -428,14 +447,17 @@ static int check_all(struct parse *p)
 
 /* ---- the line ---- */
 
-/** "prtip help [TOPIC]". @return whether it was that. */
-static bool take_help_command(struct parse *p)
+/** "prtip help [TOPIC]", "prtip merge FILE...": a first word of the command table. */
+static void take_command(struct parse *p)
 {
-	if (p->argc < 2 || strcmp(p->argv[1], "help") != 0)
-		return false;
-	p->to.cfg->wants_help = true;
-	p->to.cfg->help_topic = p->argc > 2 ? p->argv[2] : NULL;
-	return true;
+	for (uint32_t i = 0; p->argc > 1 && i < cmd_table_n; i++) {
+		if (strcmp(p->argv[1], cmd_table[i].name) != 0)
+			continue;
+		*(bool *)value_field(&p->to, cmd_table[i].offset) = true;
+		p->next = 2;
+	}
+	if (p->to.cfg->wants_help && p->argc > 2)
+		p->to.cfg->help_topic = p->argv[2];
 }
 
 static int add_target(struct parse *p, const char *word)
@@ -473,8 +495,7 @@ int options_parse(int argc, char **argv, struct config *ret, struct opt_error *r
 	config_init(ret);
 	ret->argv = (const char *const *)argv;
 	ret->argc = (uint32_t)argc;
-	if (take_help_command(&p))
-		return 0;
+	take_command(&p);
 	while (rc == 0 && p.next < argc && !ret->wants_help && !ret->wants_version) {
 		const char *word = argv[p.next++];
 

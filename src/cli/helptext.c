@@ -153,6 +153,13 @@ static uint32_t help_topic(const char *topic, struct buf *b)
 	char near[OPT_NAME_CAP];
 	uint32_t n = 0;
 
+	for (uint32_t i = 0; i < cmd_table_n; i++) {
+		if (contains(cmd_table[i].name, topic)) {
+			buf_printf(b, "prtip %s\n%*s", cmd_table[i].syntax, HELP_COLUMN, "");
+			put_wrapped(b, cmd_table[i].help, HELP_COLUMN, HELP_COLUMN);
+			n++;
+		}
+	}
 	for (uint32_t i = 0; i < opt_table_n; i++) {
 		if (is_about(&opt_table[i], topic)) {
 			put_help_detail(&opt_table[i], b);
@@ -172,7 +179,8 @@ uint32_t options_help(const char *topic, struct buf *b)
 	if (topic && *topic)
 		return help_topic(topic, b);
 	buf_printf(b, "prtip " PRTIP_VERSION ", a network scanner\nUsage: %s\n", synopsis);
-	buf_puts(b, "       prtip help [TOPIC]\n");
+	for (uint32_t i = 0; i < cmd_table_n; i++)
+		buf_printf(b, "       prtip %s\n", cmd_table[i].syntax);
 	put_wrapped(b, targets_text, 0, 0);
 	for (uint32_t i = 0; i < opt_table_n; i++) {
 		if (i == 0 || opt_table[i].group != opt_table[i - 1].group)
@@ -250,8 +258,10 @@ void options_man(struct buf *b)
 {
 	buf_puts(b, ".TH PRTIP 1 \"\" \"prtip " PRTIP_VERSION "\" \"User Commands\"\n");
 	buf_puts(b, ".SH NAME\nprtip \\- network scanner\n.SH SYNOPSIS\n.B "
-		    "prtip\n[\\fIOPTIONS\\fR] \\fITARGET\\fR...\n.br\n");
-	buf_puts(b, ".B prtip help\n[\\fITOPIC\\fR]\n.SH DESCRIPTION\n");
+		    "prtip\n[\\fIOPTIONS\\fR] \\fITARGET\\fR...\n");
+	for (uint32_t i = 0; i < cmd_table_n; i++)
+		buf_printf(b, ".br\n.B prtip %s\n", cmd_table[i].syntax);
+	buf_puts(b, ".SH DESCRIPTION\n");
 	buf_puts(b, "Finds the hosts and ports that answer in the given targets.\n");
 	put_roff(targets_text, b);
 	buf_puts(b, "\nOptions and targets may stand in any order; \\fB\\-\\-\\fR ends the "
@@ -261,6 +271,12 @@ void options_man(struct buf *b)
 		if (i == 0 || opt_table[i].group != opt_table[i - 1].group)
 			buf_printf(b, ".SS %s\n", opt_group_title(opt_table[i].group));
 		put_man_row(&opt_table[i], b);
+	}
+	buf_puts(b, ".SH COMMANDS\n");
+	for (uint32_t i = 0; i < cmd_table_n; i++) {
+		buf_printf(b, ".TP\n.B %s\n", cmd_table[i].syntax);
+		put_roff(cmd_table[i].help, b);
+		buf_putc(b, '\n');
 	}
 	put_man_end(b);
 }
@@ -422,4 +438,7 @@ void options_markdown(struct buf *b)
 				   opt_group_title(opt_table[i].group));
 		put_markdown_row(&opt_table[i], b);
 	}
+	buf_puts(b, "\n## Commands\n\n| command | meaning |\n|---|---|\n");
+	for (uint32_t i = 0; i < cmd_table_n; i++)
+		buf_printf(b, "| `prtip %s` | %s |\n", cmd_table[i].syntax, cmd_table[i].help);
 }

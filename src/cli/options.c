@@ -112,7 +112,7 @@ const struct opt_spec opt_table[] = {
 	 .nmap = NMAP_SAME, .help = "Scan ports open on at least this fraction of hosts, by the services file"},
 	{LONG("exclude-ports"), .kind = OPT_STRING, AT(ports.exclude), .metavar = "PORTS", .is_once = true,
 	 .unit = "ports such as 22,80-90", .group = OPT_PORTS, .nmap = NMAP_SAME, .help = "Leave these ports out"},
-	{LONG("servicedb"), PATH(services_file), .group = OPT_PORTS, .nmap = NMAP_SAME,
+	{LONG("servicedb"), .is_view = true, PATH(services_file), .group = OPT_PORTS, .nmap = NMAP_SAME,
 	 .help = "Port names and frequencies from FILE instead of the installed nmap-services"},
 
 	{LONG("payload-db"), PATH(payload_file), .group = OPT_PORTS, .nmap = NMAP_OURS,
@@ -170,28 +170,28 @@ const struct opt_spec opt_table[] = {
 	 "complete"},
 
 	/* Output */
-	{SHORT("oN"), PATH(out.normal), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	{SHORT("oN"), .is_view = true, PATH(out.normal), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Write the report for people to FILE; - is standard output"},
-	{SHORT("oX"), PATH(out.xml), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	{SHORT("oX"), .is_view = true, PATH(out.xml), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Write XML to FILE; - is standard output, which then carries nothing else"},
-	{SHORT("oG"), PATH(out.grepable), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	{SHORT("oG"), .is_view = true, PATH(out.grepable), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Write one line per host for grep to FILE; - is standard output"},
-	{SHORT("oJ"), PATH(out.json), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_OURS,
+	{SHORT("oJ"), .is_view = true, PATH(out.json), .is_stdio_ok = true, .group = OPT_OUTPUT, .nmap = NMAP_OURS,
 	 .help = "Write JSON lines to FILE; - is standard output"},
-	{SHORT("oA"), .kind = OPT_PATH, .metavar = "BASE", .is_once = true, AT(out.all_base), .group = OPT_OUTPUT, .nmap = NMAP_EXTENDED,
+	{SHORT("oA"), .is_view = true, .kind = OPT_PATH, .metavar = "BASE", .is_once = true, AT(out.all_base), .group = OPT_OUTPUT, .nmap = NMAP_EXTENDED,
 	 .help = "Write every format to files that begin with BASE, JSON lines included"},
-	{LONG("stylesheet"), .kind = OPT_STRING, AT(stylesheet), .metavar = "HREF", .is_once = true, .unit = "a path or URL of an XSL file",
+	{LONG("stylesheet"), .is_view = true, .kind = OPT_STRING, AT(stylesheet), .metavar = "HREF", .is_once = true, .unit = "a path or URL of an XSL file",
 	 .excl = EXCL_STYLESHEET, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Let -oX refer to this XSL file. Without it to nmap's own, where that is installed"},
-	{LONG("no-stylesheet"), FLAG(wants_no_stylesheet), .excl = EXCL_STYLESHEET, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	{LONG("no-stylesheet"), .is_view = true, FLAG(wants_no_stylesheet), .excl = EXCL_STYLESHEET, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Let -oX refer to no XSL file"},
-	{SHORT("v"), LONG("verbose"), .kind = OPT_COUNT, AT(verbosity), .max = 10, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	{SHORT("v"), LONG("verbose"), .is_view = true, .kind = OPT_COUNT, AT(verbosity), .max = 10, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Say more; -vv or -v2 for still more"},
-	{SHORT("d"), LONG("debug"), .kind = OPT_COUNT, AT(debugging), .max = 10, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	{SHORT("d"), LONG("debug"), .is_view = true, .kind = OPT_COUNT, AT(debugging), .max = 10, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Diagnostics on standard error; -dd or -d2 for more. Raises verbosity too"},
-	{LONG("reason"), FLAG(wants_reason), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	{LONG("reason"), .is_view = true, FLAG(wants_reason), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Show why each host and port is in its state"},
-	{LONG("open"), FLAG(wants_open_only), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
+	{LONG("open"), .is_view = true, FLAG(wants_open_only), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Show only ports that are open or may be"},
 	{LONG("packet-trace"), FLAG(wants_trace), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Show every packet sent and received"},
@@ -201,12 +201,25 @@ const struct opt_spec opt_table[] = {
 	 .help = "List interfaces and routes, then stop"},
 
 	/* The rest */
-	{SHORT("V"), LONG("version"), FLAG(wants_version), .group = OPT_MISC, .nmap = NMAP_SAME, .help = "Print the version and stop"},
-	{SHORT("h"), LONG("help"), FLAG(wants_help), .group = OPT_MISC, .nmap = NMAP_SAME,
+	{SHORT("V"), LONG("version"), .is_view = true, FLAG(wants_version), .group = OPT_MISC, .nmap = NMAP_SAME, .help = "Print the version and stop"},
+	{SHORT("h"), LONG("help"), .is_view = true, FLAG(wants_help), .group = OPT_MISC, .nmap = NMAP_SAME,
 	 .help = "Print this summary and stop; prtip help TOPIC searches it"},
 };
 /* clang-format on */
 const uint32_t opt_table_n = ARRAY_LEN(opt_table);
+
+const struct cmd_spec cmd_table[] = {
+	{"help", "help [TOPIC]", "Search this reference: options, values, commands.",
+	 offsetof(struct config, wants_help)},
+	{"merge", "merge FILE... [OUTPUT OPTIONS]",
+	 "Unite the JSON lines (-oJ) of the shards of a scan, or of repeated scans of the same "
+	 "targets, and write the result in any format. Of several results of one port stands: "
+	 "open; "
+	 "then closed, unfiltered, filtered when the port or someone else answered; silence last. "
+	 "A missing shard or a file that was cut off is told and makes the exit code 3.",
+	 offsetof(struct config, wants_merge)},
+};
+const uint32_t cmd_table_n = ARRAY_LEN(cmd_table);
 
 static_assert(offsetof(struct config, source6) ==
 		      offsetof(struct config, source4) + sizeof(struct addr),

@@ -94,6 +94,7 @@ struct config {
 	uint32_t stats_every_ms;        /* 0: not asked */
 	bool wants_help, wants_version; /* parsing stopped at them: nothing else is checked */
 	const char *help_topic;         /* prtip help TOPIC, or NULL */
+	bool wants_merge;               /* prtip merge: target.specs are files */
 	const char *journal_file;       /* --journal, or NULL */
 	const char *resume_file;        /* --resume: everything else comes from it; or NULL */
 	const char *const *argv;        /* the words parsed; borrowed */
@@ -162,6 +163,7 @@ struct opt_spec {
 	uint8_t size;         /* of the field, in bytes */
 	uint8_t kind, group, nmap, excl;
 	bool is_once;     /* a second one would silently drop the first: refused */
+	bool is_view;     /* says how results are shown: goes with prtip merge too */
 	bool is_alone;    /* no other option and no target may stand beside it */
 	bool is_stdio_ok; /* OPT_PATH: "-" is stdin or stdout */
 };
@@ -169,6 +171,15 @@ struct opt_spec {
 /** The table, in order of display. */
 extern const struct opt_spec opt_table[];
 extern const uint32_t opt_table_n;
+
+/** A first word that makes the rest something else than a scan. */
+struct cmd_spec {
+	const char *name, *syntax; /* "merge", "merge FILE... [OUTPUT OPTIONS]" */
+	const char *help;          /* sentences */
+	uint16_t offset;           /* of its bool in struct config */
+};
+extern const struct cmd_spec cmd_table[];
+extern const uint32_t cmd_table_n;
 
 /** Group's title ("Target specification"); nmap level's remark ("as in nmap"). Static, never NULL.
  */

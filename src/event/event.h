@@ -125,6 +125,7 @@ struct ev_scan_completed {
 	uint64_t elapsed_ns;
 	uint64_t n_sent, n_received; /* packets (connect scan: attempts, outcomes) */
 	uint64_t n_up, n_down, n_dishonest;
+	uint64_t n_unseen; /* of n_down: known by number only, never finished as hosts */
 	uint64_t n_ports[PORT_STATE_N];
 	uint64_t n_dup, n_late, n_forged; /* replies not believed */
 	uint64_t n_unproven;              /* nor these: no acknowledgement, so no proof */

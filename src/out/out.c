@@ -150,6 +150,8 @@ static void on_event(void *ctx, const struct event *ev)
 
 	if (ev->kind == EVENT_SCAN_STARTED)
 		outs->totals.start_mono_ns = clock_now_ns();
+	if (ev->kind == EVENT_SCAN_COMPLETED)
+		outs->totals.n_hosts += ev->completed.n_unseen;
 	if (ev->kind == EVENT_PROGRESS)
 		outs->totals.max_pps = MAX(outs->totals.max_pps, ev->progress.rate_pps);
 	if (ev->kind == EVENT_HOST_FINISHED) {

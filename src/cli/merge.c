@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * prtip merge. Files are read one after another into union.c; their first records must describe
+ * parts of one scan: the same targets, scan types and, unless the shards divide ports, the same
+ * ports. Then the union is published like a scan. What is missing (a shard, the end of a file)
+ * does not stop the merge; it is told, and the exit code says that the result is not whole.
+ */
+#include "cli/merge.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "cli/plan.h"
+#include "cli/report.h"
+#include "cli/union.h"
+#include "event/jsonread.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct merge {
+	const struct config *c;
+	struct jsonread *in;
+	struct unions all;
+	struct scan_info info;
+	struct port_set ports;
+	struct bus bus;
+	struct hosts *hosts;
+	struct services *services;
+	struct report report;
+	struct ev_scan_completed sum; /* of what the files' summaries say */
+	uint64_t n_hosts_most;        /* of one file */
+	uint8_t *has_shard;           /* by index; NULL without shards */
+	uint32_t n_missing, n_cut;
+	const char *backend;
+	bool has_several_seeds;
+};
+
+/* --- the first records ------------------------------------------------------------------ */
+
+/** The command line of the whole: that of a shard without its --shard. */
+static const char *args_of(struct merge *m, const char *args)
+{
+	char *copy = arena_strdup(&m->all.text, args, strlen(args));
+	char *at = copy ? strstr(copy, " --shard") : NULL;
+
+	if (at) {
+		char *rest = at + strlen(" --shard");
+		rest += *rest == ' ' || *rest == '=';
+		rest += strcspn(rest, " ");
+		memmove(at, rest, strlen(rest) + 1);
+	}
+	return copy;
+}
+
+static int find_types(struct merge *m, const struct json_scan *s)
+{
+	for (uint32_t i = 0; i < s->n_types; i++) {
+		uint32_t k = 0;
+		while (scan_types[k] && strcmp(scan_types[k]->name, s->types[i]) != 0)
+			k++;
+		if (!scan_types[k])
+			return -E_UNSUPPORTED;
+		m->info.types[m->info.n_types++] = &scan_types[k]->desc;
+	}
+	return 0;
+}
+
+static int take_first(struct merge *m, const struct json_scan *s)
+{
+	struct scan_info *i = &m->info;
+
+	i->args = args_of(m, s->args);
+	i->version = arena_strdup(&m->all.text, s->version, strlen(s->version));
+	if (s->n_shards)
+		m->has_shard = mem_alloc(s->n_shards, 1);
+	if (!i->args || !i->version || (s->n_shards && !m->has_shard))
+		return -ENOMEM;
+	snprintf(i->scan_id, sizeof(i->scan_id), "%.36s", s->id);
+	i->seed = s->seed;
+	i->start_wall_ns = s->start_wall_ns;
+	i->ports = &m->ports;
+	m->ports = *s->ports;
+	i->is_list = s->kind == JSON_SCAN_LIST;
+	i->is_ping_only = s->kind == JSON_SCAN_PING;
+	i->skips_discovery = s->skips_discovery;
+	i->targets_sum = s->targets_sum;
+	i->n_shards = s->n_shards;
+	i->is_sharded_by_port = s->is_sharded_by_port;
+	i->silent_attempt = s->silent_attempt;
+	i->wants_reason = m->c->wants_reason;
+	i->wants_open_only = m->c->wants_open_only;
+	i->verbosity = (int)m->c->verbosity;
+	i->debugging = (int)m->c->debugging;
+	return find_types(m, s);
+}
+
+/** What makes this file no part of the scan that the first one is of; NULL: it is. */
+static const char *difference(const struct merge *m, const struct json_scan *s)
+{
+	const struct scan_info *i = &m->info;
+
+	if (s->targets_sum != i->targets_sum)
+		return "other targets than the first file";
+	if (s->n_types != i->n_types || (s->kind == JSON_SCAN_LIST) != i->is_list ||
+	    (s->kind == JSON_SCAN_PING) != i->is_ping_only)
+		return "another kind of scan than the first file";
+	for (uint32_t k = 0; k < s->n_types; k++)
+		if (strcmp(s->types[k], i->types[k]->name) != 0)
+			return "other scan types than the first file";
+	if (s->n_shards != i->n_shards || s->is_sharded_by_port != i->is_sharded_by_port)
+		return "another number of shards than the first file";
+	if (!s->is_sharded_by_port && memcmp(s->ports, &m->ports, sizeof(m->ports)) != 0)
+		return "other ports than the first file";
+	if (s->skips_discovery != i->skips_discovery)
+		return "-Pn in only one of the files";
+	return NULL;
+}
+
+static void add_ports(struct port_set *to, const struct port_set *more)
+{
+	for (uint32_t p = 0; p < PORT_PROTO_N; p++) {
+		for (uint32_t w = 0; w < ARRAY_LEN(to->of[p].bits); w++)
+			to->of[p].bits[w] |= more->of[p].bits[w];
+		port_bits_seal(&to->of[p]);
+	}
+}
+
+static int take_scan(struct merge *m, const char *path, const struct json_scan *s, bool is_first)
+{
+	const char *why = is_first ? NULL : difference(m, s);
+	int err = is_first ? take_first(m, s) : 0;
+
+	if (s->is_open_only)
+		why = "written with --open, so records of other ports are missing; scan without it "
+		      "and merge with it";
+	if (err == -E_UNSUPPORTED)
+		why = "a scan type that this version does not know";
+	if (why) {
+		say_error("merge: %s line 1: %s", path, why);
+		return -E_UNSUPPORTED;
+	}
+	if (err)
+		return err;
+	m->has_several_seeds |= s->seed != m->info.seed;
+	m->info.start_wall_ns = MIN(m->info.start_wall_ns, s->start_wall_ns);
+	m->info.n_hosts = s->is_sharded_by_port ? s->n_hosts : m->info.n_hosts + s->n_hosts;
+	if (!s->n_shards)
+		m->info.n_hosts = s->n_hosts;
+	add_ports(&m->ports, s->ports);
+	if (m->has_shard) {
+		if (m->has_shard[s->shard_idx])
+			say_note("merge: %s: shard %u/%u again", path, s->shard_idx + 1,
+				 s->n_shards);
+		m->has_shard[s->shard_idx] = true;
+	}
+	return 0;
+}
+
+/* --- the last records ------------------------------------------------------------------- */
+
+static int take_summary(struct merge *m, const struct json_summary *j)
+{
+	struct ev_scan_completed *t = &m->sum;
+	const struct ev_scan_completed *c = &j->completed;
+
+	t->elapsed_ns = MAX(t->elapsed_ns, c->elapsed_ns);
+	t->n_sent += c->n_sent;
+	t->n_received += c->n_received;
+	t->n_dup += c->n_dup;
+	t->n_late += c->n_late;
+	t->n_forged += c->n_forged;
+	t->n_unproven += c->n_unproven;
+	t->n_local_drops += c->n_local_drops;
+	t->n_down += c->n_up + c->n_down; /* until the union is counted: all that were asked */
+	t->interrupted |= c->interrupted;
+	m->n_hosts_most = MAX(m->n_hosts_most, c->n_up + c->n_down);
+	if (!m->backend)
+		m->backend = arena_strdup(&m->all.text, c->backend, strlen(c->backend));
+	else if (strcmp(m->backend, c->backend) != 0)
+		m->backend = "several";
+	return m->backend ? 0 : -ENOMEM;
+}
+
+/* --- files ------------------------------------------------------------------------------ */
+
+static int refuse(const char *path, int err, const struct err_where *w)
+{
+	if (w->line)
+		say_error("merge: %s line %u, column %u, \"%s\": %s", w->file, w->line, w->column,
+			  w->token, w->want);
+	else
+		say_error("merge: %s: %s", path, w->want[0] ? w->want : err_text(err));
+	return err;
+}
+
+/** One record, where it may stand. @p n_before records of known types came before it. */
+static int take_record(struct merge *m, const char *path, const struct json_record *rec,
+		       uint64_t n_before, bool *ret_has_end)
+{
+	bool is_scan = rec->kind == JSON_SCAN;
+
+	if (is_scan != (n_before == 0)) {
+		say_error("merge: %s: %s", path,
+			  is_scan ? "a second scan record; want one scan in a file"
+				  : "does not begin with a scan record: no file of prtip -oJ");
+		return -E_UNSUPPORTED;
+	}
+	if (is_scan)
+		return take_scan(m, path, &rec->scan, path == m->c->target.specs[0]);
+	if (rec->kind != JSON_SUMMARY)
+		return union_add(&m->all, rec);
+	*ret_has_end = true;
+	return take_summary(m, &rec->summary);
+}
+
+static int read_file(struct merge *m, const char *path)
+{
+	struct err_where w = {0};
+	struct json_record rec;
+	uint64_t n_records = 0;
+	bool has_end = false;
+	int err = jsonread_open(m->in, path), n;
+
+	if (err)
+		return refuse(path, err, &w);
+	while ((n = jsonread_next(m->in, &rec, &w)) > 0) {
+		if (rec.kind == JSON_OTHER)
+			continue;
+		err = take_record(m, path, &rec, n_records++, &has_end);
+		if (err == -E_UNSUPPORTED)
+			return err;
+		if (err)
+			return refuse(path, err, &w);
+	}
+	if (n < 0)
+		return refuse(path, n, &w);
+	if (!n_records) {
+		say_error("merge: %s: empty; want a file of prtip -oJ", path);
+		return -E_EMPTY;
+	}
+	m->n_cut += !has_end;
+	if (!has_end)
+		say_note("merge: %s: cut off before its summary; what it has is used", path);
+	return 0;
+}
+
+/* --- the union --------------------------------------------------------------------------- */
+
+/** Name the shards that no file was of. */
+static void tell_missing(struct merge *m)
+{
+	char list[120] = "";
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < m->info.n_shards; i++) {
+		if (m->has_shard[i])
+			continue;
+		m->n_missing++;
+		if (n < sizeof(list) - 12)
+			n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%u", n ? ", " : "",
+					      i + 1);
+	}
+	if (m->n_missing)
+		say_note("merge: of %u shards %s missing: %s: the result is not whole",
+			 m->info.n_shards, m->n_missing > 1 ? "these are" : "one is", list);
+	if (m->has_several_seeds && m->c->verbosity)
+		say_note("merge: the files' seeds differ: no matter for results");
+}
+
+/** Up in one shard of ports and not in another: there its ports were never asked. */
+static void tell_uneven(const struct merge *m)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; m->info.is_sharded_by_port && i < m->all.n_hosts; i++)
+		n += m->all.hosts[i].n_files &&
+		     m->all.hosts[i].n_files + m->n_missing < m->info.n_shards;
+	if (n)
+		say_note(
+			"merge: %u host(s) were up for some shards only: ports that the others had "
+			"count as silent",
+			n);
+}
+
+static int complete(struct merge *m, int code)
+{
+	struct event ev = {.kind = EVENT_SCAN_COMPLETED, .completed = m->sum};
+	struct ev_scan_completed *c = &ev.completed;
+	struct hosts_totals t;
+	uint64_t n_asked =
+		m->info.is_sharded_by_port || !m->info.n_shards ? m->n_hosts_most : m->sum.n_down;
+
+	hosts_finish_all(m->hosts);
+	hosts_totals(m->hosts, &t);
+	c->n_up = t.n_up;
+	c->n_down = n_asked > t.n_up ? n_asked - t.n_up : t.n_down;
+	c->n_unseen = c->n_down > t.n_down ? c->n_down - t.n_down : 0;
+	c->n_dishonest = t.n_dishonest;
+	memcpy(c->n_ports, t.n_ports, sizeof(t.n_ports));
+	c->backend = m->backend ? m->backend : "none";
+	if (!code && (hosts_error(m->hosts) || m->n_missing || m->n_cut || c->interrupted))
+		code = EXIT_DEGRADED;
+	c->exit_code = (uint8_t)code;
+	c->broke_off = m->n_missing || m->n_cut;
+	bus_publish(&m->bus, &ev);
+	return code;
+}
+
+static int publish(struct merge *m)
+{
+	struct event started = {.kind = EVENT_SCAN_STARTED};
+
+	m->info.n_shards = 0; /* the whole again */
+	bus_init(&m->bus, &m->info);
+	m->hosts = hosts_new(&m->bus, 1, 0);
+	if (!m->hosts || services_open(m->c->services_file, &m->services) < 0) {
+		say_error("merge: %s", m->hosts ? "--servicedb cannot be read" : "out of memory");
+		return EXIT_FATAL;
+	}
+	if (report_open(&m->report, m->c, m->hosts, m->services, &m->bus) < 0)
+		return EXIT_FATAL;
+	bus_publish(&m->bus, &started);
+	return union_publish(&m->all, &m->bus, m->hosts) < 0 ? EXIT_FATAL : EXIT_DONE;
+}
+
+static int merge(struct merge *m)
+{
+	for (uint32_t i = 0; i < m->c->target.n_specs; i++)
+		if (read_file(m, m->c->target.specs[i]) < 0)
+			return EXIT_USAGE;
+	tell_missing(m);
+	tell_uneven(m);
+	uint32_t n_shards = m->info.n_shards;
+	int code = publish(m);
+	m->info.n_shards = n_shards;
+	return m->report.outs ? complete(m, code) : code;
+}
+
+int run_merge(const struct config *c)
+{
+	struct merge m = {.c = c, .in = jsonread_new()};
+
+	union_init(&m.all);
+	int code = m.in ? merge(&m) : EXIT_FATAL;
+	if (report_close(&m.report) < 0 && code == EXIT_DONE)
+		code = EXIT_DEGRADED;
+	hosts_free(m.hosts);
+	services_close(m.services);
+	jsonread_free(m.in);
+	mem_free(m.has_shard);
+	union_fini(&m.all);
+	return code;
+}

@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * JSON lines -> records. Jansson turns a line into a tree; here its values are fetched by key, each
+ * with its range, and the first that does not fit ends the line with a message that names it. The
+ * words of states and reasons are those event.c prints.
+ */
+#include "event/jsonread.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { READ_BYTES = 1 << 16 };
+#define EXACT_MAX 9007199254740992.0 /* 2^53 */
+
+struct jsonread {
+	json_t *root; /* of the last record */
+	struct port_set ports;
+	const char *path;
+	int fd;
+	uint32_t line;
+	struct buf bytes; /* of the file, from pos on not read yet */
+	size_t pos;
+	bool is_end, is_cut;
+};
+
+/** Fetching from one object; the first error sticks. */
+struct fetch {
+	const json_t *obj;
+	const char *line; /* for columns */
+	size_t len;
+	struct err_where *where;
+	int err;
+};
+
+/* --- values ------------------------------------------------------------------------ */
+
+/** Refuse the value of @p key. */
+static void refuse(struct fetch *f, const char *key, int code, const char *want)
+{
+	char quoted[40];
+	uint32_t column = 1;
+
+	if (f->err)
+		return;
+	size_t n = (size_t)snprintf(quoted, sizeof(quoted), "\"%.30s\"", key);
+	const char *at = memmem(f->line, f->len, quoted, n);
+	if (at)
+		column = (uint32_t)(at - f->line) + 1;
+	f->err = err_at(f->where, code, key, strlen(key), column, "want %s", want);
+}
+
+static uint64_t get_u64(struct fetch *f, const char *key, uint64_t max)
+{
+	const json_t *v = json_object_get(f->obj, key);
+	double d = json_number_value(v);
+	/* beside a number beyond 63 bits, which has no other form, every number is a double */
+	json_int_t n =
+		json_is_real(v) && d >= 0 && d < EXACT_MAX ? (json_int_t)d : json_integer_value(v);
+
+	if (!json_is_number(v) || (json_is_real(v) && (double)n != d) || n < 0 ||
+	    (uint64_t)n > max) {
+		refuse(f, key, -E_RANGE, "a whole number within its range");
+		return 0;
+	}
+	return (uint64_t)n;
+}
+
+static bool read_mac(const char *s, struct mac *ret)
+{
+	int n = 0;
+
+	return strlen(s) == MAC_TEXT_CAP - 1 &&
+	       sscanf(s, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &ret->b[0], &ret->b[1],
+		      &ret->b[2], &ret->b[3], &ret->b[4], &ret->b[5], &n) == 6 &&
+	       n == MAC_TEXT_CAP - 1;
+}
+
+/** As get_u64; null or no key at all is 0. */
+static uint64_t get_known(struct fetch *f, const char *key, uint64_t max)
+{
+	const json_t *v = json_object_get(f->obj, key);
+
+	return !v || json_is_null(v) ? 0 : get_u64(f, key, max);
+}
+
+/** A number that may be beyond what JSON readers hold exactly; saturates. */
+static uint64_t get_count(struct fetch *f, const char *key)
+{
+	double d = json_number_value(json_object_get(f->obj, key));
+
+	if (d >= EXACT_MAX)
+		return d >= 0x1p64 ? UINT64_MAX : (uint64_t)d;
+	return get_u64(f, key, INT64_MAX);
+}
+
+static double get_real(struct fetch *f, const char *key)
+{
+	const json_t *v = json_object_get(f->obj, key);
+
+	if (!json_is_number(v) || !(json_number_value(v) >= 0 && json_number_value(v) < 1e15)) {
+		refuse(f, key, -E_RANGE, "a number that is not negative");
+		return 0;
+	}
+	return json_number_value(v);
+}
+
+static bool get_bool(struct fetch *f, const char *key)
+{
+	const json_t *v = json_object_get(f->obj, key);
+
+	if (v && !json_is_boolean(v))
+		refuse(f, key, -E_SYNTAX, "true or false");
+	return json_is_true(v);
+}
+
+/** NULL for null and for no key. */
+static const char *get_text(struct fetch *f, const char *key)
+{
+	const json_t *v = json_object_get(f->obj, key);
+
+	if (v && !json_is_null(v) && !json_is_string(v))
+		refuse(f, key, -E_SYNTAX, "a text");
+	return json_string_value(v);
+}
+
+static const char *need_text(struct fetch *f, const char *key)
+{
+	const char *s = get_text(f, key);
+
+	if (!s)
+		refuse(f, key, -E_SYNTAX, "a text");
+	return s ? s : "";
+}
+
+static struct addr get_addr(struct fetch *f, const char *key, bool must)
+{
+	const char *s = must ? need_text(f, key) : get_text(f, key);
+	struct addr a = {0};
+
+	if (s && !f->err && addr_parse(s, strlen(s), &a) < 0)
+		refuse(f, key, -E_SYNTAX, "an IPv4 or IPv6 address");
+	return a;
+}
+
+/** The index of a word in a table of @p n names. */
+static uint8_t get_word(struct fetch *f, const char *key, const char *(*name)(uint32_t), uint32_t n)
+{
+	const char *s = need_text(f, key);
+
+	for (uint32_t i = 0; i < n && !f->err; i++)
+		if (strcmp(name(i), s) == 0)
+			return (uint8_t)i;
+	refuse(f, key, -E_SYNTAX, "a word that prtip writes there");
+	return 0;
+}
+
+static const char *port_state_at(uint32_t i)
+{
+	return port_state_name((enum port_state)i);
+}
+static const char *host_state_at(uint32_t i)
+{
+	return host_state_name((enum host_state)i);
+}
+static const char *reason_at(uint32_t i)
+{
+	return reason_name((enum reason)i);
+}
+static const char *mark_at(uint32_t i)
+{
+	return host_mark_name((enum host_mark)i);
+}
+static const char *scan_kind_at(uint32_t i)
+{
+	static const char *const names[JSON_SCAN_KIND_N] = {"ports", "ping", "list"};
+
+	return names[i];
+}
+
+static uint8_t get_proto(struct fetch *f)
+{
+	const char *s = need_text(f, "protocol");
+
+	for (uint32_t p = 0; p < PORT_PROTO_N; p++)
+		if (strcmp(proto_name(port_proto_number((enum port_proto)p)), s) == 0)
+			return port_proto_number((enum port_proto)p);
+	refuse(f, "protocol", -E_SYNTAX, "tcp, udp or sctp");
+	return 0;
+}
+
+/** "2026-11-22T01:32:45.123456789Z" as nanoseconds since 1970. */
+static uint64_t get_time(struct fetch *f, const char *key)
+{
+	const char *s = need_text(f, key);
+	struct tm tm = {0};
+	unsigned ns = 0;
+	int n = 0;
+
+	if (sscanf(s, "%4d-%2d-%2dT%2d:%2d:%2d.%9uZ%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
+		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ns, &n) != 7 ||
+	    n != 30 || s[n] || tm.tm_year < 1970) {
+		refuse(f, key, -E_SYNTAX, "a time such as 2026-11-22T01:32:45.123456789Z");
+		return 0;
+	}
+	tm.tm_year -= 1900;
+	tm.tm_mon--;
+	return (uint64_t)timegm(&tm) * NS_PER_S + ns;
+}
+
+/* --- records ------------------------------------------------------------------------- */
+
+static void read_port(struct fetch *f, struct ev_port *ret)
+{
+	*ret = (struct ev_port){
+		.addr = get_addr(f, "address", true),
+		.port = (uint16_t)get_u64(f, "port", UINT16_MAX),
+		.proto = get_proto(f),
+		.state = get_word(f, "state", port_state_at, PORT_STATE_N),
+		.reason = get_word(f, "reason", reason_at, REASON_N),
+		.ttl = (uint8_t)get_known(f, "ttl", UINT8_MAX),
+		.attempt = (uint8_t)get_u64(f, "attempt", UINT8_MAX),
+		.rtt_us = (uint32_t)get_known(f, "rtt_us", UINT32_MAX),
+		.from = get_addr(f, "from", false),
+	};
+	if (ret->state == PORT_UNKNOWN)
+		refuse(f, "state", -E_SYNTAX, "a port's state");
+}
+
+static struct ev_evidence read_evidence(struct fetch *f)
+{
+	struct ev_evidence e = {0};
+
+	if (!json_object_get(f->obj, "dishonest"))
+		return e;
+	e.mark = get_word(f, "dishonest", mark_at, HOST_MARK_N);
+	const json_t *host = f->obj;
+	f->obj = json_object_get(host, "evidence");
+	e.n_asked = (uint32_t)get_u64(f, "asked", UINT32_MAX);
+	e.n_open = (uint32_t)get_u64(f, "open", UINT32_MAX);
+	e.n_zero = (uint32_t)get_u64(f, "zero_window", UINT32_MAX);
+	e.n_canaries = (uint8_t)get_u64(f, "canaries", UINT8_MAX);
+	e.n_canaries_open = (uint8_t)get_u64(f, "canaries_open", UINT8_MAX);
+	e.ttl_open = (uint8_t)get_known(f, "ttl_open", UINT8_MAX);
+	e.ttl_other = (uint8_t)get_known(f, "ttl_other", UINT8_MAX);
+	f->obj = host;
+	return e;
+}
+
+static void read_host(struct fetch *f, struct json_host *ret)
+{
+	const char *mac = get_text(f, "mac");
+	struct ev_host h = {
+		.addr = get_addr(f, "address", true),
+		.state = get_word(f, "state", host_state_at, HOST_STATE_N),
+		.reason = get_word(f, "reason", reason_at, REASON_N),
+		.ttl = (uint8_t)get_known(f, "ttl", UINT8_MAX),
+		.rtt_us = (uint32_t)get_known(f, "rtt_us", UINT32_MAX),
+	};
+
+	if (mac && !read_mac(mac, &h.mac))
+		refuse(f, "mac", -E_SYNTAX, "a MAC address");
+	h.has_mac = mac != NULL;
+	*ret = (struct json_host){.found = h,
+				  .hostname = get_text(f, "hostname"),
+				  .ptr = get_text(f, "ptr"),
+				  .is_typed = get_bool(f, "typed")};
+	ret->done = (struct ev_host_done){
+		.addr = h.addr,
+		.state = h.state,
+		.reason = h.reason,
+		.is_partial = get_bool(f, "partial"),
+		.evidence = read_evidence(f),
+		.srtt_us = h.rtt_us,
+		.rttvar_us = (uint32_t)get_known(f, "rttvar_us", UINT32_MAX),
+		.rto_us = (uint32_t)get_known(f, "rto_us", UINT32_MAX),
+	};
+}
+
+/** "22,80-89" into @p bits. */
+static bool read_port_list(const char *s, struct port_bits *bits)
+{
+	while (*s) {
+		unsigned lo, hi;
+		int n = 0;
+		if (sscanf(s, "%5u%n", &lo, &n) != 1 || *s < '0' || *s > '9')
+			return false;
+		s += n;
+		hi = lo;
+		if (*s == '-' && (s[1] < '0' || s[1] > '9' || sscanf(s + 1, "%5u%n", &hi, &n) != 1))
+			return false;
+		s += *s == '-' ? n + 1 : 0;
+		if (hi > UINT16_MAX || lo > hi || (*s && *s != ','))
+			return false;
+		s += *s == ',';
+		for (; lo <= hi; lo++)
+			port_bits_add(bits, (uint16_t)lo);
+	}
+	port_bits_seal(bits);
+	return true;
+}
+
+static void read_ports(struct fetch *f, struct port_set *ret)
+{
+	const json_t *ports = json_object_get(f->obj, "ports");
+
+	memset(ret, 0, sizeof(*ret));
+	for (uint32_t p = 0; p < PORT_PROTO_N; p++) {
+		const json_t *v =
+			json_object_get(ports, proto_name(port_proto_number((enum port_proto)p)));
+		if (v && (!json_is_string(v) || !read_port_list(json_string_value(v), &ret->of[p])))
+			refuse(f, "ports", -E_SYNTAX,
+			       "port lists by protocol: {\"tcp\":\"22,80-89\"}");
+	}
+	if (!json_is_object(ports))
+		refuse(f, "ports", -E_SYNTAX, "port lists by protocol: {\"tcp\":\"22,80-89\"}");
+}
+
+static void read_types(struct fetch *f, struct json_scan *ret)
+{
+	const json_t *types = json_object_get(f->obj, "types");
+
+	ret->n_types = (uint32_t)json_array_size(types);
+	if (!json_is_array(types) || ret->n_types > JSONREAD_TYPES) {
+		refuse(f, "types", -E_SYNTAX, "a list of up to 4 scan types");
+		ret->n_types = 0;
+	}
+	for (uint32_t i = 0; i < ret->n_types; i++) {
+		ret->types[i] = json_string_value(json_array_get(types, i));
+		if (!ret->types[i])
+			refuse(f, "types", -E_SYNTAX, "a list of up to 4 scan types");
+	}
+}
+
+static void read_shard(struct fetch *f, struct json_scan *ret)
+{
+	const json_t *whole = f->obj, *shard = json_object_get(whole, "shard");
+
+	if (!shard || json_is_null(shard))
+		return;
+	f->obj = shard;
+	ret->n_shards = (uint32_t)get_u64(f, "count", UINT16_MAX + 1u);
+	uint64_t idx = get_u64(f, "index", UINT16_MAX + 1u);
+	const char *by = need_text(f, "by");
+	f->obj = whole;
+	if (!idx || idx > ret->n_shards || (strcmp(by, "hosts") != 0 && strcmp(by, "ports") != 0))
+		refuse(f, "shard", -E_RANGE, "index from 1 to count, by \"hosts\" or \"ports\"");
+	ret->shard_idx = (uint32_t)idx - 1;
+	ret->is_sharded_by_port = strcmp(by, "ports") == 0;
+}
+
+/** Of all 64 bits, which JSON numbers of 63 cannot hold: from the text. */
+static uint64_t read_seed(struct fetch *f)
+{
+	static const char key[] = "\"seed\":";
+	const char *at = memmem(f->line, f->len, key, sizeof(key) - 1);
+	uint64_t v = 0;
+
+	if (json_is_integer(json_object_get(f->obj, "seed")))
+		return get_u64(f, "seed", INT64_MAX);
+	at = at ? at + sizeof(key) - 1 : f->line + f->len;
+	for (; at < f->line + f->len && *at >= '0' && *at <= '9'; at++)
+		if (__builtin_mul_overflow(v, 10ull, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(*at - '0'), &v))
+			refuse(f, "seed", -E_RANGE, "a number of 64 bits");
+	return v;
+}
+
+static void read_scan(struct fetch *f, struct port_set *ports, struct json_scan *ret)
+{
+	char *end = NULL;
+
+	*ret = (struct json_scan){
+		.id = need_text(f, "id"),
+		.version = need_text(f, "version"),
+		.args = need_text(f, "args"),
+		.kind = get_word(f, "kind", scan_kind_at, JSON_SCAN_KIND_N),
+		.seed = read_seed(f),
+		.start_wall_ns = get_time(f, "start"),
+		.n_hosts = get_count(f, "hosts"),
+		.skips_discovery = !get_bool(f, "discovery"),
+		.is_open_only = get_bool(f, "open_only"),
+		.silent_attempt = (uint8_t)get_known(f, "silent_attempt", UINT8_MAX),
+		.ports = ports,
+	};
+	const char *sum = need_text(f, "targets");
+	ret->targets_sum = strtoull(sum, &end, 16);
+	if (strlen(sum) != 16 || *end)
+		refuse(f, "targets", -E_SYNTAX, "16 hexadecimal digits");
+	read_types(f, ret);
+	read_shard(f, ret);
+	read_ports(f, ports);
+}
+
+static void read_summary(struct fetch *f, struct json_summary *ret)
+{
+	const json_t *all = f->obj;
+	struct ev_scan_completed c = {
+		.elapsed_ns = (uint64_t)(get_real(f, "elapsed_s") * 1e9),
+		.n_sent = get_u64(f, "sent", INT64_MAX),
+		.n_received = get_u64(f, "received", INT64_MAX),
+		.n_dup = get_u64(f, "duplicates", INT64_MAX),
+		.n_late = get_u64(f, "late", INT64_MAX),
+		.n_forged = get_u64(f, "forged", INT64_MAX),
+		.n_unproven = get_known(f, "unproven", INT64_MAX),
+		.n_dishonest = get_known(f, "dishonest", INT64_MAX),
+		.backend = need_text(f, "backend"),
+		.exit_code = (uint8_t)get_u64(f, "exit", UINT8_MAX),
+		.interrupted = get_bool(f, "interrupted"),
+	};
+
+	f->obj = json_object_get(all, "hosts");
+	c.n_up = get_u64(f, "up", INT64_MAX);
+	c.n_down = get_u64(f, "down", INT64_MAX);
+	f->obj = json_object_get(all, "drops");
+	c.n_local_drops = get_u64(f, "local", INT64_MAX);
+	f->obj = json_object_get(all, "rate_pps");
+	*ret = (struct json_summary){.completed = c, .max_pps = get_u64(f, "max", INT64_MAX)};
+	f->obj = all;
+}
+
+/* --- lines ------------------------------------------------------------------------------ */
+
+static int parse(struct jsonread *r, const char *line, size_t len, struct err_where *reterr)
+{
+	json_error_t e;
+
+	json_decref(r->root);
+	r->root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &e);
+	if (!r->root && json_error_code(&e) == json_error_numeric_overflow)
+		r->root =
+			json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &e);
+	if (r->root)
+		return 0;
+	if (json_error_code(&e) == json_error_out_of_memory)
+		return -ENOMEM;
+	uint32_t column = (uint32_t)MAX(e.position, 1);
+	size_t from = column > 12 ? column - 12 : 0;
+	return err_at(reterr, -E_SYNTAX, line + MIN(from, len), MIN(len - MIN(from, len), 24ul),
+		      column, "%s", e.text);
+}
+
+int jsonread_line(struct jsonread *r, const char *line, size_t len, struct json_record *ret,
+		  struct err_where *reterr)
+{
+	int err = parse(r, line, len, reterr);
+
+	if (err)
+		return err;
+	struct fetch f = {.obj = r->root, .line = line, .len = len, .where = reterr};
+	if (!json_is_object(r->root))
+		return err_at(reterr, -E_SYNTAX, line, MIN(len, 24ul), 1, "want a record: {...}");
+	const json_t *schema = json_object_get(r->root, "schema");
+	if (!json_is_integer(schema) && !json_is_real(schema))
+		refuse(&f, "schema", -E_SYNTAX, "\"schema\":1: a line of prtip -oJ");
+	else if (json_number_value(schema) != 1)
+		refuse(&f, "schema", -E_UNSUPPORTED, "1, the schema that this version reads");
+	const char *type = need_text(&f, "type");
+	ret->kind = JSON_OTHER;
+	if (f.err)
+		return f.err;
+	if (strcmp(type, "port") == 0) {
+		ret->kind = JSON_PORT;
+		read_port(&f, &ret->port);
+	} else if (strcmp(type, "host") == 0) {
+		ret->kind = JSON_HOST;
+		read_host(&f, &ret->host);
+	} else if (strcmp(type, "scan") == 0) {
+		ret->kind = JSON_SCAN;
+		read_scan(&f, &r->ports, &ret->scan);
+	} else if (strcmp(type, "summary") == 0) {
+		ret->kind = JSON_SUMMARY;
+		read_summary(&f, &ret->summary);
+	}
+	return f.err;
+}
+
+/* --- files ------------------------------------------------------------------------------ */
+
+struct jsonread *jsonread_new(void)
+{
+	struct jsonread *r = mem_alloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->fd = -1;
+	buf_init(&r->bytes, (size_t)JSONREAD_LINE_MAX + 2 * (size_t)READ_BYTES);
+	return r;
+}
+
+static void close_file(struct jsonread *r)
+{
+	if (r->fd >= 0)
+		close(r->fd);
+	r->fd = -1;
+	r->line = 0;
+	r->pos = 0;
+	r->is_end = r->is_cut = false;
+	buf_reset(&r->bytes);
+}
+
+void jsonread_free(struct jsonread *r)
+{
+	if (!r)
+		return;
+	close_file(r);
+	json_decref(r->root);
+	buf_fini(&r->bytes);
+	mem_free(r);
+}
+
+int jsonread_open(struct jsonread *r, const char *path)
+{
+	close_file(r);
+	r->path = path;
+	r->fd = open(path, O_RDONLY | O_CLOEXEC);
+	return r->fd < 0 ? -errno : 0;
+}
+
+bool jsonread_is_cut(const struct jsonread *r)
+{
+	return r->is_cut;
+}
+
+/** More bytes behind those that wait. @return 0 or -errno. */
+static int fill(struct jsonread *r)
+{
+	struct buf *b = &r->bytes;
+	ssize_t n;
+
+	if (r->pos) {
+		memmove(b->p, b->p + r->pos, b->len - r->pos);
+		b->len -= r->pos;
+		r->pos = 0;
+	}
+	uint8_t *at = buf_reserve(b, READ_BYTES);
+	if (!at)
+		return b->error;
+	do
+		n = read(r->fd, at, READ_BYTES);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	r->is_end = n == 0;
+	buf_advance(b, (size_t)n);
+	return 0;
+}
+
+/** The next line that is not empty. @return 1; 2: the last, without its end; 0; -errno. */
+static int next_line(struct jsonread *r, const char **ret, size_t *ret_len)
+{
+	size_t seen = 0;
+
+	for (;;) {
+		const uint8_t *from = r->bytes.p + r->pos;
+		size_t have = r->bytes.len - r->pos;
+		const uint8_t *end = have > seen ? memchr(from + seen, '\n', have - seen) : NULL;
+		if (!end && !r->is_end) {
+			if (have > JSONREAD_LINE_MAX)
+				return -E_FULL;
+			seen = have;
+			int err = fill(r);
+			if (err)
+				return err;
+			continue;
+		}
+		if (!have)
+			return 0;
+		*ret = (const char *)from;
+		*ret_len = end ? (size_t)(end - from) : have;
+		r->pos += *ret_len + (end != NULL);
+		r->line++;
+		seen = 0;
+		if (*ret_len)
+			return end ? 1 : 2;
+	}
+}
+
+int jsonread_next(struct jsonread *r, struct json_record *ret, struct err_where *reterr)
+{
+	const char *line = NULL;
+	size_t len = 0;
+	int n = next_line(r, &line, &len);
+
+	if (n <= 0)
+		return n == -E_FULL ? err_at(reterr, n, r->path, strlen(r->path), 0,
+					     "a line is too long to be a record")
+				    : n;
+	int err = jsonread_line(r, line, len, ret, reterr);
+	if (!err)
+		return 1;
+	if (n == 2 && err == -E_SYNTAX) {
+		r->is_cut = true;
+		return 0;
+	}
+	if (reterr && err != -ENOMEM) {
+		snprintf(reterr->file, sizeof(reterr->file), "%s", r->path);
+		reterr->line = r->line;
+	}
+	return err;
+}
