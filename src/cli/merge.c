@@ -12,6 +12,7 @@
 #include "cli/plan.h"
 #include "cli/report.h"
 #include "cli/union.h"
+#include "engine/coverage.h"
 #include "event/jsonread.h"
 
 #include <errno.h>
@@ -29,8 +30,11 @@ struct merge {
 	struct services *services;
 	struct report report;
 	struct ev_scan_completed sum; /* of what the files' summaries say */
-	uint64_t n_hosts_most;        /* of one file */
-	uint8_t *has_shard;           /* by index; NULL without shards */
+	struct scan_trust trust;      /* of all files; least: of the one trusted least */
+	double least;
+	bool has_trust;
+	uint64_t n_hosts_most; /* of one file */
+	uint8_t *has_shard;    /* by index; NULL without shards */
 	uint32_t n_missing, n_cut;
 	const char *backend;
 	bool has_several_seeds;
@@ -159,6 +163,32 @@ static int take_scan(struct merge *m, const char *path, const struct json_scan *
 
 /* --- the last records ------------------------------------------------------------------- */
 
+/** Strata of different scans stand side by side; the pooled ones are of one kind and add up. */
+static void take_trust(struct merge *m, const struct scan_trust *t)
+{
+	struct coverage *all = &m->trust.ports;
+
+	if (!m->has_trust) {
+		coverage_init(all);
+		m->least = 2;
+	}
+	m->has_trust = true;
+	for (uint32_t i = 0; i < t->ports.n_strata; i++) {
+		const struct coverage_stratum *s = &t->ports.strata[i];
+		if (i == 0 || all->n_strata == COVERAGE_STRATA_MAX)
+			stratum_merge(&all->strata[0], s);
+		else
+			all->strata[all->n_strata++] = *s;
+	}
+	stratum_merge(&m->trust.hosts, &t->hosts);
+	m->trust.n_late_ports += t->n_late_ports;
+	m->trust.is_of_hosts = t->is_of_hosts;
+	if (t->estimate.is_known && t->estimate.estimate >= m->least)
+		return;
+	m->least = t->estimate.is_known ? t->estimate.estimate : m->least;
+	memcpy(m->trust.bottleneck, t->bottleneck, sizeof(m->trust.bottleneck));
+}
+
 static int take_summary(struct merge *m, const struct json_summary *j)
 {
 	struct ev_scan_completed *t = &m->sum;
@@ -172,6 +202,10 @@ static int take_summary(struct merge *m, const struct json_summary *j)
 	t->n_forged += c->n_forged;
 	t->n_unproven += c->n_unproven;
 	t->n_local_drops += c->n_local_drops;
+	t->n_rx_drops += c->n_rx_drops;
+	t->n_tx_errors += c->n_tx_errors;
+	if (c->trust)
+		take_trust(m, c->trust);
 	t->n_down += c->n_up + c->n_down; /* until the union is counted: all that were asked */
 	t->interrupted |= c->interrupted;
 	m->n_hosts_most = MAX(m->n_hosts_most, c->n_up + c->n_down);
@@ -291,6 +325,11 @@ static int complete(struct merge *m, int code)
 	uint64_t n_asked =
 		m->info.is_sharded_by_port || !m->info.n_shards ? m->n_hosts_most : m->sum.n_down;
 
+	if (m->has_trust) {
+		coverage_estimate(&m->trust.hosts, m->trust.is_of_hosts ? NULL : &m->trust.ports,
+				  m->trust.n_late_ports, &m->trust.estimate);
+		c->trust = &m->trust;
+	}
 	hosts_finish_all(m->hosts);
 	hosts_totals(m->hosts, &t);
 	c->n_up = t.n_up;

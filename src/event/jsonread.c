@@ -6,31 +6,15 @@
  */
 #include "event/jsonread.h"
 
-#include "base/buf.h"
-#include "base/mem.h"
+#include "event/jsonread_int.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-enum { READ_BYTES = 1 << 16 };
 #define EXACT_MAX 9007199254740992.0 /* 2^53 */
-
-struct jsonread {
-	json_t *root; /* of the last record */
-	struct port_set ports;
-	const char *path;
-	int fd;
-	uint32_t line;
-	struct buf bytes; /* of the file, from pos on not read yet */
-	size_t pos;
-	bool is_end, is_cut;
-};
 
 /** Fetching from one object; the first error sticks. */
 struct fetch {
@@ -400,7 +384,95 @@ static void read_scan(struct fetch *f, struct port_set *ports, struct json_scan 
 	read_ports(f, ports);
 }
 
-static void read_summary(struct fetch *f, struct json_summary *ret)
+static void read_list(struct fetch *f, const char *key, uint64_t *ret, size_t cap)
+{
+	const json_t *list = json_object_get(f->obj, key);
+	size_t n = json_array_size(list);
+	bool is_good = json_is_array(list) && n <= cap;
+
+	for (size_t i = 0; is_good && i < n; i++) {
+		json_int_t v = json_integer_value(json_array_get(list, i));
+		is_good = json_is_integer(json_array_get(list, i)) && v >= 0;
+		ret[i] = (uint64_t)v;
+	}
+	if (!is_good)
+		refuse(f, key, -E_SYNTAX, "a short list of counts");
+}
+
+static struct coverage_stratum read_stratum(struct fetch *f)
+{
+	struct coverage_stratum s = {.n_hosts = get_u64(f, "hosts", INT64_MAX),
+				     .is_pooled = get_bool(f, "pooled")};
+	uint64_t again[2] = {0};
+
+	read_list(f, "answered", s.n_answered, COVERAGE_ATTEMPTS_MAX);
+	read_list(f, "silent", s.n_silent, COVERAGE_ATTEMPTS_MAX);
+	read_list(f, "again", again, ARRAY_LEN(again));
+	s.n_again = again[0];
+	s.n_again_answered = again[1];
+	if (again[1] > again[0])
+		refuse(f, "again", -E_RANGE, "no more answers than questions");
+	return s;
+}
+
+/** The counts; the estimate follows from them. The pooled stratum stands first. */
+static void read_strata(struct fetch *f, struct scan_trust *ret)
+{
+	const json_t *cov = f->obj, *strata = json_object_get(cov, "strata");
+	struct coverage *c = &ret->ports;
+
+	c->n_strata = 1;
+	c->strata[0] = (struct coverage_stratum){.is_pooled = true};
+	if (!json_is_array(strata) || json_array_size(strata) > COVERAGE_STRATA_MAX + 1)
+		refuse(f, "strata", -E_SYNTAX, "a list of strata");
+	for (size_t i = 0; i < json_array_size(strata) && !f->err; i++) {
+		f->obj = json_array_get(strata, i);
+		struct coverage_stratum s = read_stratum(f);
+		if (strcmp(need_text(f, "of"), "hosts") == 0)
+			ret->hosts = s;
+		else if (s.is_pooled)
+			c->strata[0] = s;
+		else if (c->n_strata < COVERAGE_STRATA_MAX)
+			c->strata[c->n_strata++] = s;
+	}
+	f->obj = cov;
+}
+
+static double get_fraction(struct fetch *f, const char *key, bool *ret_is_known)
+{
+	const json_t *v = json_object_get(f->obj, key);
+
+	*ret_is_known = json_is_number(v);
+	return *ret_is_known ? get_real(f, key) : 0;
+}
+
+/** @return NULL when the scan had nothing to estimate. */
+static const struct scan_trust *read_trust(struct fetch *f, struct scan_trust *ret)
+{
+	const json_t *all = f->obj, *cov = json_object_get(all, "coverage");
+	const char *bottleneck = get_text(f, "bottleneck");
+	struct coverage_estimate *e = &ret->estimate;
+	bool is_known;
+
+	if (!cov || json_is_null(cov))
+		return NULL;
+	memset(ret, 0, sizeof(*ret));
+	f->obj = cov;
+	ret->is_of_hosts = strcmp(need_text(f, "of"), "hosts") == 0;
+	e->estimate = get_fraction(f, "estimate", &e->is_known);
+	e->low = get_fraction(f, "low", &is_known);
+	e->high = get_fraction(f, "high", &is_known);
+	e->n_found = get_u64(f, "found", INT64_MAX);
+	e->n_silent = get_u64(f, "silent", INT64_MAX);
+	e->n_attempts = get_fraction(f, "attempts", &is_known);
+	ret->n_late_ports = get_u64(f, "late", INT64_MAX);
+	read_strata(f, ret);
+	f->obj = all;
+	snprintf(ret->bottleneck, sizeof(ret->bottleneck), "%s", bottleneck ? bottleneck : "");
+	return ret;
+}
+
+static void read_summary(struct fetch *f, struct scan_trust *trust, struct json_summary *ret)
 {
 	const json_t *all = f->obj;
 	struct ev_scan_completed c = {
@@ -422,9 +494,12 @@ static void read_summary(struct fetch *f, struct json_summary *ret)
 	c.n_down = get_u64(f, "down", INT64_MAX);
 	f->obj = json_object_get(all, "drops");
 	c.n_local_drops = get_u64(f, "local", INT64_MAX);
+	c.n_rx_drops = get_known(f, "rx", INT64_MAX);
+	c.n_tx_errors = get_known(f, "tx", INT64_MAX);
 	f->obj = json_object_get(all, "rate_pps");
 	*ret = (struct json_summary){.completed = c, .max_pps = get_u64(f, "max", INT64_MAX)};
 	f->obj = all;
+	ret->completed.trust = read_trust(f, trust);
 }
 
 /* --- lines ------------------------------------------------------------------------------ */
@@ -478,132 +553,7 @@ int jsonread_line(struct jsonread *r, const char *line, size_t len, struct json_
 		read_scan(&f, &r->ports, &ret->scan);
 	} else if (strcmp(type, "summary") == 0) {
 		ret->kind = JSON_SUMMARY;
-		read_summary(&f, &ret->summary);
+		read_summary(&f, &r->trust, &ret->summary);
 	}
 	return f.err;
-}
-
-/* --- files ------------------------------------------------------------------------------ */
-
-struct jsonread *jsonread_new(void)
-{
-	struct jsonread *r = mem_alloc(1, sizeof(*r));
-
-	if (!r)
-		return NULL;
-	r->fd = -1;
-	buf_init(&r->bytes, (size_t)JSONREAD_LINE_MAX + 2 * (size_t)READ_BYTES);
-	return r;
-}
-
-static void close_file(struct jsonread *r)
-{
-	if (r->fd >= 0)
-		close(r->fd);
-	r->fd = -1;
-	r->line = 0;
-	r->pos = 0;
-	r->is_end = r->is_cut = false;
-	buf_reset(&r->bytes);
-}
-
-void jsonread_free(struct jsonread *r)
-{
-	if (!r)
-		return;
-	close_file(r);
-	json_decref(r->root);
-	buf_fini(&r->bytes);
-	mem_free(r);
-}
-
-int jsonread_open(struct jsonread *r, const char *path)
-{
-	close_file(r);
-	r->path = path;
-	r->fd = open(path, O_RDONLY | O_CLOEXEC);
-	return r->fd < 0 ? -errno : 0;
-}
-
-bool jsonread_is_cut(const struct jsonread *r)
-{
-	return r->is_cut;
-}
-
-/** More bytes behind those that wait. @return 0 or -errno. */
-static int fill(struct jsonread *r)
-{
-	struct buf *b = &r->bytes;
-	ssize_t n;
-
-	if (r->pos) {
-		memmove(b->p, b->p + r->pos, b->len - r->pos);
-		b->len -= r->pos;
-		r->pos = 0;
-	}
-	uint8_t *at = buf_reserve(b, READ_BYTES);
-	if (!at)
-		return b->error;
-	do
-		n = read(r->fd, at, READ_BYTES);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	r->is_end = n == 0;
-	buf_advance(b, (size_t)n);
-	return 0;
-}
-
-/** The next line that is not empty. @return 1; 2: the last, without its end; 0; -errno. */
-static int next_line(struct jsonread *r, const char **ret, size_t *ret_len)
-{
-	size_t seen = 0;
-
-	for (;;) {
-		const uint8_t *from = r->bytes.p + r->pos;
-		size_t have = r->bytes.len - r->pos;
-		const uint8_t *end = have > seen ? memchr(from + seen, '\n', have - seen) : NULL;
-		if (!end && !r->is_end) {
-			if (have > JSONREAD_LINE_MAX)
-				return -E_FULL;
-			seen = have;
-			int err = fill(r);
-			if (err)
-				return err;
-			continue;
-		}
-		if (!have)
-			return 0;
-		*ret = (const char *)from;
-		*ret_len = end ? (size_t)(end - from) : have;
-		r->pos += *ret_len + (end != NULL);
-		r->line++;
-		seen = 0;
-		if (*ret_len)
-			return end ? 1 : 2;
-	}
-}
-
-int jsonread_next(struct jsonread *r, struct json_record *ret, struct err_where *reterr)
-{
-	const char *line = NULL;
-	size_t len = 0;
-	int n = next_line(r, &line, &len);
-
-	if (n <= 0)
-		return n == -E_FULL ? err_at(reterr, n, r->path, strlen(r->path), 0,
-					     "a line is too long to be a record")
-				    : n;
-	int err = jsonread_line(r, line, len, ret, reterr);
-	if (!err)
-		return 1;
-	if (n == 2 && err == -E_SYNTAX) {
-		r->is_cut = true;
-		return 0;
-	}
-	if (reterr && err != -ENOMEM) {
-		snprintf(reterr->file, sizeof(reterr->file), "%s", r->path);
-		reterr->line = r->line;
-	}
-	return err;
 }

@@ -48,7 +48,7 @@ def plain(path):
     for pattern in (r"<times [^>]*>\n", r"Initiated|initiated [^\n]*", r' args="[^"]*"', r' (start|end)?time(str)?="[^"]*"',
                     r' start(str)?="[^"]*"', r' elapsed="[^"]*"', r' summary="[^"]*"', r"\(?[0-9.e+-]+s latency\)?",
                     r" in [0-9.]+ seconds", r" at [^\n]*", r" as: [^\n]*", r"<!-- [^\n]*", r"Raw packets[^\n]*",
-                    r"^Stats[^\n]*", r"rtt [^\n]*"):
+                    r"^Stats[^\n]*", r"Coverage[^\n]*", r"Bottleneck[^\n]*", r"rtt [^\n]*"):
         text = re.sub(pattern, "", text, flags=re.M)
     return text.splitlines()
 
@@ -58,6 +58,9 @@ def json_plain(line):
     for key in ("id", "args", "seed", "start", "rtt_us", "rttvar_us", "rto_us", "elapsed_s", "sent", "received", "rate_pps",
                 "late", "duplicates", "backend"):
         record.pop(key, None)
+    if record.get("coverage"):  # which hosts share a stratum depends on the shard; what was found does not
+        record["coverage"] = {key: record["coverage"][key] for key in ("of", "found", "silent", "late")}
+        record.pop("bottleneck"), record.pop("drops")
     return json.dumps(record, sort_keys=True)
 
 
