@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The TLS layer of a stream, by OpenSSL on the stream's own non-blocking socket. Every protocol
+ * version and cipher that OpenSSL still speaks is offered and nothing is verified: the peer is
+ * looked at, not trusted. Internal to stream.c. Thread: the loop's.
+ */
+#pragma once
+
+#include "base/err.h"
+
+#include <sys/types.h>
+
+/** What all layers of a loop share: costs milliseconds once. @return NULL without memory. */
+void *streamtls_context_new(void);
+/** Accepts NULL. Layers keep what they need. */
+void streamtls_context_free(void *context);
+/** @param sni NULL: none. @return 0 or -ENOMEM. */
+int streamtls_new(void *context, const char *sni, void **ret) MUST_CHECK;
+/** Accepts NULL. */
+void streamtls_free(void *tls);
+/** @return 0 when agreed; -EAGAIN; -E_UNSUPPORTED when the peer speaks no TLS we know; -errno. */
+int streamtls_handshake(void *tls, int fd) MUST_CHECK;
+/** @return bytes, 0 at the orderly end, -EAGAIN, -errno. */
+ssize_t streamtls_read(void *tls, int fd, void *p, size_t n);
+ssize_t streamtls_write(void *tls, int fd, const void *p, size_t n);
+/** Does the layer wait for room to send? */
+bool streamtls_wants_write(const void *tls);
+/** The SSL object. */
+void *streamtls_ssl(void *tls);
