@@ -21,8 +21,9 @@ static const char *const reason_names[] = {REASON_LIST(X)};
 static_assert(ARRAY_LEN(reason_names) == REASON_N, "a name for every reason");
 #undef X
 
-static const char *const stage_names[] = {"initializing", "discovering_hosts", "scanning_ports",
-					  "finalizing", "completed"};
+static const char *const stage_names[] = {"initializing",   "discovering_hosts",
+					  "scanning_ports", "detecting_services",
+					  "finalizing",     "completed"};
 static_assert(ARRAY_LEN(stage_names) == STAGE_N, "a name for every stage");
 
 const char *port_state_name(enum port_state s)

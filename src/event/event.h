@@ -6,6 +6,7 @@
 #pragma once
 
 #include "event/coverage.h"
+#include "event/facts.h"
 #include "wire/addr.h"
 #include "wire/portset.h"
 
@@ -70,6 +71,9 @@ enum event_kind {
 	EVENT_WARNING,
 	EVENT_PACKET,
 	EVENT_CHECKPOINT,
+	EVENT_SERVICE_DETECTED,
+	EVENT_BANNER_GRABBED,
+	EVENT_HOST_DETECTED,
 	EVENT_N
 };
 #define EVENT_BIT(kind) (1u << (kind))
@@ -80,7 +84,8 @@ enum stage {
 	STAGE_INITIALIZING,
 	STAGE_DISCOVERING_HOSTS,
 	STAGE_SCANNING_PORTS,
-	STAGE_FINALIZING, /* last names, last hosts */
+	STAGE_DETECTING_SERVICES, /* ports are known; what is behind them not of all */
+	STAGE_FINALIZING,         /* last names, last hosts */
 	STAGE_COMPLETED,
 	STAGE_N
 };
@@ -117,6 +122,8 @@ struct scan_info {
 	bool wants_names;       /* PTR names are looked up: a finished host waits for its name */
 	bool wants_down_names;  /* -R: hosts that are down wait for theirs too */
 	bool wants_order;       /* finished hosts are released in target order */
+	bool wants_services;    /* -sV: open ports are asked what they are */
+	uint8_t n_detectors;    /* EVENT_HOST_DETECTED that a host up waits for, one of each */
 	uint8_t silent_attempt; /* attempt of the last probe to a port that stays silent:
 				   retransmissions at most */
 };
@@ -198,6 +205,14 @@ struct ev_named {
 	const char *name; /* borrowed during publish; NULL: no name */
 };
 
+/** service_detected, banner_grabbed. */
+struct ev_service {
+	struct addr addr;
+	uint16_t port;
+	uint8_t proto;
+	const struct service_facts *facts; /* borrowed during publish */
+};
+
 struct ev_text {
 	uint8_t severity; /* enum log_level */
 	bool recoverable;
@@ -236,7 +251,7 @@ struct event {
 	uint64_t seq;      /* from 1, set by bus_publish */
 	uint64_t time_ns;  /* wall clock, set by the producer, 0: set by bus_publish */
 	uint64_t host_idx; /* host's place in target order: key of hosts.c; valid for host, port,
-			      done, named */
+			      done, named, service, and for host_detected, which has no more */
 	uint32_t kind;     /* enum event_kind */
 	uint32_t part;     /* worker that wrote it */
 	union {
@@ -247,6 +262,7 @@ struct event {
 		struct ev_port port;
 		struct ev_host_done done;
 		struct ev_named named;
+		struct ev_service service;
 		struct ev_text text;
 		struct ev_packet packet;
 		struct ev_checkpoint checkpoint;

@@ -12,6 +12,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "event/cells.h"
+#include "event/found.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,12 +30,14 @@ struct host {
 	struct ev_evidence evidence;
 	uint32_t rtt_us, srtt_us, rttvar_us, rto_us;
 	uint32_t n_parts_done;
+	uint32_t n_detected; /* detectors that are done with it */
 	uint32_t next_free;
 	uint8_t state, reason, ttl;
 	uint8_t port_reason, port_ttl; /* of the first port reply: evidence of life */
 	struct mac mac;
 	bool has_mac, is_named, is_complete, is_leaving, is_partial;
 	struct cells cells;
+	struct found found;
 };
 
 struct hosts {
@@ -128,6 +131,7 @@ static void host_close(struct hosts *h, struct host *host)
 	uint32_t slot = map64_del(&h->by_idx, host->idx);
 
 	cells_clear(&h->plan, &host->cells);
+	found_clear(&host->found);
 	mem_free(host->name);
 	host->name = NULL;
 	host->next_free = h->free_head;
@@ -327,8 +331,9 @@ static void try_release(struct hosts *h, struct host *host, uint64_t time_ns)
 {
 	bool waits_for_name = h->scan->wants_names && !host->is_named &&
 			      (host->state != HOST_DOWN || h->scan->wants_down_names);
+	bool is_detected = host->state == HOST_DOWN || host->n_detected >= h->scan->n_detectors;
 
-	if (host->is_complete || host->n_parts_done < h->n_parts || waits_for_name)
+	if (host->is_complete || host->n_parts_done < h->n_parts || waits_for_name || !is_detected)
 		return;
 	host->is_complete = true;
 	if (!h->is_ordered) {
@@ -441,6 +446,27 @@ static void on_named(struct hosts *h, const struct event *ev)
 	try_release(h, host, ev->time_ns);
 }
 
+static void on_service(struct hosts *h, const struct event *ev)
+{
+	struct host *host = (struct host *)(uintptr_t)hosts_find(h, ev->host_idx);
+
+	if (!host || host->is_leaving)
+		return;
+	int rc = found_put_service(&host->found, &ev->service);
+	if (rc < 0)
+		note_error(h, rc);
+}
+
+static void on_detected(struct hosts *h, const struct event *ev)
+{
+	struct host *host = (struct host *)(uintptr_t)hosts_find(h, ev->host_idx);
+
+	if (!host || host->is_leaving)
+		return;
+	host->n_detected++;
+	try_release(h, host, ev->time_ns);
+}
+
 static void on_event(void *ctx, const struct event *ev)
 {
 	struct hosts *h = ctx;
@@ -457,6 +483,12 @@ static void on_event(void *ctx, const struct event *ev)
 		break;
 	case EVENT_HOST_NAMED:
 		on_named(h, ev);
+		break;
+	case EVENT_SERVICE_DETECTED:
+		on_service(h, ev);
+		break;
+	case EVENT_HOST_DETECTED:
+		on_detected(h, ev);
 		break;
 	default:
 		break;
@@ -483,7 +515,9 @@ struct hosts *hosts_new(struct bus *bus, uint32_t n_parts, uint32_t max_held)
 	cell_plan_init(&h->plan, bus->scan);
 	if (bus_subscribe(bus,
 			  EVENT_BIT(EVENT_HOST_DISCOVERED) | EVENT_BIT(EVENT_PORT_FOUND) |
-				  EVENT_BIT(EVENT_HOST_SCANNED) | EVENT_BIT(EVENT_HOST_NAMED),
+				  EVENT_BIT(EVENT_HOST_SCANNED) | EVENT_BIT(EVENT_HOST_NAMED) |
+				  EVENT_BIT(EVENT_SERVICE_DETECTED) |
+				  EVENT_BIT(EVENT_HOST_DETECTED),
 			  on_event, h) < 0) {
 		hosts_free(h);
 		return NULL;
@@ -500,6 +534,7 @@ void hosts_free(struct hosts *h)
 			continue;
 		mem_free(slot_at(h, h->by_idx.vals[i])->name);
 		cells_clear(&h->plan, &slot_at(h, h->by_idx.vals[i])->cells);
+		found_clear(&slot_at(h, h->by_idx.vals[i])->found);
 	}
 	for (uint32_t i = 0; i < h->n_chunks; i++)
 		mem_free(h->chunks[i]);
@@ -546,6 +581,11 @@ const struct host *hosts_find(const struct hosts *h, uint64_t idx)
 	uint32_t slot = map64_get(&h->by_idx, idx);
 
 	return slot == MAP64_NONE ? NULL : slot_at(h, slot);
+}
+
+const struct service_facts *host_service(const struct host *host, uint8_t proto, uint16_t port)
+{
+	return found_service(&host->found, proto, port);
 }
 
 void hosts_totals(const struct hosts *h, struct hosts_totals *ret)

@@ -2,7 +2,8 @@
 /*
  * The only mutable result store: hosts and their ports, folded from events. First
  * subscriber on the bus. A host leaves as soon as it is complete: scanned by every worker
- * part, named (when names are wanted), and next in target order (when order is wanted);
+ * part, detected by every detector, named (when names are wanted), and next in target order (when
+ * order is wanted);
  * then EVENT_HOST_FINISHED is published, sinks read the host here, and its memory is reused.
  * Silent ports cost nothing: what no event mentioned is in the scan type's silent state.
  */
@@ -14,7 +15,8 @@
  * What the engine promises: no event of a host after the HOST_SCANNED of the part that would
  * send it. Events of a host never seen before create it, except HOST_NAMED, which is ignored:
  * a list scan publishes HOST_SCANNED first, then the name. Hosts that are down do not wait
- * for a name.
+ * for a name, nor for detection. Every detector sends HOST_DETECTED once for each other host, when
+ * it has heard the last HOST_SCANNED or later, and nothing about the host after it.
  */
 
 /**
@@ -86,6 +88,10 @@ bool host_next_port(const struct hosts *h, const struct host *host, uint32_t *po
  * (HOST_GROUPS_MAX suffices). */
 uint32_t host_groups(const struct hosts *h, const struct host *host, struct host_group *ret,
 		     uint32_t cap);
+
+/** What detection found out about a port. @return borrowed until the host is finished; NULL: it
+ * said nothing. Cost: O(ports with a service). */
+const struct service_facts *host_service(const struct host *host, uint8_t proto, uint16_t port);
 
 /** Totals over finished hosts. */
 struct hosts_totals {

@@ -382,6 +382,61 @@ static void hosts_wait_for_their_names(void **state)
 	world_free(w);
 }
 
+static void service(struct world *w, uint64_t idx, uint16_t n, const char *product)
+{
+	struct service_facts facts = {.name = "ssh", .product = product, .conf = 10};
+	struct event ev = {.kind = EVENT_SERVICE_DETECTED, .host_idx = idx};
+
+	ev.service = (struct ev_service){addr_of(idx), n, PROTO_TCP, &facts};
+	bus_publish(&w->bus, &ev);
+}
+
+static void detected(struct world *w, uint64_t idx)
+{
+	struct event ev = {.kind = EVENT_HOST_DETECTED, .host_idx = idx, .time_ns = 9};
+
+	bus_publish(&w->bus, &ev);
+}
+
+static void hosts_wait_for_detection(void **state)
+{
+	struct world *w = world_new();
+	char product[] = "OpenSSH";
+
+	(void)state;
+	w->scan.n_detectors = 2;
+	add_ports(w, PORT_TCP, 22, 22);
+	world_start(w, 1, 4);
+	service(w, 7, 22, product); /* of a host nobody mentioned: opens none */
+	detected(w, 7);
+	assert_null(hosts_find(w->hosts, 7));
+	open_port(w, 0, 22);
+	scanned(w, 0, HOST_UP);
+	service(w, 0, 22, "older");
+	service(w, 0, 22, product);
+	product[0] = 'X'; /* lent during the event alone */
+	detected(w, 0);
+	assert_int_equal(w->n_released, 0);
+	const struct host *host = hosts_find(w->hosts, 0);
+	assert_string_equal(host_service(host, PROTO_TCP, 22)->product, "OpenSSH");
+	assert_null(host_service(host, PROTO_UDP, 22));
+	assert_null(host_service(host, PROTO_TCP, 23));
+	detected(w, 0);
+	assert_int_equal(w->n_released, 1);
+	scanned(w, 1, HOST_DOWN);
+	assert_int_equal(w->n_released, 2);
+	open_port(w, 2, 22);
+	service(w, 2, 22, "left over");
+	scanned(w, 2, HOST_UP);
+	hosts_finish_all(w->hosts); /* ^C: what is known is shown, and all ports are */
+	assert_int_equal(w->n_released, 3);
+	assert_false(w->facts.is_partial);
+	open_port(w, 3, 22); /* given to its memory: nothing of the last one */
+	assert_null(host_service(hosts_find(w->hosts, 3), PROTO_TCP, 22));
+	service(w, 3, 22, "freed with the store");
+	world_free(w);
+}
+
 static void naming_inside_the_bus_keeps_order(void **state)
 {
 	struct world *w = world_new();
@@ -585,6 +640,7 @@ int main(void)
 		cmocka_unit_test(order_is_target_order),
 		cmocka_unit_test(order_is_given_up_at_the_ceiling),
 		cmocka_unit_test(hosts_wait_for_their_names),
+		cmocka_unit_test(hosts_wait_for_detection),
 		cmocka_unit_test(naming_inside_the_bus_keeps_order),
 		cmocka_unit_test(target_names_are_kept),
 		cmocka_unit_test(stopping_early_leaves_unknown_ports),

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Blocks of facts: an arena behind a pointer. Texts come from peers that nobody trusts, so they
+ * are made harmless once, here, before any sink sees them.
+ * Source: RFC 3629, section 4 (which byte sequences are UTF-8).
+ */
+#include "event/facts.h"
+
+#include <string.h>
+
+struct facts {
+	struct arena arena;
+};
+
+struct facts *facts_new(size_t max_bytes)
+{
+	struct facts *f = mem_alloc(1, sizeof(*f));
+
+	if (f)
+		arena_init(&f->arena, 1024, max_bytes);
+	return f;
+}
+
+void facts_free(struct facts *f)
+{
+	if (!f)
+		return;
+	arena_fini(&f->arena);
+	mem_free(f);
+}
+
+void *facts_alloc(struct facts *f, size_t n)
+{
+	return arena_alloc(&f->arena, n);
+}
+
+/** May the character be shown, and is @p n the number of bytes it needs? */
+static bool is_shown(uint32_t c, size_t n)
+{
+	static const uint32_t least[] = {0, 0x20, 0xa0, 0x800, 0x10000};
+	bool is_surrogate = c >= 0xd800 && c <= 0xdfff;
+
+	return c >= least[n] && c <= 0x10ffff && c != 0x7f && !is_surrogate;
+}
+
+/** Bytes of the UTF-8 character at @p p that may be shown; 0: none. */
+static size_t utf8_len(const uint8_t *p, size_t left)
+{
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	uint32_t c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
+
+	if (n > left || (p[0] >= 0x80 && p[0] < 0xc2) || p[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	return is_shown(c, n) ? n : 0;
+}
+
+static bool is_space(uint8_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r') || c == 0;
+}
+
+const char *facts_text(struct facts *f, const void *text, size_t len)
+{
+	const uint8_t *p = text;
+	size_t n;
+
+	while (len && is_space(p[0])) {
+		p++;
+		len--;
+	}
+	while (len && is_space(p[len - 1]))
+		len--;
+	char *out = len ? arena_alloc(&f->arena, len + 1) : NULL;
+	if (!out)
+		return NULL;
+	for (size_t i = 0; i < len; i += n) {
+		n = utf8_len(p + i, len - i);
+		if (n)
+			memcpy(out + i, p + i, n);
+		else
+			out[i] = '.';
+		n = n ? n : 1;
+	}
+	return out;
+}
+
+const char *facts_keep(struct facts *f, const char *text)
+{
+	return text ? arena_strdup(&f->arena, text, strlen(text)) : NULL;
+}
+
+struct service_facts *facts_keep_service(struct facts *f, const struct service_facts *from)
+{
+	struct service_facts *s = arena_alloc(&f->arena, sizeof(*s));
+	uint8_t *banner = from->banner_len ? arena_alloc(&f->arena, from->banner_len) : NULL;
+
+	if (!s)
+		return NULL;
+	*s = *from;
+	const char **texts[] = {&s->name,     &s->product, &s->version,    &s->extrainfo,
+				&s->hostname, &s->ostype,  &s->devicetype, &s->fingerprint};
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		*texts[i] = facts_keep(f, *texts[i]);
+	s->n_cpe = 0;
+	for (uint32_t i = 0; i < from->n_cpe; i++)
+		if ((s->cpe[s->n_cpe] = facts_keep(f, from->cpe[i])))
+			s->n_cpe++;
+	s->banner = banner;
+	s->banner_len = banner ? from->banner_len : 0;
+	if (banner)
+		memcpy(banner, from->banner, from->banner_len);
+	return s;
+}
+
+void service_add_cpe(struct service_facts *s, const char *cpe)
+{
+	if (!cpe || s->n_cpe == FACTS_CPES_MAX)
+		return;
+	for (uint32_t i = 0; i < s->n_cpe; i++)
+		if (strcmp(s->cpe[i], cpe) == 0)
+			return;
+	s->cpe[s->n_cpe++] = cpe;
+}

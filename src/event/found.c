@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Results of detection per host: one block and a list in it, newest first. Hosts without open ports
+ * have none, and few ports of a host are open, so a list does.
+ */
+#include "event/found.h"
+
+#include <errno.h>
+
+struct found_service {
+	struct found_service *next;
+	const struct service_facts *facts;
+	uint16_t port;
+	uint8_t proto;
+};
+
+int found_put_service(struct found *f, const struct ev_service *ev)
+{
+	if (!f->block && !(f->block = facts_new(FACTS_HOST_BLOCK_MAX)))
+		return -ENOMEM;
+	struct found_service *s = facts_alloc(f->block, sizeof(*s));
+	struct service_facts *copy = s ? facts_keep_service(f->block, ev->facts) : NULL;
+	if (!copy)
+		return -ENOMEM;
+	*s = (struct found_service){f->services, copy, ev->port, ev->proto};
+	f->services = s;
+	return 0;
+}
+
+const struct service_facts *found_service(const struct found *f, uint8_t proto, uint16_t port)
+{
+	for (const struct found_service *s = f->services; s; s = s->next)
+		if (s->port == port && s->proto == proto)
+			return s->facts;
+	return NULL;
+}
+
+void found_clear(struct found *f)
+{
+	facts_free(f->block);
+	*f = (struct found){0};
+}

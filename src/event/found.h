@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What detection found of one host, kept until the host is finished. Internal to hosts.c. */
+#pragma once
+
+#include "event/event.h"
+
+/** All zero: nothing found. */
+struct found {
+	struct facts *block; /* owns everything below */
+	struct found_service *services;
+};
+
+/** A later one of the same port replaces the earlier. @return 0 or -ENOMEM. */
+int found_put_service(struct found *f, const struct ev_service *ev) MUST_CHECK;
+/** @return NULL when nothing was found. */
+const struct service_facts *found_service(const struct found *f, uint8_t proto, uint16_t port);
+void found_clear(struct found *f);
