@@ -344,6 +344,10 @@ static int check_pings(struct parse *p)
 	bool asks = c->pings_echo || c->pings_timestamp || c->pings_mask || c->pings_link ||
 		    c->pings_syn || c->pings_ack || c->pings_udp || c->pings_sctp;
 
+	if (c->wants_list && asks)
+		return value_refuse(&p->to, -E_SYNTAX,
+				    "-sL: sends nothing, so -P options have nothing to say; want "
+				    "-sn to look for hosts");
 	if (c->skips_discovery && asks)
 		return value_refuse(&p->to, -E_SYNTAX,
 				    "-Pn: skips the discovery that the other -P options ask for; "

@@ -210,6 +210,12 @@ int scans_load_payloads(const struct config *c, struct plan *p)
 {
 	struct err_where w = {0};
 
+	if (!asks_udp(p) && c->payload_file) {
+		say_error(
+			"--payload-db \"%s\": nothing here is asked over UDP; want -sU or -PU too",
+			c->payload_file);
+		return EXIT_USAGE;
+	}
 	if (!asks_udp(p))
 		return 0;
 	int err = payloads_open(c->payload_file, &p->payloads, &w);

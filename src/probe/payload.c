@@ -60,14 +60,14 @@ static int add_entry(struct payloads *p, const struct port_bits *ports, const st
 	uint16_t entry = (uint16_t)p->n_entries++;
 	p->entries[entry] = *what;
 	p->max_len = MAX(p->max_len, what->len);
-	for (uint32_t port = 0; port <= UINT16_MAX; port++) {
-		if (!port_bits_has(ports, (uint16_t)port))
-			continue;
-		int set = set_with(p, p->set_of[port], entry, made);
-		if (set < 0)
-			return set;
-		p->set_of[port] = (uint16_t)set;
-	}
+	for (uint32_t word = 0; word < ARRAY_LEN(ports->bits); word++)
+		for (uint64_t bits = ports->bits[word]; bits; bits &= bits - 1) {
+			uint32_t port = word * 64 + (uint32_t)__builtin_ctzll(bits);
+			int set = set_with(p, p->set_of[port], entry, made);
+			if (set < 0)
+				return set;
+			p->set_of[port] = (uint16_t)set;
+		}
 	return 0;
 }
 

@@ -215,7 +215,8 @@ def payload_file(bed, directory, spelling):
         sent = [p.payload for p in packet.parse(capture.stop()) if p.is_incoming and p.kind == "udp"]
     path.write_text("udp 9000\n  first\n")
     refused = run(bed, "-n", "-Pn", "-sU", "-p9000", spelling, str(path), "10.99.0.2", code=1)
-    return sent == [b"first\0", b"second"] and "line 2" in refused.stderr and "first" in refused.stderr
+    idle = run(bed, "-n", "-Pn", "-sS", "-p80", spelling, str(path), "10.99.0.2", code=2)
+    return "-sU" in idle.stderr and sent == [b"first\0", b"second"] and "line 2" in refused.stderr and "first" in refused.stderr
 
 
 @flag("-sn")

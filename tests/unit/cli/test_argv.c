@@ -308,6 +308,7 @@ static void refusals(void **state)
 		{"-sn -sU h", -E_SYNTAX, "-sU: cannot be combined with -sn"},
 		{"-sY -sL h", -E_SYNTAX, "-sY: cannot be combined with -sL"},
 		{"-Pn -PS h", -E_SYNTAX, "-Pn: skips the discovery"},
+		{"-sL -PS22 h", -E_SYNTAX, "-sL: sends nothing"},
 		{"-PE -Pn h", -E_SYNTAX, "-Pn: skips the discovery"},
 		{"-PS1 -PS2 h", -E_SYNTAX, "-PS: given twice"},
 		{"-PS= h", -E_SYNTAX, "-PS \"\": want ports"},
