@@ -22,11 +22,22 @@
 
 enum order { ORDER_UNKNOWN, ORDER_SORTED, ORDER_UNSORTED };
 
+/** A look-up that was made before: the same few ports are named for every host. */
+struct remembered {
+	uint16_t port;
+	uint8_t proto;
+	bool is_used;
+	char name[32]; /* "": it has none */
+};
+
+enum { REMEMBERED = 64 };
+
 struct services {
 	const char *text; /* NULL: our own table */
 	size_t len;
 	bool is_mapped;
 	enum order order;
+	struct remembered remembered[REMEMBERED]; /* by port */
 };
 
 /** Bytes of one line. */
@@ -325,25 +336,35 @@ static enum order check_order(const struct services *s)
 	return ORDER_SORTED;
 }
 
-const char *services_name(struct services *s, uint8_t proto, uint16_t port, char out[32])
+static bool find_row(struct services *s, enum port_proto kind, uint16_t port,
+		     struct service_row *row)
 {
-	enum port_proto kind = port_proto_of(proto);
-	struct service_row row;
 	bool is_found = false;
-	size_t n;
 
-	if (kind == PORT_PROTO_N)
-		return NULL;
 	if (s->text && s->order != ORDER_UNSORTED)
-		is_found = find_sorted(s, (uint8_t)kind, port, &row);
+		is_found = find_sorted(s, (uint8_t)kind, port, row);
 	if (s->text && !is_found && s->order == ORDER_UNKNOWN)
 		s->order = check_order(s);
 	if (!is_found && (!s->text || s->order == ORDER_UNSORTED))
-		is_found = find_linear(s, (uint8_t)kind, port, &row);
-	if (!is_found)
+		is_found = find_linear(s, (uint8_t)kind, port, row);
+	return is_found;
+}
+
+const char *services_name(struct services *s, uint8_t proto, uint16_t port, char out[32])
+{
+	enum port_proto kind = port_proto_of(proto);
+	struct remembered *r = &s->remembered[port % REMEMBERED];
+	struct service_row row;
+
+	if (kind == PORT_PROTO_N)
 		return NULL;
-	n = MIN(row.name_len, 31u);
-	memcpy(out, row.name, n);
-	out[n] = '\0';
+	if (!r->is_used || r->port != port || r->proto != proto) {
+		*r = (struct remembered){.port = port, .proto = proto, .is_used = true};
+		if (find_row(s, kind, port, &row))
+			memcpy(r->name, row.name, MIN(row.name_len, 31u));
+	}
+	if (!r->name[0])
+		return NULL;
+	memcpy(out, r->name, sizeof(r->name));
 	return out;
 }
