@@ -4,6 +4,7 @@
 #include "wire/eth.h"
 #include "wire/icmp.h"
 #include "wire/l4.h"
+#include "wire/verify.h"
 
 #include <stdlib.h>
 
@@ -17,6 +18,7 @@ static void check(const struct frame *f)
 		abort();
 	if (p.l4_off + p.l4_len > (int)f->len || p.payload_off + p.payload_len > (int)f->len)
 		abort();
+	(void)pkt_sum_holds(f, &p);
 	if (strlen(pkt_format(f, &p, text, sizeof(text))) >= sizeof(text))
 		abort();
 }

@@ -319,7 +319,8 @@ static bool is_degraded(const struct run *r, const struct ev_scan_completed *c)
 		return false;
 	const struct coverage_estimate *e = &c->trust->estimate;
 	bool has_lost = e->loss > 0 || c->trust->n_late_ports;
-	return (e->is_known && has_lost && e->estimate < least) || (c->n_tx_errors && e->n_silent);
+	return c->n_left_out || (e->is_known && has_lost && e->estimate < least) ||
+	       (c->n_tx_errors && e->n_silent);
 }
 
 static int exit_code(const struct run *r, const struct ev_scan_completed *c)
@@ -362,6 +363,10 @@ static int finish(struct run *r)
 	if (ev.completed.n_no_route)
 		bus_warn(&r->bus, "%llu target(s) left out: no route to them from here",
 			 (unsigned long long)ev.completed.n_no_route);
+	if (ev.completed.n_left_out)
+		bus_warn(&r->bus,
+			 "%llu target(s) left out: no memory, or more ways out than are kept",
+			 (unsigned long long)ev.completed.n_left_out);
 	if (ev.completed.n_tx_errors)
 		bus_warn(&r->bus,
 			 "%llu packets could not be sent: a local firewall, or an interface that "

@@ -26,6 +26,7 @@ enum {
 	GROW_STEP_MAX = 8192,
 	BOUND_SLOTS_MAX = 512, /* sockets bound to a privileged port, all made at once */
 	FULL_WAIT_US = 4000,
+	ROUTE_LOST_MAX = 4096, /* while other targets go on answering */
 	FINISH_ROUNDS = 100,
 	FINISH_WAIT_US = 10000,
 	PRIVILEGED_PORTS = 1024,
@@ -305,6 +306,9 @@ void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 	bool is_connected = !err;
 	if (is_connected && conn_socket_is_self(s->fd, &s->probe.to))
 		o = &outcomes[OUTCOME_REFUSED];
+	if (err == -ENETUNREACH && conn_socket_lost_route(&s->probe.to) &&
+	    c->n_route_lost++ < ROUTE_LOST_MAX)
+		o = NULL; /* our own network is down: no word of the target's */
 	if (s->fd >= 0 && (is_connected || c->resets_always))
 		conn_socket_reset(s->fd);
 	if (o && o->kind == REPLY_UNREACH)

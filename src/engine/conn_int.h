@@ -73,7 +73,8 @@ struct conn {
 	uint64_t hold_until_ns;    /* after a local error */
 	uint64_t failing_since_ns; /* no connect could be started since; 0: not failing */
 	int failing_err;
-	bool resets_always; /* the kernel leaves a failed socket half reset: reset it by hand */
+	uint32_t n_route_lost; /* outcomes that were our own missing route */
+	bool resets_always;    /* the kernel leaves a failed socket half reset: reset it by hand */
 };
 
 union conn_sockaddr {
@@ -103,6 +104,9 @@ bool conn_socket_is_self(int fd, const struct endpoint *to);
  * @return -errno of one about @p to, 0 when there is none.
  */
 int conn_socket_icmp(int fd, const struct endpoint *to);
+/** Has this machine itself no way to the target any more? An unreachable network may be a router's
+ * word or our own; a datagram socket asks our routes and sends nothing. */
+bool conn_socket_lost_route(const struct endpoint *to);
 /** Is or was the socket connected? Known until it is reset. */
 bool conn_socket_was_connected(int fd);
 /** Raise the descriptor limit and make the table for @p n of them, while there is one thread.

@@ -526,6 +526,10 @@ void engine_totals(struct engine *e, struct ev_scan_completed *ret)
 		const struct worker *w = e->workers[i];
 		ret->n_sent += w->stats.n_sent;
 		ret->n_received += w->stats.n_received;
+		ret->n_tx_errors += w->stats.n_unfit;
+		ret->n_local_drops += w->stats.n_unfit;
+		ret->n_left_out += w->track.stats.n_left_out;
+		ret->n_malformed += w->stats.n_malformed;
 		ret->n_dup += w->track.stats.n_dup;
 		ret->n_late += w->track.stats.n_late;
 		ret->n_forged += w->stats.n_forged + w->track.stats.n_unasked;
@@ -541,6 +545,7 @@ void engine_totals(struct engine *e, struct ev_scan_completed *ret)
 		}
 	}
 	ret->n_no_route += e->pass_stats.n_no_route;
+	ret->n_left_out += e->pass_stats.n_left_out;
 	ret->n_dup += e->pass_stats.n_dup;
 	ret->n_late += e->pass_stats.n_late;
 	ret->n_forged += e->pass_stats.n_unasked;

@@ -349,8 +349,11 @@ static void host_open(struct track *t, struct track_group *g, uint32_t slot)
 		h->flags = HOST_IS_DONE;
 		return;
 	}
-	if (t->conf.classify(t->conf.ctx, h) < 0) {
-		t->stats.n_no_route += h->reason == REASON_NO_ROUTE;
+	int err = t->conf.classify(t->conf.ctx, h);
+	if (err < 0) {
+		bool is_ours = err == -ENOMEM || err == -E_FULL;
+		t->stats.n_left_out += is_ours;
+		t->stats.n_no_route += !is_ours && h->reason == REASON_NO_ROUTE;
 		emit_scanned(t, h, false, false);
 		return;
 	}

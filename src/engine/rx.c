@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "wire/l4.h"
+#include "wire/verify.h"
 
 enum { RX_ROUNDS_MAX = 16 }; /* batches per call: the send loop must have its turn */
 
@@ -62,6 +63,10 @@ static void receive(struct worker *w, const struct frame *f, uint64_t now_ns)
 		trace_packet(w, f, false, now_ns);
 	for (uint32_t i = 0; i < w->n_rows; i++)
 		if (w->rows[i]->match(w->rows[i], &m, &p, &reply)) {
+			if (!pkt_sum_holds(f, &p)) {
+				w->stats.n_malformed++;
+				return;
+			}
 			stat_add(&w->stats.n_received, 1);
 			track_reply(&w->track, w->rows[i], &reply, now_ns);
 			return;

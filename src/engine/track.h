@@ -175,6 +175,7 @@ struct track_stats {
 	uint64_t n_late_ports; /* of the late: first answers of ports stated silent */
 	uint64_t n_spurious;   /* retransmitted although the first answer was under way */
 	uint64_t n_hosts_done;
+	uint64_t n_left_out; /* hosts not asked for want of memory, or of room for their way */
 	uint64_t n_no_route; /* hosts that the kernel knows no way to */
 };
 

@@ -73,8 +73,10 @@ static void fill(struct worker *w, const struct track_probe *p, uint64_t now_ns)
 	struct frame *f = lane_frame(lane);
 	uint16_t sport = p->type->has_ports ? w->sport : 0;
 
-	if (!f || !tpl->len)
+	if (!f || !tpl->len) { /* it will be silent, and the result say why */
+		w->stats.n_unfit++;
 		return;
+	}
 	struct probe_ask ask = {
 		.to = p->to,
 		.tag = cookie_tag(&w->key, p->type->row, &path->route.src, sport, &p->to),

@@ -140,6 +140,8 @@ struct ev_scan_completed {
 	uint64_t n_rx_drops;              /* replies our socket buffers had no room for */
 	uint64_t n_tx_errors;             /* packets the kernel would not send */
 	uint64_t n_no_route;              /* hosts that the kernel knows no way to */
+	uint64_t n_left_out;              /* hosts not asked for a reason of our own */
+	uint64_t n_malformed;             /* packets that could not be read, or with a wrong sum */
 	uint64_t n_tx_calls;              /* transmit system calls */
 	const char *backend;              /* static text */
 	const struct scan_trust *trust;   /* NULL: nothing was asked (-sL) */

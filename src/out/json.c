@@ -407,6 +407,7 @@ static void end(struct out *o)
 	put_field(b, "late", c->n_late);
 	put_field(b, "forged", c->n_forged);
 	put_field(b, "unproven", c->n_unproven);
+	put_field(b, "malformed", c->n_malformed);
 	put_field(b, "dishonest", c->n_dishonest);
 	put_rate(o, c);
 	if (c->trust)

@@ -22,7 +22,8 @@ static int on_neigh(void *ctx, const struct nl_msg *m)
 
 	if (m->type != RTM_NEWNEIGH || nl_neigh_parse(m, &n))
 		return 0;
-	if (!n.has_mac || !(n.state & NEIGH_USABLE) || n.addr.family == ADDR_NONE)
+	/* a group address is nobody's own, though the kernel may believe it */
+	if (!n.has_mac || n.mac.b[0] & 1 || !(n.state & NEIGH_USABLE) || n.addr.family == ADDR_NONE)
 		return 0;
 	struct nl_neigh *to = rows_add(&t->rows);
 	if (!to)

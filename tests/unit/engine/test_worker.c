@@ -50,6 +50,17 @@ static void answer(struct mempktio *m, const struct pkt *p, const struct tcp_con
 	mempktio_push(m, b, w.pos);
 }
 
+/** With the right cookie, and a checksum that does not fit. */
+static void answer_damaged(struct mempktio *m, const struct pkt *p, const struct tcp_conf *c)
+{
+	struct tcp_conf open = *c;
+	uint32_t slot = m->rx_head % MEMPKTIO_FRAMES;
+
+	open.flags = TCP_SYN | TCP_ACK;
+	answer(m, p, &open);
+	m->rx[slot][m->rx_len[slot] - 6] ^= 1; /* of the window */
+}
+
 static void host(void *ctx, struct mempktio *m, const struct frame *sent)
 {
 	struct rig *g = ctx;
@@ -70,6 +81,7 @@ static void host(void *ctx, struct mempktio *m, const struct frame *sent)
 		forged.flags = TCP_SYN | TCP_ACK;
 		answer(m, &p, &forged);
 		mempktio_push(m, "\x45\0\0", 3);
+		answer_damaged(m, &p, &c);
 	}
 	if (p.dport % 5)
 		answer(m, &p, &c);
@@ -207,7 +219,7 @@ static void noise(void **state)
 	rig_run(&g);
 	rig_check(&g);
 	assert_int_equal(g.w.stats.n_forged, g.w.stats.n_sent);
-	assert_int_equal(g.w.stats.n_malformed, g.w.stats.n_sent);
+	assert_int_equal(g.w.stats.n_malformed, 2 * g.w.stats.n_sent);
 	rig_close(&g);
 }
 
