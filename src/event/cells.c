@@ -126,6 +126,8 @@ static uint8_t sender_idx(struct cells *c, const struct addr *from)
 	return c->n_froms;
 }
 
+enum { UNSORTED_MAX = 64 };
+
 static uint32_t rec_key(const struct cell_rec *r)
 {
 	return (uint32_t)r->slot << 16 | r->port;
@@ -138,17 +140,20 @@ static int rec_cmp(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/** Sorting is put off until somebody looks. */
+/** The newest are looked through one by one: sorting is put off until there are many of them. */
 static const struct cell_rec *rec_find(const struct cells *c, uint32_t key)
 {
 	struct cells *own = (struct cells *)(uintptr_t)c;
 	struct cell_rec want = {.slot = (uint8_t)(key >> 16), .port = (uint16_t)key};
 
-	if (!c->is_sorted) {
+	if (c->n_recs - c->n_sorted > UNSORTED_MAX) {
 		qsort(own->recs, own->n_recs, sizeof(*own->recs), rec_cmp);
-		own->is_sorted = true;
+		own->n_sorted = own->n_recs;
 	}
-	return bsearch(&want, c->recs, c->n_recs, sizeof(*c->recs), rec_cmp);
+	for (uint32_t i = c->n_sorted; i < c->n_recs; i++)
+		if (rec_key(&c->recs[i]) == key)
+			return &c->recs[i];
+	return bsearch(&want, c->recs, c->n_sorted, sizeof(*c->recs), rec_cmp);
 }
 
 static struct cell_rec *rec_new(struct cells *c)
@@ -169,7 +174,6 @@ static struct cell_rec *rec_new(struct cells *c)
 		c->recs = grown;
 		c->recs_cap = cap;
 	}
-	c->is_sorted = c->n_recs == 0;
 	return &c->recs[c->n_recs++];
 }
 

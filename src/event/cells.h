@@ -46,9 +46,9 @@ struct cells {
 	struct cell_rec *recs;
 	struct addr *froms; /* senders of ICMP errors, at most 255 kept */
 	uint32_t n_recs, recs_cap;
+	uint32_t n_sorted; /* recs at the front, by protocol and port */
 	uint32_t n_replied;
 	uint8_t n_froms, froms_cap;
-	bool is_sorted; /* recs by protocol and port */
 	uint8_t here[CELL_INLINE];
 	struct cell_rec recs_here[CELL_RECS_INLINE];
 };
