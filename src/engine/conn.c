@@ -392,6 +392,7 @@ static uint32_t wait_us(const struct conn *c)
 
 static int turn(struct conn *c)
 {
+	uint64_t from_ns = c->now_ns;
 	int n = fill(c);
 
 	if (n < 0)
@@ -400,6 +401,7 @@ static int turn(struct conn *c)
 	if (err)
 		return err;
 	c->turn++;
+	(void)worker_spend(c->w, from_ns, n);
 	fire_deadlines(c);
 	track_expire(&c->w->track, c->now_ns);
 	if (c->n_in_flight)

@@ -15,8 +15,8 @@
 enum {
 	POOLED_MAX = 4, /* hosts with fewer answers say nothing of their own loss */
 	LOSS_CLASSES = 16,
-	LOW_AT = COVERAGE_DRAWS * 25 / 1000, /* quantiles of the draws */
-	HIGH_AT = COVERAGE_DRAWS * 975 / 1000,
+	LOW_AT = COVERAGE_DRAWS * 20 / 1000, /* quantiles of the draws */
+	HIGH_AT = COVERAGE_DRAWS * 980 / 1000,
 	DRAW_SEED = 1 /* equal counts give equal figures */
 };
 
@@ -46,7 +46,7 @@ uint64_t stratum_n_silent(const struct coverage_stratum *s)
 }
 
 /** The model is not the network: both ends are moved out by this share of what was missed. */
-#define SLACK 0.03
+#define SLACK 0.05
 
 /** 0 1 2 3 4 5: none, one, up to 3, 15, 63, more. */
 static uint32_t silent_class(uint32_t n)

@@ -15,16 +15,23 @@ enum { TERMS_MAX = 20000, NARROW_ROUNDS = 8 };
 
 /* --- one host ------------------------------------------------------------------ */
 
-/** Chance that an endpoint is missed: q^k, k as the silent ones were asked. */
-static double miss_chance(const struct layer *l, double q)
+/** Chance that all attempts but a first one with its own loss are lost. */
+static double miss_rest(const struct layer *l, double q)
 {
-	double m = 0, power = 1;
+	double m = l->once, power = 1;
 
 	for (uint32_t k = 0; k < COVERAGE_ATTEMPTS_MAX; k++) {
 		power *= q;
 		m += l->weight[k] * power;
 	}
-	return m;
+	return MIN(m, 1 - 1e-9);
+}
+
+/** Chance that an endpoint is missed, when the attempts after the first miss it with @p rest: the
+ * first one's loss follows from the share that it found. */
+static double miss_all(const struct layer *l, double rest)
+{
+	return l->has_first ? rest * (1 - l->at_first) / (1 - l->at_first * rest) : rest;
 }
 
 /**
@@ -57,11 +64,11 @@ static double sum_missed(double f, double s, double m, struct point *ret)
 /** A host's answers at loss @p q. */
 static struct point point_at(const struct layer *l, double q)
 {
-	double f = l->found, s = l->silent, all = f + s, m = miss_chance(l, q);
-	double heard = f * log1p(-m);
+	double f = l->found, s = l->silent, all = f + s, rest = miss_rest(l, q);
+	double m = miss_all(l, rest), heard = f * log1p(-m);
 	struct point p = {.log_some = LOG_NONE};
 
-	p.log_like = (l->hits + l->again_hits) * log1p(-q) - heard;
+	p.log_like = (l->hits + l->again_hits) * log1p(-q) - l->hits * log1p(-rest) + l->first_like;
 	if (l->lost + l->again_lost > 0)
 		p.log_like += (l->lost + l->again_lost) * log(q);
 	p.log_whole = heard;
@@ -126,8 +133,26 @@ static void layer_grid(struct layer *l)
 	}
 }
 
+/** The first attempt's answers say nothing of the later ones; its own share is fitted, which costs
+ * half a logarithm of the sample (Schwarz 1978). */
+static void leave_out_first(struct layer *l)
+{
+	double f = l->found, first = l->answered[0], n = f * l->n_hosts;
+
+	l->has_first = true;
+	l->once = l->weight[0];
+	l->at_first = (first + 0.5 / l->n_hosts) / (f + 1 / l->n_hosts);
+	l->first_like = first * log(l->at_first) + (f - first) * log1p(-l->at_first) -
+			0.5 * log(n + 1) / l->n_hosts;
+	for (uint32_t a = 0; a < COVERAGE_ATTEMPTS_MAX; a++) {
+		bool is_last = a + 1 == COVERAGE_ATTEMPTS_MAX;
+		l->answered[a] = is_last ? 0 : l->answered[a + 1];
+		l->weight[a] = is_last ? 0 : l->weight[a + 1];
+	}
+}
+
 void layer_init(struct layer *l, const struct coverage_stratum *s,
-		const double weight[COVERAGE_ATTEMPTS_MAX])
+		const double weight[COVERAGE_ATTEMPTS_MAX], bool has_first)
 {
 	double n = s->is_pooled ? 1 : (double)s->n_hosts, silent = (double)stratum_n_silent(s);
 
@@ -137,11 +162,15 @@ void layer_init(struct layer *l, const struct coverage_stratum *s,
 			    .silent = silent / n,
 			    .again_hits = (double)s->n_again_answered / n,
 			    .again_lost = (double)(s->n_again - s->n_again_answered) / n};
-	l->hits = l->found;
 	for (uint32_t a = 0; a < COVERAGE_ATTEMPTS_MAX; a++) {
 		l->answered[a] = (double)s->n_answered[a] / n;
-		l->lost += a * l->answered[a];
 		l->weight[a] = silent > 0 ? (double)s->n_silent[a] / silent : weight[a];
+	}
+	if (has_first)
+		leave_out_first(l);
+	for (uint32_t a = 0; a < COVERAGE_ATTEMPTS_MAX; a++) {
+		l->hits += l->answered[a];
+		l->lost += a * l->answered[a];
 	}
 	if (!l->is_pooled)
 		layer_grid(l);
@@ -169,9 +198,9 @@ static double log_mean(const struct hyper *h, double hits, double misses)
 	       lgamma(a) - lgamma(b) + lgamma(h->shape);
 }
 
-static double pooled_miss(const struct layer *l, const struct hyper *h)
+static double pooled_rest(const struct layer *l, const struct hyper *h)
 {
-	double m = 0;
+	double m = l->once;
 
 	for (uint32_t k = 0; k < COVERAGE_ATTEMPTS_MAX; k++)
 		if (l->weight[k] > 0)
@@ -182,7 +211,7 @@ static double pooled_miss(const struct layer *l, const struct hyper *h)
 /** Hosts with few answers: each endpoint has a host of its own. */
 static double pooled_like(const struct layer *l, const struct hyper *h)
 {
-	double like = -l->found * log1p(-pooled_miss(l, h));
+	double like = l->first_like - l->hits * log1p(-pooled_rest(l, h));
 
 	for (uint32_t a = 0; a < COVERAGE_ATTEMPTS_MAX; a++)
 		if (l->answered[a] > 0)
@@ -194,7 +223,7 @@ static double pooled_like(const struct layer *l, const struct hyper *h)
 
 static void judge_pooled(const struct layer *l, const struct hyper *h, struct verdict *ret)
 {
-	double m = pooled_miss(l, h);
+	double m = miss_all(l, pooled_rest(l, h));
 
 	for (uint32_t i = 0; i < COVERAGE_WHOLES; i++) {
 		ret->log_silence[i] = 0;

@@ -20,7 +20,7 @@ static const struct hyper spreads[] = {
 	{.spread = SPREAD_BETA, .shape = 4},
 	{.spread = SPREAD_BETA, .shape = 1},
 };
-#define HYPERS_MAX      (ARRAY_LEN(spreads) * COVERAGE_GRID)
+#define HYPERS_MAX      (2 * ARRAY_LEN(spreads) * COVERAGE_GRID)
 #define PRIOR_NO_SPREAD 0.5
 
 struct weighed {
@@ -29,7 +29,7 @@ struct weighed {
 };
 
 struct model {
-	struct layer layers[COVERAGE_STRATA_MAX];
+	struct layer layers[2][COVERAGE_STRATA_MAX]; /* [1]: the first attempt has its own loss */
 	uint32_t n;
 	struct weighed hypers[HYPERS_MAX];
 	uint32_t n_hypers;
@@ -40,7 +40,7 @@ static double model_like(const struct model *m, const struct hyper *h)
 	double like = 0;
 
 	for (uint32_t i = 0; i < m->n; i++)
-		like += layer_like(&m->layers[i], h);
+		like += layer_like(&m->layers[h->has_first][i], h);
 	return like;
 }
 
@@ -98,13 +98,19 @@ static void model_init(struct model *m, const struct coverage *c)
 	silent_weights(c, weight);
 	for (uint32_t i = 0; i < c->n_strata; i++)
 		if (c->strata[i].n_hosts || c->strata[i].n_again) {
-			layer_init(&m->layers[m->n++], &c->strata[i], weight);
+			layer_init(&m->layers[0][m->n], &c->strata[i], weight, false);
+			layer_init(&m->layers[1][m->n++], &c->strata[i], weight, true);
 			n_hosts += c->strata[i].n_hosts;
 		}
 	uint32_t n = n_hosts > 1 ? ARRAY_LEN(spreads) : 1;
-	for (uint32_t i = 0; i < n; i++)
-		add_hypers(m, &spreads[i],
-			   i ? (1 - PRIOR_NO_SPREAD) / (ARRAY_LEN(spreads) - 1) : PRIOR_NO_SPREAD);
+	/* of one attempt each nothing can be learned but from the first */
+	uint32_t n_firsts = weight[0] < 0.5 ? 2 : 1;
+	for (uint32_t i = 0; i < n * n_firsts; i++) {
+		struct hyper h = spreads[i % n];
+		double prior = (1 - PRIOR_NO_SPREAD) / (ARRAY_LEN(spreads) - 1);
+		h.has_first = i >= n;
+		add_hypers(m, &h, h.spread == SPREAD_NONE ? PRIOR_NO_SPREAD : prior);
+	}
 }
 
 static void normalize(struct model *m)
@@ -165,11 +171,11 @@ void coverage_draw(const struct coverage *c, struct rng *r, struct coverage_draw
 		while (at + 1 < m.n_hypers && m.hypers[at].p < (d + draw_unit(r)) / COVERAGE_DRAWS)
 			at++;
 		for (uint32_t i = 0; i < m.n && at != was; i++)
-			layer_judge(&m.layers[i], &m.hypers[at].h, &v[i]);
+			layer_judge(&m.layers[m.hypers[at].h.has_first][i], &m.hypers[at].h, &v[i]);
 		was = at;
 		uint32_t whole = pick_whole(v, m.n, draw_unit(r));
 		ret->most[d] = ret->least[d] = ret->expected[d] = 0;
 		for (uint32_t i = 0; i < m.n; i++)
-			draw_layer(&m.layers[i], &v[i], whole, r, d, ret);
+			draw_layer(&m.layers[0][i], &v[i], whole, r, d, ret);
 	}
 }

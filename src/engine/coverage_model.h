@@ -34,6 +34,7 @@ struct hyper {
 	double shape; /* SPREAD_TWO: share of the better hosts; SPREAD_BETA: weight */
 	double ratio; /* SPREAD_TWO: loss of the better hosts over that of the others */
 	uint8_t spread;
+	bool has_first; /* the first attempt has a loss of its own, in each stratum another */
 };
 
 /**
@@ -50,10 +51,15 @@ struct point {
 
 /** A stratum as means over its hosts. The grid is for spreads. */
 struct layer {
-	double n_hosts, found, silent, hits, lost; /* lost: attempts that brought no answer before
-						      one did, and of those asked again */
+	double n_hosts, found, silent, hits, lost; /* hits and lost: attempts that brought no answer
+						      before one did, and of those asked again */
 	double again_hits, again_lost;
+	/* by attempt, and how often the silent were asked; of the later attempts only when the
+	 * first has a loss of its own */
 	double answered[COVERAGE_ATTEMPTS_MAX], weight[COVERAGE_ATTEMPTS_MAX];
+	double once; /* share of the silent that were asked no more often than is left out */
+	double at_first, first_like; /* share of the found that the first attempt found */
+	bool has_first;              /* the first attempt has a loss of its own */
 	bool is_pooled;
 	double log_q[COVERAGE_GRID], log_p[COVERAGE_GRID], log_width[COVERAGE_GRID];
 	struct point grid[COVERAGE_GRID];
@@ -71,7 +77,7 @@ struct verdict {
 
 /** @param weight how the silent of all strata were asked: [k - 1] is the share asked k times. */
 void layer_init(struct layer *l, const struct coverage_stratum *s,
-		const double weight[COVERAGE_ATTEMPTS_MAX]);
+		const double weight[COVERAGE_ATTEMPTS_MAX], bool has_first);
 /** Share of hosts that filter nothing, by index below COVERAGE_WHOLES. */
 double whole_share(uint32_t i);
 double layer_like(const struct layer *l, const struct hyper *h);

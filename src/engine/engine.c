@@ -473,6 +473,7 @@ int engine_run(struct engine *e)
 	uint32_t first = e->is_inline ? 1 : 0;
 	int err = replan(e);
 
+	machine_read(&e->began, e->n_probes > SMALL_SCAN_PROBES);
 	if (e->seeds || !e->conf.n_types)
 		bus_enter(e->bus, STAGE_DISCOVERING_HOSTS);
 	if (!err && e->seeds)
@@ -502,6 +503,35 @@ void engine_progress(const struct engine *e, struct engine_progress *ret)
 		ret->n_received += stat_read(&w->stats.n_received);
 		ret->n_hosts_done += stat_read(&w->track.stats.n_hosts_done);
 	}
+}
+
+/** What held the scan up, as far as this machine can tell. */
+static void fill_bottleneck(struct engine *e, const struct ev_scan_completed *c)
+{
+	struct bottleneck_facts f = {.n_cores = n_cores(e),
+				     .max_rate_pps = e->conf.max_rate_pps,
+				     .n_rx_drops = c->n_rx_drops,
+				     .n_tx_errors = c->n_tx_errors};
+	struct machine_state m;
+
+	machine_read(&m, e->n_probes > SMALL_SCAN_PROBES);
+	f.elapsed_ns = m.mono_ns - e->began.mono_ns;
+	f.cpu_ns = m.cpu_ns - e->began.cpu_ns;
+	f.n_tracking_drops =
+		m.n_tracking_drops - MIN(e->began.n_tracking_drops, m.n_tracking_drops);
+	if (m.n_jiffies > e->began.n_jiffies)
+		f.stolen = (double)(m.n_stolen - e->began.n_stolen) /
+			   (double)(m.n_jiffies - e->began.n_jiffies);
+	for (uint32_t i = 0; i < e->n_workers; i++) {
+		const struct worker *w = e->workers[i];
+		for (uint32_t k = 0; k < SPENT_N; k++)
+			f.spent_ns[k] += w->stats.spent_ns[k];
+		f.n_socket_errors += w->stats.n_local_errors;
+		f.n_result_waits += w->stats.n_full_waits;
+		for (uint32_t k = 0; k < ARRAY_LEN(w->io_stats); k++)
+			f.n_tx_full += w->io_stats[k].n_tx_retries;
+	}
+	bottleneck_say(&f, e->trust.bottleneck, sizeof(e->trust.bottleneck));
 }
 
 static void fill_trust(struct engine *e)
@@ -552,5 +582,6 @@ void engine_totals(struct engine *e, struct ev_scan_completed *ret)
 	ret->backend = engine_backend(e);
 	ret->interrupted = atomic_load(&e->is_stopped);
 	fill_trust(e);
+	fill_bottleneck(e, ret);
 	ret->trust = &e->trust;
 }

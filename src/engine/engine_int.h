@@ -58,6 +58,8 @@ struct engine {
 	struct track_stats pass_stats;
 	struct coverage_stratum pass_hosts;
 	struct scan_trust trust;
+	struct machine_state began;
+	bool is_large;   /* worth reading what the machine counts */
 	bool is_seeding; /* the pass is running */
 	uint64_t last_tick_ns;
 	struct restore *restored; /* n_restored of them; NULL: nothing was done before */

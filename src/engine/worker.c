@@ -491,7 +491,7 @@ static int raw_run(struct worker *w)
 		int got = rx_drain(w, n ? 0 : idle_us(w, now_ns));
 		if (got < 0)
 			return got;
-		track_expire(&w->track, clock_now_ns());
+		track_expire(&w->track, worker_spend(w, now_ns, n));
 	}
 	/* what has come meanwhile is counted as late; nothing is waited for */
 	int late = rx_drain(w, 0);

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include "base/clock.h"
+#include "engine/bottleneck.h"
 #include "engine/engine.h"
 #include "engine/sport.h"
 #include "engine/track.h"
@@ -45,6 +47,7 @@ struct worker_stats {
 	uint64_t n_unfit;        /* probes that no way out has a form for: counted as not sent */
 	uint64_t n_full_waits;   /* event ring full */
 	uint64_t n_local_errors; /* connect: no ports, no descriptors: tried again */
+	uint64_t spent_ns[SPENT_N];
 };
 
 struct worker {
@@ -90,6 +93,19 @@ int worker_classify(void *ctx, struct host_slot *h);
 /** Has the engine been told to stop? Between batches; on the coordinator's thread it also pumps
  * events. */
 bool worker_turn(struct worker *w);
+
+/** Account for a turn of the loop, from @p from_ns on. @param n what it sent. @return now. */
+static inline uint64_t worker_spend(struct worker *w, uint64_t from_ns, int n)
+{
+	uint64_t now_ns = clock_now_ns();
+	enum spent what = n                                 ? SPENT_SENDING
+			  : pace_wait_ns(&w->pace, from_ns) ? SPENT_CAP
+			  : w->track.n_waiting              ? SPENT_PACED
+							    : SPENT_SILENT;
+
+	w->stats.spent_ns[what] += now_ns - from_ns;
+	return now_ns;
+}
 
 /** Connect transport (conn.c). Opened before privileges drop, run on the worker's thread. */
 int conn_open(struct worker *w) MUST_CHECK;
