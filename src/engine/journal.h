@@ -12,7 +12,7 @@
 
 #define JOURNAL_SYNC_MS 1000u
 /** Longest time that the coordinator keeps events to itself. */
-#define JOURNAL_FLUSH_NS (5 * NS_PER_MS)
+#define JOURNAL_FLUSH_NS (2 * NS_PER_MS)
 
 struct journal;
 
