@@ -16,15 +16,20 @@ static const struct siphash_key sum_key = {0x7072746970206a6full, 0x75726e616c20
 
 /* --- numbers, texts ------------------------------------------------------------ */
 
+/** @p to has room for VARINT_MAX. @return behind the number. */
+static uint8_t *write_num(uint8_t *to, uint64_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		*to++ = (uint8_t)(v | 0x80);
+	*to++ = (uint8_t)v;
+	return to;
+}
+
 static void put_num(struct buf *b, uint64_t v)
 {
 	uint8_t out[VARINT_MAX];
-	size_t n = 0;
 
-	for (; v >= 0x80; v >>= 7)
-		out[n++] = (uint8_t)(v | 0x80);
-	out[n++] = (uint8_t)v;
-	buf_put(b, out, n);
+	buf_put(b, out, (size_t)(write_num(out, v) - out));
 }
 
 static uint64_t get_num(struct cursor *c)
@@ -71,15 +76,17 @@ static const char *get_text(struct cursor *c)
 	return (const char *)at;
 }
 
-static void put_addr(struct buf *b, const struct addr *a)
+static uint8_t *write_addr(uint8_t *to, const struct addr *a)
 {
-	buf_putc(b, (char)a->family);
-	if (a->family == ADDR_V4)
-		buf_put(b, a->b, 4);
+	*to++ = a->family;
+	if (a->family == ADDR_V4) {
+		memcpy(to, a->b, 4);
+		return to + 4;
+	}
 	if (a->family != ADDR_V6)
-		return;
-	buf_put(b, a->b, sizeof(a->b));
-	put_num(b, a->zone);
+		return to;
+	memcpy(to, a->b, sizeof(a->b));
+	return write_num(to + sizeof(a->b), a->zone);
 }
 
 static struct addr get_addr(struct cursor *c)
@@ -188,25 +195,32 @@ bool jrecord_keeps(enum event_kind kind)
 	return codes[kind].n > 0;
 }
 
+/** An unsigned field of any size. */
 static uint64_t load(const void *at, uint8_t size)
 {
-	uint64_t v = 0;
-
-	memcpy(&v, at, size); /* little-endian machines only, as the rest of the engine's images */
-	return v;
+	switch (size) {
+	case 1:
+		return *(const uint8_t *)at;
+	case 2:
+		return *(const uint16_t *)at;
+	case 4:
+		return *(const uint32_t *)at;
+	default:
+		return *(const uint64_t *)at;
+	}
 }
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "load and store take the low bytes");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "fields are stored by their low bytes");
 
-static void put_field(struct buf *b, const struct field *f, const uint8_t *ev)
+static uint8_t *write_field(uint8_t *to, const struct field *f, const uint8_t *ev)
 {
 	const uint8_t *at = ev + f->offset;
 
 	if (f->kind == FIELD_UINT)
-		put_num(b, load(at, f->size));
-	else if (f->kind == FIELD_ADDR)
-		put_addr(b, (const struct addr *)(const void *)at);
-	else
-		buf_put(b, at, f->size);
+		return write_num(to, load(at, f->size));
+	if (f->kind == FIELD_ADDR)
+		return write_addr(to, (const struct addr *)(const void *)at);
+	memcpy(to, at, f->size);
+	return to + f->size;
 }
 
 static void get_field(struct cursor *c, const struct field *f, uint8_t *ev)
@@ -228,18 +242,33 @@ static void get_field(struct cursor *c, const struct field *f, uint8_t *ev)
 	}
 }
 
+/* The longest event: kind, two numbers, fields of at most an address each, probes. */
+enum {
+	FIELDS_MAX = 16,
+	FIELD_LEN_MAX = 1 + 16 + VARINT_MAX,
+	EVENT_LEN_MAX =
+		1 + 2 * VARINT_MAX + FIELDS_MAX * FIELD_LEN_MAX + CHECKPOINT_PROBES_MAX * VARINT_MAX
+};
+static_assert(ARRAY_LEN(discovered_fields) <= FIELDS_MAX && ARRAY_LEN(port_fields) <= FIELDS_MAX &&
+		      ARRAY_LEN(scanned_fields) <= FIELDS_MAX,
+	      "an event fits its buffer");
+
 void jrecord_put_event(struct buf *b, const struct event *ev)
 {
 	const struct event_code *code = &codes[ev->kind];
+	uint8_t *start = buf_reserve(b, EVENT_LEN_MAX), *to = start;
 
-	buf_putc(b, (char)ev->kind);
-	put_num(b, ev->part);
-	put_num(b, ev->host_idx);
+	if (!start)
+		return;
+	*to++ = (uint8_t)ev->kind;
+	to = write_num(to, ev->part);
+	to = write_num(to, ev->host_idx);
 	for (uint32_t i = 0; i < code->n; i++)
-		put_field(b, &code->fields[i], (const uint8_t *)ev);
+		to = write_field(to, &code->fields[i], (const uint8_t *)ev);
 	if (ev->kind == EVENT_CHECKPOINT)
 		for (uint32_t i = 0; i < ev->checkpoint.n_probes; i++)
-			put_num(b, ev->checkpoint.probe[i]);
+			to = write_num(to, ev->checkpoint.probe[i]);
+	buf_advance(b, (size_t)(to - start));
 }
 
 int jrecord_get_event(struct cursor *c, struct event *ret)
