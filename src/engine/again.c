@@ -16,8 +16,7 @@ enum {
 	SAMPLE_SHIFT = 7, /* then one answer in 128 */
 	THIN_OUT = 8,     /* of many answers a random one in 8 is considered */
 	SPAN_US = 200000, /* asked again within this time: last time-outs take 300 ms */
-	WAIT_MIN_US = 50000,
-	RETRY_US = 1000
+	WAIT_MIN_US = 50000
 };
 
 /** The answered probe is asked again with the first attempt number that it has not used. */
@@ -25,11 +24,11 @@ void again_consider(struct track *t, struct track_group *g, uint32_t q, uint32_t
 		    uint64_t now_ns)
 {
 	struct again *a = &t->again[t->n_again];
-	uint64_t n_wanted = MAX((uint64_t)SAMPLE_MIN, t->n_samples >> SAMPLE_SHIFT);
+	uint64_t n_wanted = MAX((uint64_t)SAMPLE_MIN, t->n_heard >> SAMPLE_SHIFT);
 
 	if (t->n_again == TRACK_AGAIN_MAX || attempt >= COOKIE_ATTEMPTS_MAX ||
 	    t->n_again_begun >= MIN(n_wanted, (uint64_t)t->conf.again_max) ||
-	    (t->n_samples > SAMPLE_MIN * 4 && rng_below(&t->rng, THIN_OUT)))
+	    (t->n_heard > SAMPLE_MIN * 4 && rng_below(&t->rng, THIN_OUT)))
 		return;
 	t->n_again++;
 	t->n_again_begun++;
@@ -68,22 +67,17 @@ static uint32_t wait_us(const struct track *t, const struct host_slot *h)
 	return CLAMP(2 * rto_us, (uint32_t)WAIT_MIN_US, t->conf.max_rto_us);
 }
 
-static bool again_send(struct track *t, struct again *a, uint64_t now_ns, struct track_probe *ret)
+static void again_send(struct track *t, struct again *a, uint64_t now_ns, struct track_probe *ret)
 {
 	struct host_slot *h = group_host(a->group, a->q);
-	uint64_t due_ns;
 
-	if (!host_pace_gate(&h->pace, now_ns, a->q * 2654435761u >> 7, &due_ns)) {
-		a->due_us += RETRY_US;
-		return false;
-	}
+	hold_borrow(t, a->group, a->q);
 	probe_fill(t, a->group, a->q, ret);
 	ret->attempt = a->attempt;
 	ret->is_again = true;
 	a->is_sent = true;
 	a->due_us = (uint32_t)(now_ns / NS_PER_US) + wait_us(t, h);
 	stat_add(&t->stats.n_again, 1);
-	return true;
 }
 
 bool again_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
@@ -95,10 +89,11 @@ bool again_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 	for (uint32_t i = t->n_again; i-- > 0;) {
 		if ((int32_t)(now_us - t->again[i].due_us) < 0)
 			continue;
-		if (t->again[i].is_sent)
-			again_count(t, i);
-		else if (again_send(t, &t->again[i], now_ns, ret))
+		if (!t->again[i].is_sent) {
+			again_send(t, &t->again[i], now_ns, ret);
 			return true;
+		}
+		again_count(t, i);
 	}
 	return false;
 }

@@ -102,6 +102,17 @@ static int plan_requests(struct track *t)
 	return 0;
 }
 
+/** A host's limits differ by protocol: resets and ICMP errors are counted apart. */
+static void plan_flows(struct track *t)
+{
+	for (uint32_t i = 0; i < t->conf.n_types; i++) {
+		uint32_t k = 0;
+		while (k < i && t->conf.types[k]->proto != t->conf.types[i]->proto)
+			k++;
+		t->flow_of_type[i] = k < i ? t->flow_of_type[k] : (uint8_t)t->n_flows++;
+	}
+}
+
 int track_init(struct track *t, const struct track_conf *conf)
 {
 	memset(t, 0, sizeof(*t));
@@ -109,6 +120,8 @@ int track_init(struct track *t, const struct track_conf *conf)
 	t->min_rto_us = conf->min_rto_us;
 	rng_init(&t->rng, conf->seed + conf->shard);
 	coverage_init(&t->ports_seen);
+	t->held_due_ns = UINT64_MAX;
+	plan_flows(t);
 	t->conf.max_retries = MIN(conf->max_retries, COOKIE_ATTEMPTS_MAX - 1);
 	plan_test(t);
 	int err = plan_ports(t);
@@ -126,6 +139,9 @@ int track_init(struct track *t, const struct track_conf *conf)
 	return 0;
 }
 
+/** Probes a host must have for a rate of its own. */
+enum { FLOW_WIDTH_MIN = 8 };
+
 static void group_free(struct track_group *g)
 {
 	mem_free(g->hosts);
@@ -133,6 +149,7 @@ static void group_free(struct track_group *g)
 	mem_free(g->state);
 	mem_free(g->sent_us);
 	mem_free(g->link);
+	mem_free(g->flows);
 	*g = (struct track_group){.stage = GROUP_FREE};
 }
 
@@ -160,22 +177,26 @@ uint64_t track_n_total(const struct track *t)
 
 /* --- stages ---------------------------------------------------------------- */
 
-static int group_reserve(struct track_group *g, uint32_t n_hosts, uint32_t n_probes)
+/** @param n_flows of all hosts together; 0: they have too few probes for a rate of their own. */
+static int group_reserve(struct track_group *g, uint32_t n_hosts, uint32_t n_probes,
+			 uint32_t n_flows)
 {
-	if (n_hosts <= g->cap_hosts && n_probes <= g->cap_probes)
+	if (n_hosts <= g->cap_hosts && n_probes <= g->cap_probes && n_flows <= g->cap_flows)
 		return 0;
 	group_free(g);
+	g->flows = n_flows ? mem_alloc(n_flows, sizeof(*g->flows)) : NULL;
 	g->hosts = mem_alloc(n_hosts, sizeof(*g->hosts));
 	g->up = mem_alloc(n_hosts, sizeof(*g->up));
 	g->state = mem_alloc(MAX(n_probes, 1u), 1);
 	g->sent_us = mem_alloc(MAX(n_probes, 1u), sizeof(*g->sent_us));
 	g->link = mem_alloc(MAX(n_probes, 1u), sizeof(*g->link));
-	if (!g->hosts || !g->up || !g->state || !g->sent_us || !g->link) {
+	if (!g->hosts || !g->up || !g->state || !g->sent_us || !g->link || (n_flows && !g->flows)) {
 		group_free(g);
 		return -ENOMEM;
 	}
 	g->cap_hosts = n_hosts;
 	g->cap_probes = n_probes;
+	g->cap_flows = n_flows;
 	return 0;
 }
 
@@ -414,6 +435,8 @@ static void ports_start(struct track *t, struct track_group *g, uint64_t now_ns)
 		if ((h->flags & (HOST_IS_UP | HOST_IS_DONE)) == HOST_IS_UP)
 			g->up[g->n_ranks++] = s;
 	}
+	if (g->flows)
+		memset(g->flows, 0, g->n_ranks * t->n_flows * sizeof(*g->flows));
 	stage_start(t, g, GROUP_PORTS, t->width, now_ns);
 	if (g->restored && t->width)
 		ports_restore(t, g);
@@ -484,7 +507,8 @@ int group_open(struct track *t, uint64_t now_ns, struct track_group **ret)
 	struct track_group *g = &t->groups[i];
 	uint64_t first = ordinal * c->space->hosts_per_group;
 	uint32_t n = (uint32_t)MIN((uint64_t)c->space->hosts_per_group, c->space->n_hosts - first);
-	int err = group_reserve(g, n, n * per_host);
+	int err =
+		group_reserve(g, n, n * per_host, t->width >= FLOW_WIDTH_MIN ? n * t->n_flows : 0);
 	if (err)
 		return err;
 	t->is_exhausted = !is_restored && ordinal + 1 >= c->space->n_groups;
@@ -512,6 +536,7 @@ void groups_advance(struct track *t, uint64_t now_ns)
 			ports_start(t, g, now_ns);
 		if (!g->n_open && g->stage == GROUP_PORTS) {
 			again_forget(t, g);
+			hold_drop_group(t, g);
 			g->stage = GROUP_FREE;
 		} else {
 			t->live[n++] = t->live[i];
@@ -537,6 +562,7 @@ void track_abandon(struct track *t)
 			abandon_host(t, g, &g->hosts[s]);
 		g->stage = GROUP_FREE;
 	}
+	t->held_flows = NULL;
 	t->n_live = t->n_again = 0;
 	t->is_exhausted = true;
 }

@@ -45,6 +45,12 @@ struct host_slot *group_host(const struct track_group *g, uint32_t q)
 	return &g->hosts[g->up[q / g->width]];
 }
 
+/** Attempts that say nothing when they are not answered. */
+static uint32_t n_excused(const struct track *t, const struct host_slot *h)
+{
+	return MAX(h->n_excused, t->n_excused);
+}
+
 /** Retransmissions a probe of this host may have. */
 static uint32_t retries_allowed(const struct track *t, const struct host_slot *h)
 {
@@ -56,7 +62,7 @@ static uint32_t retries_allowed(const struct track *t, const struct host_slot *h
 		n = MAX(n, h->max_attempt + 2u);
 	if (h->n_answers < OWN_ANSWERS_MIN || h->max_attempt)
 		n = MAX(n, t->global_retries);
-	return MIN(n, t->conf.max_retries);
+	return MIN(n + n_excused(t, h), t->conf.max_retries);
 }
 
 /** Retransmissions of one probe: never fewer than it takes to ask everything its port is asked. */
@@ -98,7 +104,8 @@ uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t
 	else if (t->rtt.srtt_us)
 		rto_us = CLAMP(rtt_rto_us(&t->rtt), MAX((uint32_t)GLOBAL_RTO_MIN_US, t->min_rto_us),
 			       t->conf.initial_rto_us);
-	rto_us <<= MIN(attempt, (uint32_t)BACKOFF_SHIFT_MAX);
+	uint32_t counted = attempt - MIN(attempt, n_excused(t, h));
+	rto_us <<= MIN(counted, (uint32_t)BACKOFF_SHIFT_MAX);
 	if (attempt >= retries_allowed(t, h) && !(h->flags & HOST_IS_GIVEN_UP))
 		rto_us = MAX(rto_us, (uint64_t)last_wait_us(h, first_us));
 	return (uint32_t)MIN(rto_us, (uint64_t)MIN(t->conf.max_rto_us, (uint32_t)RTO_MAX_US));
@@ -119,7 +126,7 @@ static void wheel_add(struct track_group *g, uint32_t q, uint64_t now_ns, uint64
 	g->n_wheel++;
 }
 
-static void ready_push(struct track_group *g, uint32_t q)
+void ready_push(struct track_group *g, uint32_t q)
 {
 	g->link[q] = NO_PROBE;
 	if (g->ready_head == NO_PROBE)
@@ -143,19 +150,9 @@ static void group_set(struct track_group *g, uint32_t q, uint8_t what)
 	g->state[q] = (uint8_t)((g->state[q] & ~PROBE_STATE) | what);
 }
 
-/** A probe leaves the queue of its host's pace. */
-static void probe_unhold(struct track *t, struct track_group *g, uint32_t q)
-{
-	if ((g->state[q] & (PROBE_STATE | PROBE_MARK)) != (PROBE_WAIT | PROBE_MARK))
-		return;
-	g->state[q] &= (uint8_t)~PROBE_MARK;
-	group_host(g, q)->pace.n_wait--;
-	t->n_waiting--;
-}
-
 void probe_conclude(struct track *t, struct track_group *g, uint32_t q)
 {
-	probe_unhold(t, g, q);
+	hold_forget(t, g, q);
 	group_set(g, q, PROBE_DONE);
 }
 
@@ -239,13 +236,7 @@ static void probe_silent(struct track *t, struct track_group *g, uint32_t q)
  */
 static void update_global_retries(struct track *t)
 {
-	uint64_t n = 0, recovered = 0;
-
-	for (uint32_t a = 0; a < COOKIE_ATTEMPTS_MAX; a++) {
-		n += t->stats.n_answered[a];
-		recovered += a ? t->stats.n_answered[a] : 0;
-	}
-	double loss = (double)recovered / (double)MAX(n, 1ull), left = loss;
+	double loss = (double)t->n_recovered / (double)MAX(t->n_heard, 1ull), left = loss;
 	uint32_t k = 0;
 	while (left > UNHEARD_MAX && k < t->conf.max_retries) {
 		left *= loss;
@@ -277,17 +268,19 @@ static bool has_cookie(const struct probe_reply *r)
 	return r->kind != REPLY_ARP && r->kind != REPLY_ND;
 }
 
-/** RTT, pace and loss facts from one reply. @return the attempt that it answers. */
-static uint32_t learn(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h,
+/** RTT and loss facts from one reply. @return the attempt that it answers. */
+static uint32_t learn(struct track *t, struct track_group *g, uint32_t q,
 		      const struct probe_reply *r, uint64_t now_ns)
 {
+	struct host_slot *h = group_host(g, q);
 	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
 	uint32_t attempt = !r->is_attempt_unknown ? r->attempt : attempts_made(g->state[q]) - 1;
 
 	if (r->is_attempt_unknown && last) {
 		/* an answer to any of several attempts: no sample (Karn's rule, RFC 6298 3) */
 	} else if (attempt == last) {
-		uint32_t us = us_of(now_ns) - g->sent_us[q];
+		/* a batch is stamped a little ahead: an answer can seem to come before */
+		uint32_t us = (uint32_t)MAX((int32_t)(us_of(now_ns) - g->sent_us[q]), 1);
 		rtt_sample(&h->rtt, us);
 		rtt_sample(&t->rtt, us);
 	} else if (attempt < last && (g->state[q] & PROBE_STATE) != PROBE_WAIT) {
@@ -296,13 +289,14 @@ static uint32_t learn(struct track *t, struct track_group *g, uint32_t q, struct
 			MIN(t->min_rto_us + t->min_rto_us / 4, (uint32_t)RTO_CEILING_SPURIOUS_US);
 	}
 	attempt -= MIN(attempt, r->n_other);
-	h->max_attempt = (uint8_t)MAX(h->max_attempt, attempt);
+	uint32_t counted = attempt - MIN(attempt, n_excused(t, h));
+	h->max_attempt = (uint8_t)MAX(h->max_attempt, counted);
+	t->n_recovered += counted > 0;
 	if (h->n_answers < OWN_ANSWERS_MIN)
 		h->n_answers++;
 	t->stats.n_answered[attempt]++;
-	if (!(++t->n_samples % SAMPLES_FOR_LOSS))
+	if (!(++t->n_heard % SAMPLES_FOR_LOSS))
 		update_global_retries(t);
-	host_pace_reply(&h->pace, us_of(now_ns), attempt > 0, MAX(4 * h->rtt.srtt_us, 20000u));
 	return attempt;
 }
 
@@ -321,7 +315,9 @@ static void emit_port(struct track *t, struct track_group *g, uint32_t q, struct
 		.reason = r->reason,
 		.ttl = r->ttl,
 		.attempt = r->attempt,
-		.rtt_us = r->attempt == last ? us_of(now_ns) - g->sent_us[q] : h->rtt.srtt_us,
+		.rtt_us = r->attempt == last
+				  ? (uint32_t)MAX((int32_t)(us_of(now_ns) - g->sent_us[q]), 1)
+				  : h->rtt.srtt_us,
 	};
 	if (!addr_equal(&r->from, &h->addr))
 		ev->port.from = r->from;
@@ -371,7 +367,10 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 		t->stats.n_unasked += has_cookie(r);
 		return;
 	}
-	uint32_t attempt = learn(t, g, q, h, r, now_ns);
+	uint32_t attempt = learn(t, g, q, r, now_ns);
+	struct track_heard heard = {now_ns, attempt, state};
+	if (state != type->state_if_silent)
+		hold_answered(t, g, q, &heard);
 	h->flags |= HOST_IS_HEARD;
 	if (r->has_mac) {
 		h->mac = r->mac;
@@ -489,27 +488,14 @@ void probe_fill(const struct track *t, struct track_group *g, uint32_t q, struct
 	ret->to.proto = ret->type->proto;
 }
 
-/** Hold a probe back until @p due_ns. */
-static void probe_wait(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns,
-		       uint64_t due_ns)
-{
-	group_set(g, q, PROBE_WAIT | PROBE_MARK);
-	group_host(g, q)->pace.n_wait++;
-	t->n_waiting++;
-	wheel_add(g, q, now_ns, due_ns);
-}
-
-/** Send @p q now if its host's pace allows. */
+/** Send @p q now if its host's rate allows. */
 static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns,
 		       struct track_probe *ret)
 {
 	struct host_slot *h = group_host(g, q);
-	uint64_t due_ns;
 
-	if (!host_pace_gate(&h->pace, now_ns, q * 2654435761u >> 7, &due_ns)) {
-		probe_wait(t, g, q, now_ns, due_ns);
+	if (!hold_pass(t, g, q, now_ns))
 		return false;
-	}
 	probe_fill(t, g, q, ret);
 	g->state[q] = (uint8_t)((g->state[q] & ~(PROBE_STATE | PROBE_MARK)) | PROBE_FLIGHT);
 	g->sent_us[q] = us_of(now_ns);
@@ -519,6 +505,7 @@ static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint6
 	if (!h->rtt.srtt_us && check_us > RTT_UNKNOWN_CHECK_US)
 		check_us = RTT_UNKNOWN_CHECK_US;
 	wheel_add(g, q, now_ns, now_ns + check_us * NS_PER_US);
+	hold_sent(t, g, q, ret->attempt, now_ns);
 	if (ret->attempt) {
 		t->stats.n_retried++;
 		return true;
@@ -553,6 +540,8 @@ static bool next_new(struct track *t, struct track_group *g, uint64_t now_ns,
 
 int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 {
+	if (!hold_path_passes(t, now_ns))
+		return 0;
 	if (t->n_canaries_todo && canary_next(t, now_ns, ret))
 		return 1;
 	if (t->n_again && again_next(t, now_ns, ret))
@@ -604,6 +593,7 @@ void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, 
 		t->stats.n_picked--;
 	if (!p->attempt && is_tested(t, g, p->q))
 		dishonest_unasked(&p->host->honest);
+	hold_unsent(t, g, p->q, p->attempt);
 }
 
 /* --- timers ---------------------------------------------------------------- */
@@ -623,7 +613,8 @@ static void flight_expired(struct track *t, struct track_group *g, uint32_t q, u
 		ready_push(g, q);
 		return;
 	}
-	if (attempt >= probe_retries(t, g, q)) {
+	if (attempt >= probe_retries(t, g, q) &&
+	    (!hold_review(t, g, q, now_ns) || attempt >= probe_retries(t, g, q))) {
 		probe_silent(t, g, q);
 		return;
 	}
@@ -639,17 +630,8 @@ static void fire_slot(struct track *t, struct track_group *g, uint32_t slot, uin
 	while (q != NO_PROBE) {
 		uint32_t next = g->link[q];
 		g->n_wheel--;
-		switch (g->state[q] & PROBE_STATE) {
-		case PROBE_FLIGHT:
+		if ((g->state[q] & PROBE_STATE) == PROBE_FLIGHT)
 			flight_expired(t, g, q, now_ns);
-			break;
-		case PROBE_WAIT:
-			probe_unhold(t, g, q);
-			ready_push(g, q);
-			break;
-		default:
-			break;
-		}
 		q = next;
 	}
 }
@@ -668,17 +650,51 @@ void track_expire(struct track *t, uint64_t now_ns)
 	}
 	canary_expire(t, now_ns);
 	track_flush_silent(t);
+	hold_path_update(t, now_ns);
+	hold_release(t, now_ns);
 	groups_advance(t, now_ns);
+}
+
+/** Is there a probe that may leave as soon as the path allows? */
+static bool has_work(const struct track *t)
+{
+	for (uint32_t i = 0; i < t->n_live; i++) {
+		const struct track_group *g = &t->groups[t->live[i]];
+		if (g->ready_head != NO_PROBE ||
+		    (g->n_picked < g->n_probes && t->n_waiting < WAITING_MAX))
+			return true;
+	}
+	return !t->is_exhausted && t->n_live < TRACK_GROUPS_MAX;
+}
+
+static bool has_ready(const struct track *t)
+{
+	for (uint32_t i = 0; i < t->n_live; i++)
+		if (t->groups[t->live[i]].ready_head != NO_PROBE)
+			return true;
+	return false;
+}
+
+/** Microseconds from @p now_ns to @p due_ns, rounded up. */
+static uint32_t us_until(uint64_t due_ns, uint64_t now_ns, uint32_t most_us)
+{
+	uint64_t us = due_ns > now_ns ? (due_ns - now_ns + NS_PER_US - 1) / NS_PER_US : 0;
+
+	return (uint32_t)MIN(us, (uint64_t)most_us);
 }
 
 uint32_t track_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us)
 {
-	uint32_t now_tick = tick_of(now_ns), best = most_us;
+	uint32_t now_tick = tick_of(now_ns), best = us_until(t->held_due_ns, now_ns, most_us);
 
+	if (t->path.gap_ns && t->path.next_ns > now_ns) {
+		if (has_work(t))
+			best = us_until(t->path.next_ns, now_ns, best);
+	} else if (has_ready(t)) {
+		return 0;
+	}
 	for (uint32_t i = 0; i < t->n_live; i++) {
 		const struct track_group *g = &t->groups[t->live[i]];
-		if (g->ready_head != NO_PROBE)
-			return 0;
 		for (uint32_t k = 0;
 		     g->n_wheel && k < TRACK_WHEEL_SLOTS && k * TRACK_TICK_US < best; k++)
 			if (g->wheel[(now_tick + 1 + k) % TRACK_WHEEL_SLOTS] != NO_PROBE) {

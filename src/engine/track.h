@@ -15,6 +15,7 @@
 #include "base/ring.h"
 #include "engine/coverage.h"
 #include "engine/dishonest.h"
+#include "engine/flow.h"
 #include "engine/pace.h"
 #include "engine/rtt.h"
 #include "probe/scantype.h"
@@ -91,14 +92,27 @@ struct host_slot {
 	uint16_t path;      /* the transport's */
 	uint32_t pings;     /* mask over track_conf.pings */
 	uint8_t flags, reason, ttl;
-	uint8_t max_attempt;                /* highest attempt that was answered */
-	uint8_t n_answers;                  /* so far; counted until they say enough about loss */
+	uint8_t max_attempt;  /* highest attempt that was answered, the excused not counted */
+	uint8_t last_attempt; /* highest sent */
+	uint8_t n_excused;    /* attempts sent too fast: silence to them is no loss */
+	uint8_t n_answers;    /* so far; counted until they say enough about loss */
 	uint16_t n_again, n_again_answered; /* ports asked once more */
 	uint32_t initial_rto_us;            /* 0: the scan's */
 	struct mac mac;
 	struct rtt rtt;
-	struct host_pace pace;
 	struct dishonest honest;
+};
+
+/** One protocol's probes to one host, and those of them that wait for their turn. */
+struct host_flow {
+	struct flow flow;
+	struct track_group *group;
+	struct host_flow *next; /* in track.held_flows */
+	/* queues of probes by group.link: first attempts, retransmissions; taken in turns */
+	uint32_t head[2], tail[2], turn;
+	uint32_t n_held;     /* in it and still to be sent */
+	uint32_t n_released; /* had their turn, in the group's ready list */
+	bool is_listed;
 };
 
 enum group_stage { GROUP_FREE, GROUP_DISCOVERY, GROUP_PORTS };
@@ -111,13 +125,15 @@ struct track_group {
 	uint32_t *up;   /* rank -> slot of the running stage */
 	uint8_t *state; /* PROBE_* | attempt << 2 | PROBE_ANSWERED */
 	uint32_t *sent_us;
-	uint32_t *link; /* next probe in the same list */
+	uint32_t *link;          /* next probe in the same list */
+	struct host_flow *flows; /* of slot s: from s * track.n_flows on; NULL: hosts have too few
+				    probes for a pace of their own */
 	uint32_t n_hosts, n_ranks, width;
 	uint32_t n_open; /* hosts of the stage that are not complete */
 	uint32_t ready_head, ready_tail;
 	uint32_t wheel_tick; /* last tick that fired */
 	uint32_t n_wheel;    /* probes in wheel lists */
-	uint32_t cap_hosts, cap_probes;
+	uint32_t cap_hosts, cap_probes, cap_flows;
 	uint8_t stage;
 	const struct restore_group *restored; /* NULL: nothing of it was done before */
 	uint32_t wheel[TRACK_WHEEL_SLOTS];
@@ -199,11 +215,21 @@ struct track {
 				 payloads */
 	uint32_t width;       /* port probes per host in this shard */
 	uint32_t type_base[TRACK_TYPES_MAX], type_n[TRACK_TYPES_MAX];
-	uint32_t n_waiting;  /* probes held back by host paces */
-	uint32_t min_rto_us; /* grows when a retransmission proves to have been too early */
-	struct rtt rtt;      /* over all hosts */
-	uint32_t n_samples;
-	uint32_t global_retries;        /* from the loss seen so far */
+	uint32_t n_flows; /* of a host: one per protocol asked */
+	uint8_t flow_of_type[TRACK_TYPES_MAX];
+	struct flow path;             /* of all hosts that are not limited themselves */
+	struct host_flow *held_flows; /* those with probes waiting */
+	uint64_t held_due_ns;         /* the earliest turn among them */
+	uint32_t n_waiting;           /* probes held back by host flows */
+	uint32_t n_fine, n_short;     /* judgements of hosts lately */
+	const struct host_slot *last_recovered;
+	uint32_t n_recovered_turns; /* retransmissions answered by another host than the last */
+	uint32_t min_rto_us;        /* grows when a retransmission proves to have been too early */
+	struct rtt rtt;             /* over all hosts */
+	uint8_t last_attempt, n_excused; /* as of one host, by the path */
+	uint64_t n_heard,
+		n_recovered;     /* answers; those to attempts after the excused and the next */
+	uint32_t global_retries; /* from that */
 	const struct scan_type *tested; /* row whose open ports are tested; NULL: none */
 	bool has_canaries;
 	struct canary_set canaries[TRACK_CANARY_SETS];

@@ -77,3 +77,39 @@ void probe_conclude(struct track *t, struct track_group *g, uint32_t q);
 uint32_t track_port_probe(const struct track *t, uint8_t proto, uint16_t port);
 /** Hand what ended in silence to the journal. */
 void track_flush_silent(struct track *t);
+
+/** A probe that its host's rate lets go again, or that is due again: into the group's ready list.
+ */
+void ready_push(struct track_group *g, uint32_t q);
+
+/* hold.c */
+/** The flow of a probe of the ports stage; NULL: hosts have none of their own. */
+struct host_flow *hold_flow(const struct track *t, const struct track_group *g, uint32_t q);
+/** May this probe leave now, by its host's rate? If not it is held and comes back when its turn
+ * is. */
+bool hold_pass(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns);
+/** A probe that is not held leaves in the turn of the next: few may, and all do. */
+void hold_borrow(struct track *t, struct track_group *g, uint32_t q);
+/** May any probe leave now, by the path's rate? Nothing is held. */
+bool hold_path_passes(struct track *t, uint64_t now_ns);
+/** A probe leaves; did not leave after all; was answered with more than silence would tell. */
+void hold_sent(struct track *t, struct track_group *g, uint32_t q, uint32_t attempt,
+	       uint64_t now_ns);
+void hold_unsent(struct track *t, struct track_group *g, uint32_t q, uint32_t attempt);
+struct track_heard {
+	uint64_t now_ns;
+	uint32_t attempt;
+	uint8_t state;
+};
+void hold_answered(struct track *t, struct track_group *g, uint32_t q,
+		   const struct track_heard *heard);
+/** Before a probe is given up: judge again. @return true when silence so far has come to mean
+ * nothing. */
+bool hold_review(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns);
+/** A probe is no longer held. Does nothing when it was not. */
+void hold_forget(struct track *t, struct track_group *g, uint32_t q);
+/** Let go what is due. Every turn. */
+void hold_release(struct track *t, uint64_t now_ns);
+void hold_path_update(struct track *t, uint64_t now_ns);
+/** The group's probes are all concluded. */
+void hold_drop_group(struct track *t, const struct track_group *g);

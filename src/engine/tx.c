@@ -7,6 +7,9 @@
 
 #include <string.h>
 
+/** What a packet takes at least: the packets of a batch do not leave at once. */
+enum { SEND_NS = 200 };
+
 static struct frame *lane_frame(struct lane *l)
 {
 	return l && l->n_filled < l->n_reserved ? &l->f[l->n_filled] : NULL;
@@ -101,7 +104,7 @@ int tx_batch(struct worker *w, uint64_t now_ns)
 		return 0;
 	n_max = lane_reserve(w->l3, n_max);
 	n_max = lane_reserve(w->l2, n_max);
-	while (n < n_max && (more = track_next(&w->track, now_ns, &p)) > 0) {
+	while (n < n_max && (more = track_next(&w->track, now_ns + n * SEND_NS, &p)) > 0) {
 		fill(w, &p, now_ns);
 		n++;
 	}

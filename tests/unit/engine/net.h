@@ -25,7 +25,10 @@ struct net_conf {
 	uint32_t rtt_us, jitter_us;
 	uint32_t far_rtt_us; /* of every fifth host; 0: as the others */
 	uint32_t loss_percent, dup_percent;
-	uint32_t rst_rate, rst_burst;  /* closed ports of one host that answer; 0: all */
+	uint32_t rst_rate, rst_burst; /* closed ports of one host that answer; 0: all */
+	uint32_t fwd_pps, rev_pps; /* a shaper that all hosts are behind, by direction; 0: none */
+	uint32_t queue;            /* packets that it holds; more are dropped */
+	uint32_t block_after;      /* probes, then the host drops all; 0: never */
 	uint32_t silent_ports_percent; /* filtered */
 	uint32_t down_percent;         /* of hosts */
 	uint32_t n_pings;              /* 0: no discovery */
@@ -59,6 +62,12 @@ struct net_cell {
 	uint8_t state;
 };
 
+/** A shaper's queue: when it will be empty. */
+struct net_link {
+	uint64_t empty_ns;
+	uint64_t n_passed, n_dropped;
+};
+
 struct net_host {
 	uint32_t n_pings, n_ports_sent, n_canaries, n_scanned, n_partial, n_given_up, n_up;
 	struct ev_evidence evidence;
@@ -81,6 +90,7 @@ struct net {
 	uint32_t n_flying;
 	struct net_cell *cells;
 	struct net_host *hosts;
+	struct net_link fwd, rev;
 	uint64_t n_again, n_sent, n_dup_sent, n_deferred;
 	uint8_t max_attempt;
 	uint64_t took_ns;
@@ -163,12 +173,29 @@ static inline bool net_may_reset(struct net *n, struct net_host *h)
 {
 	if (!n->c.rst_rate)
 		return true;
+	if (!h->tokens_ns)
+		h->tokens_ns = n->now_ns;
 	h->tokens += (double)(n->now_ns - h->tokens_ns) * n->c.rst_rate / 1e9;
 	h->tokens = MIN(h->tokens, (double)n->c.rst_burst);
 	h->tokens_ns = n->now_ns;
 	if (h->tokens < 1)
 		return false;
 	h->tokens -= 1;
+	return true;
+}
+
+/** @return false: dropped; else @p at_ns moves to when the packet is through. */
+static inline bool net_pass(const struct net *n, struct net_link *l, uint32_t pps, uint64_t *at_ns)
+{
+	if (!pps)
+		return true;
+	uint64_t gap = NS_PER_S / pps, from = MAX(l->empty_ns, *at_ns);
+	if (from - *at_ns > gap * n->c.queue) {
+		l->n_dropped++;
+		return false;
+	}
+	l->empty_ns = *at_ns = from + gap;
+	l->n_passed++;
 	return true;
 }
 
@@ -206,12 +233,19 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 		       : p->type == &ping_arp ? REPLY_ARP
 					      : REPLY_RST;
 	}
+	uint64_t at_ns = n->now_ns;
+	if (!net_pass(n, &n->fwd, n->c.fwd_pps, &at_ns))
+		return;
 	if (kind == REPLY_NONE || !net_is_up(n, idx) || rng_below(&n->rng, 100) < n->c.loss_percent)
+		return;
+	if (n->c.block_after && h->n_ports_sent > n->c.block_after)
 		return;
 	if (kind == REPLY_RST && p->type->flag && !net_may_reset(n, h))
 		return;
+	if (!net_pass(n, &n->rev, n->c.rev_pps, &at_ns))
+		return;
 	uint32_t rtt_us = n->c.far_rtt_us && idx % 5 == 4 ? n->c.far_rtt_us : n->c.rtt_us;
-	struct net_flying f = {.due_ns = n->now_ns + rtt_us * NS_PER_US, .type = p->type};
+	struct net_flying f = {.due_ns = at_ns + rtt_us * NS_PER_US, .type = p->type};
 	if (n->c.jitter_us)
 		f.due_ns += rng_below(&n->rng, n->c.jitter_us * NS_PER_US);
 	f.reply = (struct probe_reply){.to = p->to,

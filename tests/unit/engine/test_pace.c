@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* pace.c: the cap over any second, bursts and idle time under jitter; the pace of one host. */
+/* pace.c: the cap over any second, bursts and idle time under jitter. */
 #include "base/hash.h"
 #include "engine/pace.h"
 
@@ -171,122 +171,12 @@ static void wait_is_exact(void **state)
 	}
 }
 
-/* --- one host ------------------------------------------------------------- */
-
-static void free_host(void **state)
-{
-	struct host_pace p = {0};
-	uint64_t due = 7;
-
-	for (uint32_t i = 0; i < 100; i++)
-		assert_true(host_pace_gate(&p, 1000, i, &due));
-	assert_int_equal(p.n_sent, 100);
-	assert_int_equal(due, 7);
-	/* clean replies never slow it down */
-	for (uint32_t i = 0; i < 1000; i++)
-		host_pace_reply(&p, i * 1000, false, 20000);
-	assert_int_equal(p.gap_ns, 0);
-}
-
-/** A gap is kept over any stretch, but for the millisecond a turn may be early. */
-static void gate_keeps_the_gap(void **state)
-{
-	struct host_pace p = {.gap_ns = 2000000};
-	struct rng r;
-	uint32_t n = 0;
-	uint64_t due, now = 5 * NS_PER_S, start = now;
-
-	rng_init(&r, 74);
-	while (now < start + NS_PER_S) {
-		if (host_pace_gate(&p, now, (uint32_t)rng_u64(&r), &due)) {
-			n++;
-		} else {
-			assert_true(due > now);
-			assert_true(due <= now + 2 * p.gap_ns + 50 * NS_PER_MS);
-		}
-		now += 1 + rng_below(&r, 300000);
-	}
-	assert_in_range(n, 495, 502);
-}
-
-/** One window: @p sent probes, @p replied answered evenly over it, of those @p recovered to
- * retransmissions. */
-static uint32_t window(struct host_pace *p, uint32_t now_us, uint32_t sent, uint32_t replied,
-		       uint32_t recovered)
-{
-	p->n_sent += sent;
-	for (uint32_t i = 0; i < replied; i++)
-		host_pace_reply(p, now_us + (i + 1) * 20000 / replied, i < recovered, 20000);
-	return now_us + 20001;
-}
-
-static void cut_and_regrow(void **state)
-{
-	struct host_pace p = {.win_start_us = 1000};
-	uint32_t now_us = 1000, cut;
-
-	now_us = window(&p, now_us, 200, 50, 10);
-	assert_in_range(p.gap_ns, 250000, 400000); /* 50 answers in 20 ms, 125 %: 320 us */
-	cut = p.gap_ns;
-	for (int i = 0; i < 12; i++)
-		now_us = window(&p, now_us, 50, 50, 0);
-	assert_true(p.gap_ns < cut / 2);
-	for (int i = 0; i < 100; i++)
-		now_us = window(&p, now_us, 50, 50, 0);
-	assert_int_equal(p.gap_ns, 0);
-}
-
-/** Few retransmissions answered: not this host's limit. */
-static void silence_is_no_evidence(void **state)
-{
-	struct host_pace p = {.win_start_us = 1000};
-	uint32_t now_us = 1000;
-
-	for (int i = 0; i < 50; i++)
-		now_us = window(&p, now_us, 500, 20, 3);
-	assert_int_equal(p.gap_ns, 0);
-}
-
-/** Loss that slowing down does not change is the path's: pacing ends for good. */
-static void gives_up_on_path_loss(void **state)
-{
-	struct host_pace p = {.win_start_us = 1000};
-	uint32_t now_us = 1000;
-	int i = 0;
-
-	do
-		now_us = window(&p, now_us, 100, 60, 30);
-	while (p.gap_ns && ++i < 10);
-	assert_in_range(i, 1, 5);
-	for (i = 0; i < 50; i++)
-		now_us = window(&p, now_us, 100, 60, 30);
-	assert_int_equal(p.gap_ns, 0);
-	assert_int_equal(p.n_useless, HOST_PACE_GIVE_UP);
-}
-
-/** The judging window runs across the wrap of 32-bit microseconds. */
-static void window_wraps(void **state)
-{
-	struct host_pace p = {.win_start_us = UINT32_MAX - 10000};
-
-	window(&p, UINT32_MAX - 10000, 200, 50, 10);
-	assert_in_range(p.gap_ns, 250000, 400000);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(exactness),
-		cmocka_unit_test(slow_polls),
-		cmocka_unit_test(no_hoarding),
-		cmocka_unit_test(no_limit),
+		cmocka_unit_test(exactness),     cmocka_unit_test(slow_polls),
+		cmocka_unit_test(no_hoarding),   cmocka_unit_test(no_limit),
 		cmocka_unit_test(wait_is_exact),
-		cmocka_unit_test(free_host),
-		cmocka_unit_test(gate_keeps_the_gap),
-		cmocka_unit_test(cut_and_regrow),
-		cmocka_unit_test(silence_is_no_evidence),
-		cmocka_unit_test(gives_up_on_path_loss),
-		cmocka_unit_test(window_wraps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

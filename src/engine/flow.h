@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The rate of one bottleneck, found from its own answers. A flow is what shares a limit: the
+ * probes of one protocol to one host (its limits of resets or ICMP errors), or all probes of a
+ * worker (its path). It starts free. The order of probes is random, so without a limit the same
+ * share of them is answered whenever and however fast they are sent; a share that falls says that
+ * answers are lost to the rate. Then experiments find the rate: stretches at it and stretches far
+ * below it, whose answers a second are compared. Loss that does not depend on the rate, and ports
+ * that never answer, are the same in both and slow nothing down.
+ *
+ * Pure: no clock, no memory. Thread: the worker's.
+ */
+#pragma once
+
+#include "base/compiler.h"
+
+#define FLOW_PHASES     4u
+#define FLOW_GAP_MAX_NS 2000000000u /* one probe in two seconds: below the slowest limit in use */
+
+/** Probes of a kind are answered in equal shares while nothing is limited. */
+enum flow_kind { FLOW_FIRST, FLOW_AGAIN, FLOW_PING, FLOW_KINDS };
+
+/** Answers of a class share a limit: resets and ICMP errors are limited where handshakes are not.
+ */
+enum flow_class { FLOW_REFUSED, FLOW_ACCEPTED, FLOW_CLASSES };
+
+/** FREE: no limit. SEARCH: by factors of two and four. CRUISE: near the rate found. */
+enum flow_mode { FLOW_FREE, FLOW_SEARCH, FLOW_CRUISE };
+
+/** A stretch of sending, judged when all its answers have had their time. */
+struct flow_phase {
+	uint32_t start_us;
+	uint32_t rate_gap_ns, gap_ns; /* the flow's when it began */
+	uint32_t rtt_us;              /* moving average over its answers; 0: none */
+	uint16_t n_sent[FLOW_KINDS], n_answered[FLOW_KINDS][FLOW_CLASSES];
+};
+
+/** One side of an experiment. */
+struct flow_side {
+	uint64_t len_us;
+	uint32_t n_answered[FLOW_CLASSES];
+};
+enum flow_level { FLOW_HIGH, FLOW_LOW, FLOW_LEVELS };
+
+/** Invariant: gap_ns is 0 exactly while mode is FLOW_FREE. */
+struct flow {
+	uint64_t next_ns;                      /* earliest next departure */
+	uint32_t rate_gap_ns;                  /* between probes at the rate believed right */
+	uint32_t gap_ns;                       /* the same in this phase, high or low */
+	struct flow_phase phases[FLOW_PHASES]; /* the newest at newest, n_phases in use */
+	uint32_t last_us;                      /* when a probe left last */
+	uint8_t newest, n_phases, mode;
+	uint8_t shift;     /* phases are 2^shift microseconds of the clock */
+	bool is_low;       /* this one */
+	uint8_t n_ups;     /* decisions for more in a row */
+	bool is_closed;    /* nothing is answered any more, at any rate */
+	uint8_t n_settled; /* how often silence to what was sent before has come to mean nothing */
+	/* phases judged free since these were last read: as before; short of answers */
+	uint8_t n_fine, n_short;
+	uint32_t found_gap_ns; /* the rate at the last decision; 0: none yet */
+	uint32_t n_barren;     /* probes in a row that nothing answered */
+	uint16_t barren_max;   /* as many are enough to say so */
+	struct flow_side sides[FLOW_LEVELS];
+	uint32_t min_rtt_us;   /* 0: unknown */
+	uint32_t queue_rtt_us; /* of the last high phase, if a queue stood; else 0 */
+	/* while free: answered of UINT16_MAX, how many probes that is known from; phases that
+	 * decided nothing, for the next; sent so far */
+	uint16_t share[FLOW_KINDS][FLOW_CLASSES], n_share[FLOW_KINDS];
+	struct flow_phase carry;
+	uint32_t n_free_sent;
+	uint32_t n_answers, n_recovered; /* so far; to retransmissions */
+	uint32_t win_start_us, n_win_answers[FLOW_CLASSES];
+};
+
+/** A probe leaves. */
+void flow_sent(struct flow *f, enum flow_kind kind, uint32_t now_us);
+/** The probe counted last did not leave after all. */
+void flow_unsent(struct flow *f, enum flow_kind kind);
+/** An answer that tells more than silence would. */
+struct flow_answer {
+	enum flow_kind kind; /* of its probe */
+	enum flow_class class;
+	uint32_t sent_us, rtt_us;
+	bool is_recovered; /* to a retransmission */
+};
+void flow_answered(struct flow *f, const struct flow_answer *a);
+/** An answer to an attempt before the last: only that it came. */
+void flow_answered_late(struct flow *f, enum flow_class class);
+/**
+ * Judge what can be judged and set the rate.
+ * @param wait_us what an answer may take: the time-out of a first attempt.
+ * @param may_begin whether loss may limit a flow that is free.
+ * @return true when the mode changed between free and limited, or a limit was cut.
+ * Cost: a few ns unless a phase ends.
+ */
+bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_begin);
+/** Free again, and nothing sent so far is judged; what was learned stays. */
+void flow_restart(struct flow *f, uint32_t now_us);
+/** @return how many probes may leave now, at most @p most. */
+uint32_t flow_budget(struct flow *f, uint64_t now_ns, uint32_t most);
+/** @p n probes leave. */
+void flow_spend(struct flow *f, uint32_t n);
+/** @return packets a second; 0: no limit. */
+static inline uint32_t flow_rate_pps(const struct flow *f)
+{
+	return f->rate_gap_ns ? (uint32_t)(NS_PER_S / f->rate_gap_ns) : 0;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Where the scheduler (track.c) meets the rates (flow.c): which flow a probe belongs to, what is
+ * sent and answered told to it, and probes whose host is limited held in a queue until their turn.
+ * The path's flow is that of all hosts not limited themselves; what it loses is not blamed on them.
+ */
+#include "engine/track_int.h"
+
+enum {
+	UPDATE_EVERY = 16, /* probes */
+	PATH_TURNS_MIN = 4,
+	VOTES_MIN = 4,
+	VOTES_MAX = 64
+};
+
+struct host_flow *hold_flow(const struct track *t, const struct track_group *g, uint32_t q)
+{
+	if (!g->flows || g->stage != GROUP_PORTS)
+		return NULL;
+	uint32_t type = t->type_of ? t->type_of[q % g->width] : 0;
+	return &g->flows[q / g->width * t->n_flows + t->flow_of_type[type]];
+}
+
+static enum flow_kind kind_of(const struct track_group *g, uint32_t attempt)
+{
+	return attempt ? FLOW_AGAIN : g->stage == GROUP_DISCOVERY ? FLOW_PING : FLOW_FIRST;
+}
+
+static uint32_t us_of(uint64_t ns)
+{
+	return (uint32_t)(ns / NS_PER_US);
+}
+
+/* --- judging --------------------------------------------------------------- */
+
+static uint32_t n_hosts_open(const struct track *t)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < t->n_live; i++)
+		n += t->groups[t->live[i]].n_open;
+	return n;
+}
+
+enum who { SHORT_UNKNOWN, SHORT_OF_FEW, SHORT_OF_MOST };
+
+/** Whose limit is it when a host falls short? If most do, the path's. */
+static enum who who_is_short(const struct track *t)
+{
+	uint32_t n = t->n_fine + t->n_short;
+
+	if (n < MIN(n_hosts_open(t), (uint32_t)VOTES_MIN))
+		return SHORT_UNKNOWN;
+	return t->n_short >= 3 * t->n_fine ? SHORT_OF_MOST : SHORT_OF_FEW;
+}
+
+static void vote(struct track *t, struct flow *f)
+{
+	t->n_fine += f->n_fine;
+	t->n_short += f->n_short;
+	f->n_fine = f->n_short = 0;
+	if (t->n_fine + t->n_short > VOTES_MAX) {
+		t->n_fine /= 2;
+		t->n_short /= 2;
+	}
+}
+
+/** When an answer is missing. Not the scheduler's time-out: that grows with what queues did once.
+ */
+static uint32_t wait_us(const struct track *t, const struct host_slot *h)
+{
+	const struct rtt *r = h && h->rtt.srtt_us ? &h->rtt : &t->rtt;
+
+	return r->srtt_us ? MAX(rtt_rto_us(r), t->conf.min_rto_us) : t->conf.initial_rto_us;
+}
+
+static void host_flow_update(struct track *t, struct host_flow *hf, struct host_slot *h,
+			     uint64_t now_ns)
+{
+	uint8_t n_settled = hf->flow.n_settled;
+	bool is_alone = n_hosts_open(t) == 1;
+
+	if (!is_alone && t->path.mode == FLOW_SEARCH) {
+		/* what is lost now is lost to the path */
+		if (hf->flow.n_phases)
+			flow_restart(&hf->flow, us_of(now_ns));
+		return;
+	}
+	(void)flow_update(&hf->flow, us_of(now_ns), wait_us(t, h),
+			  is_alone || who_is_short(t) == SHORT_OF_FEW);
+	vote(t, &hf->flow);
+	if (hf->flow.n_settled != n_settled)
+		h->n_excused = (uint8_t)(h->last_attempt + 1);
+}
+
+/** The path has become limited: what it lost was not the hosts' fault. */
+static void hosts_restart(struct track *t, uint32_t now_us)
+{
+	for (uint32_t i = 0; i < t->n_live; i++) {
+		struct track_group *g = &t->groups[t->live[i]];
+		if (!g->flows || g->stage != GROUP_PORTS)
+			continue;
+		for (uint32_t k = 0; k < g->n_ranks * t->n_flows; k++)
+			if (g->flows[k].flow.n_phases)
+				flow_restart(&g->flows[k].flow, now_us);
+	}
+	t->n_fine = t->n_short = 0;
+}
+
+void hold_path_update(struct track *t, uint64_t now_ns)
+{
+	struct flow *f = &t->path;
+	uint8_t n_settled = f->n_settled;
+
+	if (!f->n_phases)
+		return;
+	bool may_begin = t->n_recovered_turns >= PATH_TURNS_MIN && n_hosts_open(t) > 1 &&
+			 who_is_short(t) != SHORT_OF_FEW;
+	(void)flow_update(f, us_of(now_ns), wait_us(t, NULL), may_begin);
+	if (f->n_settled == n_settled)
+		return;
+	t->n_excused = (uint8_t)(t->last_attempt + 1);
+	t->n_recovered_turns = 0;
+	hosts_restart(t, us_of(now_ns));
+}
+
+bool hold_review(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns)
+{
+	struct host_flow *hf = hold_flow(t, g, q);
+	struct host_slot *h = group_host(g, q);
+	int n_excused = h->n_excused + t->n_excused;
+
+	hold_path_update(t, now_ns);
+	if (hf)
+		host_flow_update(t, hf, h, now_ns);
+	return h->n_excused + t->n_excused != n_excused;
+}
+
+/* --- what the flows are told ------------------------------------------------ */
+
+void hold_sent(struct track *t, struct track_group *g, uint32_t q, uint32_t attempt,
+	       uint64_t now_ns)
+{
+	struct host_flow *hf = hold_flow(t, g, q);
+	enum flow_kind kind = kind_of(g, attempt);
+	struct host_slot *h = group_host(g, q);
+
+	h->last_attempt = (uint8_t)MAX(h->last_attempt, attempt);
+	t->last_attempt = (uint8_t)MAX(t->last_attempt, attempt);
+	if (hf)
+		flow_sent(&hf->flow, kind, us_of(now_ns));
+	if (t->path.gap_ns)
+		flow_spend(&t->path, 1);
+	if (hf && hf->flow.gap_ns)
+		return;
+	if (t->path.gap_ns || !(t->path.n_free_sent % UPDATE_EVERY))
+		hold_path_update(t, now_ns);
+	flow_sent(&t->path, kind, us_of(now_ns));
+}
+
+void hold_unsent(struct track *t, struct track_group *g, uint32_t q, uint32_t attempt)
+{
+	struct host_flow *hf = hold_flow(t, g, q);
+
+	if (hf)
+		flow_unsent(&hf->flow, kind_of(g, attempt));
+	if (!hf || !hf->flow.gap_ns)
+		flow_unsent(&t->path, kind_of(g, attempt));
+}
+
+void hold_answered(struct track *t, struct track_group *g, uint32_t q,
+		   const struct track_heard *heard)
+{
+	struct host_flow *hf = hold_flow(t, g, q);
+	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK,
+		 attempt = heard->attempt;
+	bool is_accepted = g->stage == GROUP_PORTS && heard->state == PORT_OPEN;
+	struct flow_answer a = {
+		.kind = kind_of(g, attempt),
+		.class = is_accepted ? FLOW_ACCEPTED : FLOW_REFUSED,
+		.sent_us = g->sent_us[q],
+		.rtt_us = (uint32_t)MAX((int32_t)(us_of(heard->now_ns) - g->sent_us[q]), 1),
+		.is_recovered = attempt > 0,
+	};
+	struct flow *flows[] = {hf ? &hf->flow : NULL, hf && hf->flow.gap_ns ? NULL : &t->path};
+
+	for (uint32_t i = 0; i < ARRAY_LEN(flows); i++) {
+		if (flows[i] && attempt == last)
+			flow_answered(flows[i], &a);
+		else if (flows[i])
+			flow_answered_late(flows[i], a.class);
+	}
+	if (flows[1] && attempt && t->last_recovered != group_host(g, q)) {
+		t->last_recovered = group_host(g, q);
+		t->n_recovered_turns++;
+	}
+}
+
+/* --- the queue --------------------------------------------------------------- */
+
+static void held_push(struct track *t, struct host_flow *hf, uint32_t q, bool is_again)
+{
+	struct track_group *g = hf->group;
+
+	g->state[q] = (uint8_t)((g->state[q] & ~PROBE_STATE) | PROBE_WAIT | PROBE_MARK);
+	if (!hf->is_listed) {
+		hf->is_listed = true;
+		hf->head[0] = hf->head[1] = NO_PROBE;
+		hf->turn = 0;
+		hf->next = t->held_flows;
+		t->held_flows = hf;
+	}
+	/* what a burst asked first was answered if it answers at all: mix it with the rest */
+	bool is_front = !hf->turn && q * 2654435761u >> 31;
+	g->link[q] = is_front ? hf->head[is_again] : NO_PROBE;
+	if (hf->head[is_again] == NO_PROBE)
+		hf->head[is_again] = hf->tail[is_again] = q;
+	else if (is_front)
+		hf->head[is_again] = q;
+	else
+		hf->tail[is_again] = g->link[hf->tail[is_again]] = q;
+	hf->n_held++;
+	t->n_waiting++;
+	t->held_due_ns = MIN(t->held_due_ns, hf->flow.next_ns);
+}
+
+void hold_forget(struct track *t, struct track_group *g, uint32_t q)
+{
+	if ((g->state[q] & (PROBE_STATE | PROBE_MARK)) != (PROBE_WAIT | PROBE_MARK))
+		return;
+	g->state[q] &= (uint8_t)~PROBE_MARK;
+	hold_flow(t, g, q)->n_held--;
+	t->n_waiting--;
+}
+
+bool hold_pass(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns)
+{
+	struct host_flow *hf = hold_flow(t, g, q);
+	uint32_t attempt = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
+
+	if (!hf)
+		return true;
+	if (attempt || hf->flow.gap_ns || !(hf->flow.n_free_sent % UPDATE_EVERY))
+		host_flow_update(t, hf, group_host(g, q), now_ns);
+	if (!hf->flow.gap_ns)
+		return true;
+	if (hf->n_released) {
+		hf->n_released--;
+		return true;
+	}
+	if (!hf->n_held && flow_budget(&hf->flow, now_ns, 1)) {
+		flow_spend(&hf->flow, 1);
+		return true;
+	}
+	hf->group = g;
+	held_push(t, hf, q, attempt > 0);
+	return false;
+}
+
+static uint32_t queue_pop(struct host_flow *hf)
+{
+	uint32_t i = hf->turn++ & 1;
+
+	if (hf->head[i] == NO_PROBE)
+		i = !i;
+	uint32_t q = hf->head[i];
+	if (q != NO_PROBE)
+		hf->head[i] = hf->group->link[q];
+	return q;
+}
+
+void hold_borrow(struct track *t, struct track_group *g, uint32_t q)
+{
+	struct host_flow *hf = hold_flow(t, g, q);
+
+	if (hf && hf->flow.gap_ns)
+		flow_spend(&hf->flow, 1);
+	if (t->path.gap_ns)
+		flow_spend(&t->path, 1);
+}
+
+/** Up to @p n probes have their turn. @return how many there were. */
+static uint32_t held_pop(struct track *t, struct host_flow *hf, uint32_t n)
+{
+	struct track_group *g = hf->group;
+	uint32_t n_out = 0, q;
+
+	while (n_out < n && (q = queue_pop(hf)) != NO_PROBE) {
+		if ((g->state[q] & PROBE_STATE) != PROBE_WAIT)
+			continue; /* answered meanwhile */
+		hold_forget(t, g, q);
+		ready_push(g, q);
+		n_out++;
+	}
+	return n_out;
+}
+
+static struct host_slot *host_of(const struct host_flow *hf)
+{
+	return group_host(hf->group, hf->head[hf->head[0] == NO_PROBE]);
+}
+
+void hold_release(struct track *t, uint64_t now_ns)
+{
+	struct host_flow **at = &t->held_flows, *hf;
+	uint64_t due_ns = UINT64_MAX;
+
+	if (now_ns < t->held_due_ns)
+		return;
+	while ((hf = *at)) {
+		if (hf->n_held)
+			host_flow_update(t, hf, host_of(hf), now_ns);
+		uint32_t n = held_pop(t, hf, flow_budget(&hf->flow, now_ns, hf->n_held));
+		if (hf->flow.gap_ns) {
+			flow_spend(&hf->flow, n);
+			hf->n_released += n;
+		} else {
+			hf->n_released = 0;
+		}
+		if (hf->n_held) {
+			due_ns = MIN(due_ns, hf->flow.next_ns);
+			at = &hf->next;
+		} else {
+			*at = hf->next;
+			hf->is_listed = false;
+		}
+	}
+	t->held_due_ns = due_ns;
+}
+
+void hold_drop_group(struct track *t, const struct track_group *g)
+{
+	struct host_flow **at = &t->held_flows;
+
+	while (*at) {
+		if ((*at)->group == g)
+			*at = (*at)->next;
+		else
+			at = &(*at)->next;
+	}
+}
+
+/* --- the path's turn ------------------------------------------------------------ */
+
+bool hold_path_passes(struct track *t, uint64_t now_ns)
+{
+	return !t->path.gap_ns || flow_budget(&t->path, now_ns, 1);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* flow.c alone: what limits a flow, what does not, departures, and the wrap of its clock. The rates
+ * it finds are in test_flow_net.c. */
+#include "engine/flow.h"
+
+#include "base/hash.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+enum { WAIT_US = 25000, RTT_US = 500, STEP_US = 10 };
+
+/** Probes of a steady rate. */
+struct train {
+	uint32_t n, percent; /* answered */
+	bool may_begin;
+};
+
+/** Sent one by one from @p now_us on. @return when the last has left. */
+static uint32_t run(struct flow *f, struct rng *r, uint32_t now_us, struct train t)
+{
+	for (uint32_t i = 0; i < t.n; i++, now_us += STEP_US) {
+		(void)flow_update(f, now_us, WAIT_US, t.may_begin);
+		flow_sent(f, FLOW_FIRST, now_us);
+		struct flow_answer a = {.kind = FLOW_FIRST,
+					.class = FLOW_REFUSED,
+					.sent_us = now_us,
+					.rtt_us = RTT_US};
+		if (rng_below(r, 100) < t.percent)
+			flow_answered(f, &a);
+	}
+	return now_us;
+}
+
+/** A share that stays is no limit, whatever it is; across the wrap of the clock too. */
+static void steady_share(void **state)
+{
+	static const uint32_t percents[] = {0, 1, 10, 50, 90, 100};
+
+	for (size_t i = 0; i < ARRAY_LEN(percents); i++)
+		for (uint32_t seed = 0; seed < 20; seed++) {
+			struct flow f = {0};
+			struct rng r;
+
+			rng_init(&r, seed);
+			run(&f, &r, UINT32_MAX - 50000, (struct train){20000, percents[i], true});
+			assert_int_equal(f.mode, FLOW_FREE);
+			assert_int_equal(f.gap_ns, 0);
+			assert_int_equal(f.n_short, 0);
+		}
+}
+
+/** Half the answers gone, or all: a limit, below the rate that lost them; only when it may. */
+static void falling_share(void **state)
+{
+	static const uint32_t rows[][2] = {{100, 0}, {100, 50}, {50, 20}, {20, 0}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		for (uint32_t seed = 0; seed < 20; seed++) {
+			struct flow f = {0};
+			struct rng r;
+
+			rng_init(&r, seed);
+			uint32_t now_us = run(&f, &r, UINT32_MAX - 5000,
+					      (struct train){6000, rows[i][0], false});
+			now_us = run(&f, &r, now_us, (struct train){20000, rows[i][1], false});
+			assert_int_equal(f.mode, FLOW_FREE);
+			assert_true(f.n_short > 0);
+			now_us = run(&f, &r, now_us, (struct train){8000, rows[i][1], true});
+			assert_int_not_equal(f.mode, FLOW_FREE);
+			assert_true(f.gap_ns > 10000);
+			assert_true(f.n_settled >= 1);
+		}
+}
+
+/** First attempts answered later than retransmissions: a limit from the start. */
+static void more_recovered_than_not(void **state)
+{
+	struct flow f = {0};
+	struct flow_answer a = {.kind = FLOW_AGAIN, .rtt_us = RTT_US, .is_recovered = true};
+	uint32_t now_us = 1000;
+
+	flow_sent(&f, FLOW_FIRST, now_us);
+	for (uint32_t i = 0; i < 20; i++, now_us += 4000) {
+		flow_sent(&f, FLOW_AGAIN, now_us);
+		a.sent_us = now_us;
+		a.is_recovered = i % 4 != 0;
+		flow_answered(&f, &a);
+		(void)flow_update(&f, now_us + 1, WAIT_US, true);
+	}
+	assert_int_not_equal(f.mode, FLOW_FREE);
+	assert_true(flow_rate_pps(&f) > 0);
+}
+
+/** Departures keep the gap over any stretch; idle time is not saved up beyond a millisecond. */
+static void departures(void **state)
+{
+	static const uint32_t gaps_ns[] = {700, 5000, 464000, 1000000, 20000000, 900000000};
+
+	for (size_t i = 0; i < ARRAY_LEN(gaps_ns); i++) {
+		struct flow f = {.gap_ns = gaps_ns[i], .rate_gap_ns = gaps_ns[i]};
+		uint64_t start_ns = 1ull << 40, now_ns = start_ns, n = 0;
+		struct rng r;
+
+		rng_init(&r, i);
+		while (now_ns < start_ns + 2 * NS_PER_S) {
+			uint32_t got = flow_budget(&f, now_ns, UINT32_MAX);
+			assert_true(got <= 2 + 1000000 / gaps_ns[i]);
+			assert_int_equal(flow_budget(&f, now_ns, 1), got > 0);
+			flow_spend(&f, got);
+			n += got;
+			now_ns += 1 + rng_below(&r, 200000);
+		}
+		uint64_t want = 2 * NS_PER_S / gaps_ns[i];
+		assert_in_range(n, want * 97 / 100, want * 101 / 100 + 2 + 1000000 / gaps_ns[i]);
+		now_ns += 100 * NS_PER_S;
+		assert_true(flow_budget(&f, now_ns, UINT32_MAX) <= 2 + 1000000 / gaps_ns[i]);
+	}
+	struct flow free = {0};
+	assert_int_equal(flow_budget(&free, 12345, 77), 77);
+}
+
+/** What did not leave counts for nothing; a flow made free keeps what it learned. */
+static void takes_back(void **state)
+{
+	struct flow f = {0};
+	struct rng r;
+
+	rng_init(&r, 1);
+	uint32_t now_us = run(&f, &r, 1000, (struct train){8000, 100, true});
+	for (uint32_t i = 0; i < 5000; i++, now_us += 10) {
+		flow_sent(&f, FLOW_FIRST, now_us);
+		flow_unsent(&f, FLOW_FIRST);
+		(void)flow_update(&f, now_us, WAIT_US, true);
+	}
+	assert_int_equal(f.mode, FLOW_FREE);
+	uint16_t share = f.share[FLOW_FIRST][FLOW_REFUSED];
+	assert_int_equal(share, UINT16_MAX);
+	flow_restart(&f, now_us);
+	assert_int_equal(f.share[FLOW_FIRST][FLOW_REFUSED], share);
+	assert_int_equal(f.n_phases, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(steady_share),
+		cmocka_unit_test(falling_share),
+		cmocka_unit_test(more_recovered_than_not),
+		cmocka_unit_test(departures),
+		cmocka_unit_test(takes_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
