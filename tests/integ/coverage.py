@@ -2,10 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a scan says of itself: does the interval hold what was really found, why was it slow, and the exit code."""
 import pathlib
-<<<<<<< ours
 import subprocess
-=======
->>>>>>> theirs
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
@@ -117,7 +114,6 @@ def test_exit(cases, bed):
         bed.scanner.nft("")
 
 
-<<<<<<< ours
 def test_route_lost(cases, bed):
     """The way to the targets goes while connects are under way: the scan breaks off, and calls nothing filtered by it."""
     lossy(bed, 0, "tcp dport 301-600 drop")
@@ -137,18 +133,12 @@ def test_route_lost(cases, bed):
         cases.check(f"{backend}: no port is net-unreach", "net-unreach" not in reasons and "conn-refused" in reasons, reasons)
 
 
-=======
->>>>>>> theirs
 def main():
     suite.need_root()
     suite.need_tools("ip", "nft")
     with netns.Bed() as bed:
-<<<<<<< ours
         return suite.run([test_interval, test_hosts, test_unknown, test_text, test_bottleneck, test_exit,
                           test_route_lost], bed)
-=======
-        return suite.run([test_interval, test_hosts, test_unknown, test_text, test_bottleneck, test_exit], bed)
->>>>>>> theirs
 
 
 if __name__ == "__main__":
