@@ -48,7 +48,7 @@ def plain(path):
     for pattern in (r"<times [^>]*>\n", r"Initiated|initiated [^\n]*", r' args="[^"]*"', r' (start|end)?time(str)?="[^"]*"',
                     r' start(str)?="[^"]*"', r' elapsed="[^"]*"', r' summary="[^"]*"', r"\(?[0-9.e+-]+s latency\)?",
                     r" in [0-9.]+ seconds", r" at [^\n]*", r" as: [^\n]*", r"<!-- [^\n]*", r"Raw packets[^\n]*",
-                    r"^Stats[^\n]*", r"Coverage[^\n]*", r"Bottleneck[^\n]*", r"rtt [^\n]*"):
+                    r"^Stats[^\n]*", r"Coverage[^\n]*", r"(# )?Limited by[^\n]*", r"rtt [^\n]*"):
         text = re.sub(pattern, "", text, flags=re.M)
     return text.splitlines()
 
