@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Registry of the readers of application protocols and the order in which they are tried: those
+ * with the strictest marks first. Questions are walked over all rows, first those of the port, then
+ * those that a known service suggests.
+ */
+#include "detect/app.h"
+
+#include <string.h>
+#include <strings.h>
+
+extern const struct app_ops app_ssh, app_http, app_rtsp, app_sip, app_smtp, app_ftp, app_pop3,
+	app_imap, app_sieve, app_nntp, app_rsync, app_irc;
+
+const struct app_ops *const app_rows[] = {&app_ssh,   &app_http, &app_rtsp,  &app_sip,
+					  &app_smtp,  &app_ftp,  &app_pop3,  &app_imap,
+					  &app_sieve, &app_nntp, &app_rsync, &app_irc};
+const uint32_t app_n_rows = ARRAY_LEN(app_rows);
+
+const struct app_ops *app_read(struct bytes in, enum app_proto proto, struct app_facts *ret)
+{
+	const struct app_ops *first = NULL;
+	struct app_facts f;
+
+	for (uint32_t i = 0; i < app_n_rows; i++) {
+		if (!(app_rows[i]->protos & proto))
+			continue;
+		memset(&f, 0, sizeof(f));
+		int n = app_rows[i]->parse(in, &f);
+		if (n < 0 || !f.service || (n == 0 && first))
+			continue;
+		first = app_rows[i];
+		*ret = f;
+		if (n > 0)
+			break;
+	}
+	return first;
+}
+
+/** Is @p word one of those in @p words? */
+static bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word), k;
+
+	for (; *words; words += k + (words[k] == ' ')) {
+		k = strcspn(words, " ");
+		if (k == n && memcmp(words, word, n) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_known(const char *text)
+{
+	return text && text[0];
+}
+
+static bool product_fits(const char *want, const char *have)
+{
+	if (!want)
+		return true;
+	if (!want[0])
+		return !is_known(have);
+	return is_known(have) && strncasecmp(want, have, strlen(want)) == 0;
+}
+
+static bool hello_fits(const struct app_hello *h, const struct app_known *k)
+{
+	if (!(h->protos & k->proto) || is_known(k->version))
+		return false;
+	if (h->service)
+		return is_known(k->service) && has_word(h->service, k->service) &&
+		       product_fits(h->product, k->product);
+	for (uint32_t i = 0; i < APP_HELLO_PORTS_MAX && h->ports[i]; i++)
+		if (h->ports[i] == k->port)
+			return !is_known(k->service);
+	return false;
+}
+
+const struct app_hello *app_next_hello(const struct app_known *k, uint32_t *pos,
+				       const struct app_ops **ret_row)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < app_n_rows; i++) {
+		const struct app_ops *row = app_rows[i];
+		if (*pos >= at + row->n_hellos) {
+			at += row->n_hellos;
+			continue;
+		}
+		for (uint32_t j = *pos - at; j < row->n_hellos; j++) {
+			*pos = at + j + 1;
+			if (!hello_fits(&row->hellos[j], k))
+				continue;
+			if (ret_row)
+				*ret_row = row;
+			return &row->hellos[j];
+		}
+		at += row->n_hellos;
+	}
+	return NULL;
+}
+
+/* --- with what patterns said -------------------------------------------------------- */
+
+/** What a program is built with names it only as long as nobody knows better. */
+static const char *const libraries[] = {
+	"Golang net/http server",
+	"Node.js",
+	"Cowboy httpd",
+	"BaseHTTPServer",
+	"MochiWeb",
+	"Jetty",
+	"Werkzeug",
+};
+
+static bool is_library(const char *product)
+{
+	for (size_t i = 0; i < ARRAY_LEN(libraries); i++)
+		if (strncasecmp(product, libraries[i], strlen(libraries[i])) == 0)
+			return true;
+	return false;
+}
+
+/** "Apache httpd" and "Apache Tomcat" differ; "Exim" and "Exim smtpd" do not. */
+static bool is_same_program(const char *a, const char *b)
+{
+	size_t n = MIN(strlen(a), strlen(b));
+
+	return strncasecmp(a, b, n) == 0 && (a[n] == 0 || a[n] == ' ') &&
+	       (b[n] == 0 || b[n] == ' ');
+}
+
+static bool may_add(const struct app_facts *from, const struct service_facts *into)
+{
+	const char *product = from->field[APP_PRODUCT];
+
+	if (!is_known(into->product))
+		return is_known(into->name) && strcmp(into->name, from->service) == 0;
+	return !product[0] || is_same_program(product, into->product) || is_library(into->product);
+}
+
+/** Fields that are unknown, or all of them. @return whether one was set. */
+static bool copy_fields(const struct app_facts *from, struct facts *block,
+			struct service_facts *into, bool is_fresh)
+{
+	const char **fields[APP_FIELD_N] = {
+		[APP_PRODUCT] = &into->product,     [APP_VERSION] = &into->version,
+		[APP_EXTRAINFO] = &into->extrainfo, [APP_HOSTNAME] = &into->hostname,
+		[APP_OSTYPE] = &into->ostype,       [APP_DEVICETYPE] = &into->devicetype};
+	bool is_set = false;
+
+	for (size_t i = 0; i < APP_FIELD_N; i++) {
+		if (!from->field[i][0] || (!is_fresh && is_known(*fields[i])))
+			continue;
+		*fields[i] = facts_text(block, from->field[i], strlen(from->field[i]));
+		is_set = true;
+	}
+	for (uint32_t i = 0; i < from->n_cpe; i++)
+		service_add_cpe(into, facts_keep(block, from->cpe[i]));
+	return is_set;
+}
+
+bool app_merge(const struct app_facts *from, struct facts *block, struct service_facts *into,
+	       bool is_hard)
+{
+	bool is_fresh = !is_hard || !is_known(into->name);
+	const char *product = from->field[APP_PRODUCT];
+
+	if (!from->service || (!is_fresh && !may_add(from, into)))
+		return false;
+	if (is_fresh) {
+		into->name = facts_keep(block, from->service);
+		into->is_soft = !product[0];
+		into->conf = MAX(into->conf, 10);
+	} else if (is_known(into->product) && product[0] &&
+		   !is_same_program(product, into->product)) {
+		/* a library's version is not the program's: both fields change together */
+		into->product = into->version = NULL;
+	}
+	return copy_fields(from, block, into, is_fresh) || is_fresh;
+}

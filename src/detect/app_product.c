@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Products by the name that they give themselves in "Name/1.2.3 (comment)" texts: Server headers of
+ * HTTP, RTSP and SIP. A name that is not listed is stated as it stands: that is what the bytes say.
+ * Sources: the servers' own documentation, RFC 9110 10.2.4; product names follow nmap's use.
+ */
+#include "detect/app.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const struct app_product products[] = {
+	{"Apache-Coyote", "Apache Tomcat/Coyote JSP engine", "a:apache:coyote_http_connector",
+	 NULL},
+	{"Apache Tomcat", "Apache Tomcat", "a:apache:tomcat", NULL},
+	{"Apache", "Apache httpd", "a:apache:http_server", NULL},
+	{"nginx", "nginx", "a:igor_sysoev:nginx", NULL},
+	{"openresty", "OpenResty web app server", "a:openresty:ngx_openresty", NULL},
+	{"Tengine", "Tengine httpd", "a:alibaba:tengine", NULL},
+	{"angie", "Angie", NULL, NULL},
+	{"lighttpd", "lighttpd", "a:lighttpd:lighttpd", NULL},
+	{"Microsoft-IIS", "Microsoft IIS httpd", "a:microsoft:internet_information_services", NULL},
+	{"Microsoft-HTTPAPI", "Microsoft HTTPAPI httpd", NULL, NULL},
+	{"Kestrel", "Microsoft Kestrel httpd", NULL, NULL},
+	{"Caddy", "Caddy httpd", "a:caddyserver:caddy", NULL},
+	{"LiteSpeed", "LiteSpeed httpd", "a:litespeedtech:litespeed_web_server", NULL},
+	{"OpenBSD httpd", "OpenBSD httpd", NULL, NULL},
+	{"h2o", "H2O httpd", "a:dena:h2o", NULL},
+	{"Cherokee", "Cherokee httpd", "a:cherokee-project:cherokee", NULL},
+	{"Hiawatha", "Hiawatha httpd", NULL, NULL},
+	{"Monkey", "Monkey httpd", NULL, NULL},
+	{"monkey", "Monkey httpd", NULL, NULL},
+	{"thttpd", "thttpd", "a:acme:thttpd", NULL},
+	{"mini_httpd", "mini_httpd", "a:acme:mini_httpd", NULL},
+	{"micro_httpd", "micro_httpd", "a:acme:micro_httpd", NULL},
+	{"webfs", "webfs httpd", NULL, NULL},
+	{"darkhttpd", "darkhttpd", NULL, NULL},
+	{"yaws", "Yaws httpd", "a:yaws:yaws", NULL},
+	{"Yaws", "Yaws httpd", "a:yaws:yaws", NULL},
+	{"Boa", "Boa httpd", "a:boa:boa", NULL},
+	{"mathopd", "Mathopd httpd", NULL, NULL},
+	{"bozohttpd", "bozohttpd", NULL, NULL},
+	{"uhttpd", "uHTTPd", NULL, NULL},
+	{"Mongoose", "Mongoose httpd", "a:cesanta:mongoose", NULL},
+	{"CivetWeb", "CivetWeb httpd", NULL, NULL},
+	{"GoAhead-Webs", "GoAhead WebServer", "a:goahead:goahead_webserver", NULL},
+	{"GoAhead-http", "GoAhead WebServer", "a:goahead:goahead_webserver", NULL},
+	{"RomPager", "Allegro RomPager", "a:allegro:rompager", NULL},
+	{"Embedthis-http", "Embedthis HTTP lib httpd", NULL, NULL},
+	{"Jetty", "Jetty", "a:eclipse:jetty", NULL},
+	{"WildFly", "WildFly", NULL, NULL},
+	{"GlassFish", "GlassFish", NULL, NULL},
+	{"Eclipse GlassFish", "Eclipse GlassFish", NULL, NULL},
+	{"Payara Server", "Payara Server", NULL, NULL},
+	{"WebLogic", "Oracle WebLogic Server", "a:oracle:weblogic_server", NULL},
+	{"IBM_HTTP_Server", "IBM HTTP Server", "a:ibm:http_server", NULL},
+	{"Oracle-HTTP-Server", "Oracle HTTP Server", "a:oracle:http_server", NULL},
+	{"Zope", "Zope httpd", "a:zope:zope", NULL},
+	{"gunicorn", "Gunicorn", "a:gunicorn:gunicorn", NULL},
+	{"waitress", "Waitress", NULL, NULL},
+	{"uvicorn", "Uvicorn", NULL, NULL},
+	{"hypercorn", "Hypercorn", NULL, NULL},
+	{"daphne", "Daphne", NULL, NULL},
+	{"Werkzeug", "Werkzeug httpd", "a:palletsprojects:werkzeug", NULL},
+	{"CherryPy", "CherryPy wsgiserver", "a:cherrypy:cherrypy", NULL},
+	{"Cheroot", "Cheroot httpd", NULL, NULL},
+	{"TornadoServer", "Tornado httpd", "a:tornadoweb:tornado", NULL},
+	{"TwistedWeb", "TwistedWeb httpd", "a:twistedmatrix:twistedweb", NULL},
+	{"SimpleHTTP", "SimpleHTTPServer", "a:python:simplehttpserver", NULL},
+	{"BaseHTTP", "BaseHTTPServer", "a:python:basehttpserver", NULL},
+	{"WSGIServer", "WSGIServer", NULL, NULL},
+	{"Python", "Python httpd", "a:python:python", NULL},
+	{"WEBrick", "WEBrick httpd", "a:ruby-lang:webrick", NULL},
+	{"Mongrel", "Mongrel httpd", NULL, NULL},
+	{"thin", "Thin httpd", NULL, NULL},
+	{"Phusion Passenger", "Phusion Passenger httpd", "a:phusion:passenger", NULL},
+	{"Cowboy", "Cowboy httpd", "a:ninenines:cowboy", NULL},
+	{"MochiWeb", "MochiWeb Erlang HTTP library", "a:mochiweb_project:mochiweb", NULL},
+	{"CouchDB", "CouchDB httpd", "a:apache:couchdb", NULL},
+	{"inets", "Erlang inets httpd", NULL, NULL},
+	{"HTTP::Daemon", "libwww-perl-daemon", NULL, NULL},
+	{"libwww-perl-daemon", "libwww-perl-daemon", NULL, NULL},
+	{"MiniServ", "MiniServ", "a:webmin:webmin", NULL},
+	{"Icecast", "Icecast streaming media server", "a:xiph:icecast", NULL},
+	{"CUPS", "CUPS", "a:apple:cups", "ipp"},
+	{"squid", "Squid http proxy", "a:squid-cache:squid", "http-proxy"},
+	{"tinyproxy", "tinyproxy", "a:banu:tinyproxy", "http-proxy"},
+	{"Privoxy", "Privoxy http proxy", "a:privoxy:privoxy", "http-proxy"},
+	{"Varnish", "Varnish http accelerator", "a:varnish-cache:varnish", NULL},
+	{"ATS", "Apache Traffic Server", "a:apache:traffic_server", NULL},
+	{"Polipo", "Polipo http proxy", NULL, "http-proxy"},
+	{"envoy", "Envoy proxy", "a:envoyproxy:envoy", NULL},
+	{"istio-envoy", "Envoy proxy", "a:envoyproxy:envoy", NULL},
+	{"kong", "Kong gateway", NULL, NULL},
+	{"cloudflare", "Cloudflare http proxy", NULL, NULL},
+	{"AkamaiGHost", "AkamaiGHost", NULL, NULL},
+	{"BigIP", "F5 BIG-IP load balancer http proxy", NULL, "http-proxy"},
+	{"Docker", "Docker Engine API", "a:docker:docker", NULL},
+	{"Transmission", "Transmission BitTorrent management httpd", NULL, NULL},
+	{"MinIO", "MinIO", "a:minio:minio", NULL},
+	{"InfluxDB", "InfluxDB", NULL, NULL},
+	{"Prosody", "Prosody XMPP server http", NULL, NULL},
+	{"ejabberd", "ejabberd http", NULL, NULL},
+	{"Mojolicious (Perl)", "Mojolicious httpd", NULL, NULL},
+	{"akka-http", "Akka HTTP", NULL, NULL},
+	{"Warp", "Warp httpd", NULL, NULL},
+	{"libmicrohttpd", "GNU libmicrohttpd", NULL, NULL},
+	{"Splunkd", "Splunkd httpd", NULL, NULL},
+	{"Boost.Beast", "Boost.Beast", NULL, NULL},
+	{"PHP", "PHP cli server", "a:php:php", NULL},
+	{"Express", "Node.js Express framework", "a:nodejs:node.js", NULL},
+	{"ASP.NET", "", NULL, NULL},
+	{"Servlet", "", NULL, NULL},
+	/* SIP and RTSP */
+	{"kamailio", "Kamailio", "a:kamailio:kamailio", NULL},
+	{"OpenSIPS", "OpenSIPS", "a:opensips:opensips", NULL},
+	{"Sip EXpress router", "SIP Express Router", NULL, NULL},
+	{"Asterisk PBX", "Asterisk PBX", "a:digium:asterisk", NULL},
+	{"FPBX", "Asterisk PBX", NULL, NULL},
+	{"FreeSWITCH-mod_sofia", "FreeSWITCH", "a:freeswitch:freeswitch", NULL},
+	{"GStreamer RTSP server", "GStreamer rtspd", NULL, NULL},
+	{"gortsplib", "gortsplib rtspd", NULL, NULL},
+	{"DSS", "Darwin Streaming Server", NULL, NULL},
+	{"Wowza Streaming Engine", "Wowza Streaming Engine", NULL, NULL},
+};
+
+const struct app_product *app_product_of(struct bytes name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(products); i++) {
+		size_t n = strlen(products[i].spelling);
+		if (app_starts(name, products[i].spelling) &&
+		    (name.len == n || !(isalnum(name.p[n]) || strchr("-_.", name.p[n] ?: 'x'))))
+			return &products[i];
+	}
+	return NULL;
+}
+
+/** What stands in the first parentheses, nested ones included. */
+static struct bytes comment_of(struct bytes text)
+{
+	struct bytes rest = app_skip(text, app_until(text, "(").len);
+	uint32_t depth = 0;
+
+	for (size_t i = 0; i < rest.len; i++) {
+		depth += rest.p[i] == '(';
+		if (rest.p[i] == ')' && --depth == 0)
+			return (struct bytes){rest.p + 1, i - 1};
+	}
+	return (struct bytes){text.p, 0};
+}
+
+/** "Name 1.2" and "Name-1.2" are as good as "Name/1.2"; "(5.6.3" is too, for SIP routers. */
+static struct bytes version_behind(struct bytes rest)
+{
+	while (rest.len && strchr("/ -(v", rest.p[0] ?: 'x'))
+		rest = app_skip(rest, 1);
+	return app_version(rest);
+}
+
+/** Words before the first "/" or "(", as a name; a version is what follows a "/". */
+static void put_unlisted(struct app_facts *f, struct bytes server)
+{
+	struct bytes name = app_until(server, "/(;,"), rest = app_skip(server, name.len);
+
+	app_put(f, APP_PRODUCT, name);
+	if (rest.len && rest.p[0] == '/')
+		app_put(f, APP_VERSION, app_version(app_skip(rest, 1)));
+}
+
+static void put_listed(struct app_facts *f, const struct app_product *p, struct bytes server)
+{
+	struct bytes version = version_behind(app_skip(server, strlen(p->spelling)));
+
+	app_puts(f, APP_PRODUCT, p->product);
+	app_put(f, APP_VERSION, version);
+	if (p->cpe)
+		app_cpe(f, p->cpe, version);
+	if (p->service)
+		f->service = p->service;
+}
+
+/** "(Debian)" and what else runs inside: "PHP/8.2", "Python/3.11". */
+static void put_comment(struct app_facts *f, struct bytes server)
+{
+	struct bytes comment = comment_of(server);
+	struct bytes rest = app_skip(server, app_until(server, " ").len + 1);
+
+	if (!comment.len && app_find(rest, "/", &comment))
+		comment = rest;
+	if (!comment.len || isdigit(comment.p[0]))
+		return;
+	app_os_of(f, comment);
+	app_addf(f, APP_EXTRAINFO, "%.*s", (int)MIN(comment.len, 80), comment.p);
+}
+
+void app_put_server(struct app_facts *f, struct bytes server)
+{
+	server = app_trim(server);
+	const struct app_product *p = app_product_of(server);
+
+	if (!server.len || (p && !p->product[0]))
+		return;
+	if (p)
+		put_listed(f, p, server);
+	else
+		put_unlisted(f, server);
+	put_comment(f, server);
+}

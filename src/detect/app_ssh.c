@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * SSH identification lines. Which software speaks is the word behind the protocol version; what
+ * follows is a comment, where distributions put the revision of their package. Lines before the
+ * identification are allowed. Sources: RFC 4253, section 4.2; what the servers themselves send.
+ */
+#include "detect/app.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { LINES_BEFORE_MAX = 16, IDENT_BYTES_MAX = 255 };
+
+/** The more special spelling first. */
+static const struct software {
+	const char *start; /* the version follows */
+	const char *product, *cpe, *ostype;
+} softwares[] = {
+	{"OpenSSH_for_Windows_", "OpenSSH", "a:openbsd:openssh", "Windows"},
+	{"OpenSSH_", "OpenSSH", "a:openbsd:openssh", NULL},
+	{"dropbear_", "Dropbear sshd", "a:dropbear_ssh_project:dropbear_ssh", NULL},
+	{"dropbear", "Dropbear sshd", "a:dropbear_ssh_project:dropbear_ssh", NULL},
+	{"libssh_", "libssh", "a:libssh:libssh", NULL},
+	{"libssh-", "libssh", "a:libssh:libssh", NULL},
+	{"paramiko_", "Paramiko Python sshd", "a:paramiko:paramiko", NULL},
+	{"AsyncSSH_", "AsyncSSH sshd", NULL, NULL},
+	{"APACHE-SSHD-", "Apache Mina sshd", "a:apache:sshd", NULL},
+	{"SSHD-CORE-", "Apache Mina sshd", "a:apache:sshd", NULL},
+	{"Cisco-", "Cisco SSH", NULL, "IOS"},
+	{"ROSSSH", "MikroTik RouterOS sshd", NULL, "RouterOS"},
+	{"mod_sftp/", "ProFTPD mod_sftp", "a:proftpd:proftpd", NULL},
+	{"mod_sftp", "ProFTPD mod_sftp", "a:proftpd:proftpd", NULL},
+	{"Sun_SSH_", "SunSSH", "a:sun:sunssh", "Solaris"},
+	{"tinyssh_", "TinySSH", NULL, NULL},
+	{"wolfSSHv", "wolfSSH", "a:wolfssh:wolfssh", NULL},
+	{"Erlang/", "Erlang ssh", "a:erlang:erlang/otp", NULL},
+	{"RebexSSH_", "Rebex SSH server", NULL, NULL},
+	{"CerberusFTPServer_", "Cerberus FTP Server sftpd", NULL, "Windows"},
+	{"CrushFTPSSHD", "CrushFTP sftpd", NULL, NULL},
+	{"Go", "Golang x/crypto/ssh server", NULL, NULL},
+	{"Twisted_", "Twisted Conch", NULL, NULL},
+};
+
+/** "Debian-2+deb12u3", "Ubuntu-3ubuntu0.6", "FreeBSD-20230719". */
+static void read_comment(struct app_facts *f, struct bytes comment)
+{
+	struct bytes name = app_until(comment, "- "), rest = app_skip(comment, name.len + 1), at;
+	bool is_debian = app_equals(name, "Debian"), is_ubuntu = app_equals(name, "Ubuntu");
+
+	if (!app_os_of(f, name))
+		return;
+	if (is_debian || is_ubuntu) {
+		char version[APP_FIELD_BYTES_MAX];
+		memcpy(version, f->field[APP_VERSION], sizeof(version));
+		app_putf(f, APP_VERSION, "%s %.*s %.*s", version, (int)name.len, name.p,
+			 (int)MIN(rest.len, IDENT_BYTES_MAX), rest.p);
+	}
+	if (is_ubuntu)
+		app_cpe(f, "o:canonical:ubuntu_linux", (struct bytes){NULL, 0});
+	else if (is_debian)
+		app_cpe(f, "o:debian:debian_linux",
+			app_find(rest, "+deb", &at) ? app_until(app_skip(at, 4), "u~+ .-")
+						    : (struct bytes){NULL, 0});
+}
+
+static void read_software(struct app_facts *f, struct bytes word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(softwares); i++) {
+		const struct software *s = &softwares[i];
+		if (!app_starts(word, s->start))
+			continue;
+		struct bytes v = app_version(app_skip(word, strlen(s->start)));
+		if (!v.len && isalnum(s->start[strlen(s->start) - 1]) &&
+		    !app_equals(word, s->start))
+			continue;
+		app_puts(f, APP_PRODUCT, s->product);
+		app_put(f, APP_VERSION, v);
+		if (s->cpe)
+			app_cpe(f, s->cpe, v);
+		if (s->ostype)
+			app_puts(f, APP_OSTYPE, s->ostype);
+		return;
+	}
+}
+
+static void read_identification(struct app_facts *f, struct bytes line)
+{
+	struct bytes rest = app_skip(line, 4), proto = app_until(rest, "-");
+	struct bytes software = app_until(app_skip(rest, proto.len + 1), " ");
+	struct bytes comment = app_skip(rest, proto.len + 1 + software.len + 1);
+
+	f->service = "ssh";
+	read_software(f, software);
+	if (f->field[APP_PRODUCT][0])
+		read_comment(f, comment);
+	app_putf(f, APP_EXTRAINFO, "protocol %.*s", (int)MIN(proto.len, 8), proto.p);
+}
+
+/** RFC 4253: "SSH-", a version, "-", the software. */
+static bool is_identification(struct bytes line)
+{
+	struct bytes rest = app_skip(line, 4), proto = app_until(rest, "-");
+
+	return app_starts(line, "SSH-") && line.len <= IDENT_BYTES_MAX && proto.len >= 3 &&
+	       proto.len <= 8 && app_version(proto).len == proto.len && proto.len < rest.len;
+}
+
+static int ssh_parse(struct bytes in, struct app_facts *ret)
+{
+	struct bytes line, left = in;
+
+	for (uint32_t i = 0; i <= LINES_BEFORE_MAX && app_line(&left, &line); i++) {
+		if (is_identification(line)) {
+			read_identification(ret, line);
+			return (int)(in.len - left.len);
+		}
+		if (app_starts(line, "SSH-"))
+			return -E_SYNTAX;
+	}
+	/* any text may come before: nobody can tell yet */
+	return left.len <= IDENT_BYTES_MAX ? 0 : -E_SYNTAX;
+}
+
+const struct app_ops app_ssh = {
+	.name = "ssh",
+	.help = "SSH identification line",
+	.protos = APP_TCP,
+	.parse = ssh_parse,
+};
