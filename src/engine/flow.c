@@ -86,6 +86,7 @@ void flow_sent(struct flow *f, enum flow_kind kind, uint32_t now_us)
 	}
 	f->phases[f->newest].n_sent[kind]++;
 	f->last_us = now_us;
+	f->n_win_sent++;
 	f->n_free_sent += f->mode == FLOW_FREE;
 }
 
@@ -217,6 +218,7 @@ static void window_restart(struct flow *f, uint32_t now_us)
 {
 	f->win_start_us = now_us;
 	memset(f->n_win_answers, 0, sizeof(f->n_win_answers));
+	f->n_win_sent = 0;
 }
 
 static void phases_restart(struct flow *f, uint32_t now_us)
@@ -247,6 +249,8 @@ static void limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double sh
 {
 	double elapsed_ns = (double)(now_us - f->win_start_us) * NS_PER_US;
 
+	f->was_pps = (uint32_t)MIN(f->n_win_sent * 1e9 / MAX(elapsed_ns, 1.0), 1.0 * UINT32_MAX);
+	f->is_by_recoveries = false;
 	f->mode = FLOW_SEARCH;
 	f->is_low = false;
 	f->shift = 0; /* a phase of the clock begins with the next probe */
@@ -305,6 +309,7 @@ static bool watch_recoveries(struct flow *f, uint32_t now_us, uint32_t wait_us, 
 	if (may_begin && !f->n_settled && len_us >= wait_us && n_answers >= RECOVERED_MIN &&
 	    is_losing(f)) {
 		limit(f, now_us, n_answers, 1);
+		f->is_by_recoveries = true;
 		return true;
 	}
 	if (len_us > WINDOW_WAITS * wait_us)

@@ -69,7 +69,9 @@ struct flow {
 	struct flow_phase carry;
 	uint32_t n_free_sent;
 	uint32_t n_answers, n_recovered; /* so far; to retransmissions */
-	uint32_t win_start_us, n_win_answers[FLOW_CLASSES];
+	uint32_t win_start_us, n_win_sent, n_win_answers[FLOW_CLASSES];
+	uint32_t was_pps; /* sent at before the limit */
+	bool is_by_recoveries;
 };
 
 /** A probe leaves. */
@@ -90,7 +92,7 @@ void flow_answered_late(struct flow *f, enum flow_class class);
  * Judge what can be judged and set the rate.
  * @param wait_us what an answer may take: the time-out of a first attempt.
  * @param may_begin whether loss may limit a flow that is free.
- * @return true when the mode changed between free and limited, or a limit was cut.
+ * @return true when a limit began, was halved, or ended.
  * Cost: a few ns unless a phase ends.
  */
 bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_begin);

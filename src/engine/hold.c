@@ -10,7 +10,8 @@ enum {
 	UPDATE_EVERY = 16, /* probes */
 	PATH_TURNS_MIN = 4,
 	VOTES_MIN = 4,
-	VOTES_MAX = 64
+	VOTES_MAX = 64,
+	LIMIT_EVENTS_MAX = 64 /* of a worker */
 };
 
 struct host_flow *hold_flow(const struct track *t, const struct track_group *g, uint32_t q)
@@ -18,7 +19,9 @@ struct host_flow *hold_flow(const struct track *t, const struct track_group *g, 
 	if (!g->flows || g->stage != GROUP_PORTS)
 		return NULL;
 	uint32_t type = t->type_of ? t->type_of[q % g->width] : 0;
-	return &g->flows[q / g->width * t->n_flows + t->flow_of_type[type]];
+	struct host_flow *hf = &g->flows[q / g->width * t->n_flows + t->flow_of_type[type]];
+	hf->proto = t->conf.types[type]->proto;
+	return hf;
 }
 
 static enum flow_kind kind_of(const struct track_group *g, uint32_t attempt)
@@ -65,6 +68,29 @@ static void vote(struct track *t, struct flow *f)
 	}
 }
 
+/** State that a limit began or ended. @param h the host; NULL: the path. */
+static void tell_limit(struct track *t, const struct flow *f, const struct host_slot *h,
+		       uint8_t proto)
+{
+	stat_add(&t->stats.n_limits, f->gap_ns != 0);
+	if (t->n_limit_events++ >= LIMIT_EVENTS_MAX)
+		return;
+	struct event *ev = track_event(t, EVENT_RATE_LIMIT);
+	ev->rate = (struct ev_rate_limit){
+		.cause = !f->gap_ns            ? RATE_LIFTED
+			 : f->is_by_recoveries ? RATE_ANSWERS_REPEATED
+					       : RATE_ANSWERS_MISSING,
+		.current_pps = f->was_pps,
+		.target_pps = flow_rate_pps(f),
+	};
+	if (h) {
+		ev->host_idx = h->idx;
+		ev->rate.addr = h->addr;
+		ev->rate.proto = proto;
+	}
+	track_event_commit(t);
+}
+
 /** When an answer is missing. Not the scheduler's time-out: that grows with what queues did once.
  */
 static uint32_t wait_us(const struct track *t, const struct host_slot *h)
@@ -78,6 +104,7 @@ static void host_flow_update(struct track *t, struct host_flow *hf, struct host_
 			     uint64_t now_ns)
 {
 	uint8_t n_settled = hf->flow.n_settled;
+	bool was_free = !hf->flow.gap_ns;
 	bool is_alone = n_hosts_open(t) == 1;
 
 	if (!is_alone && t->path.mode == FLOW_SEARCH) {
@@ -89,6 +116,8 @@ static void host_flow_update(struct track *t, struct host_flow *hf, struct host_
 	(void)flow_update(&hf->flow, us_of(now_ns), wait_us(t, h),
 			  is_alone || who_is_short(t) == SHORT_OF_FEW);
 	vote(t, &hf->flow);
+	if (was_free != !hf->flow.gap_ns)
+		tell_limit(t, &hf->flow, h, hf->proto);
 	if (hf->flow.n_settled != n_settled)
 		h->n_excused = (uint8_t)(h->last_attempt + 1);
 }
@@ -101,8 +130,10 @@ static void hosts_restart(struct track *t, uint32_t now_us)
 		if (!g->flows || g->stage != GROUP_PORTS)
 			continue;
 		for (uint32_t k = 0; k < g->n_ranks * t->n_flows; k++)
-			if (g->flows[k].flow.n_phases)
+			if (g->flows[k].flow.n_phases) {
 				flow_restart(&g->flows[k].flow, now_us);
+				g->flows[k].flow.n_answers = g->flows[k].flow.n_recovered = 0;
+			}
 	}
 	t->n_fine = t->n_short = 0;
 }
@@ -111,12 +142,15 @@ void hold_path_update(struct track *t, uint64_t now_ns)
 {
 	struct flow *f = &t->path;
 	uint8_t n_settled = f->n_settled;
+	bool was_free = !f->gap_ns;
 
 	if (!f->n_phases)
 		return;
 	bool may_begin = t->n_recovered_turns >= PATH_TURNS_MIN && n_hosts_open(t) > 1 &&
 			 who_is_short(t) != SHORT_OF_FEW;
 	(void)flow_update(f, us_of(now_ns), wait_us(t, NULL), may_begin);
+	if (was_free != !f->gap_ns)
+		tell_limit(t, f, NULL, 0);
 	if (f->n_settled == n_settled)
 		return;
 	t->n_excused = (uint8_t)(t->last_attempt + 1);

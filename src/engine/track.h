@@ -113,6 +113,7 @@ struct host_flow {
 	uint32_t n_held;     /* in it and still to be sent */
 	uint32_t n_released; /* had their turn, in the group's ready list */
 	bool is_listed;
+	uint8_t proto;
 };
 
 enum group_stage { GROUP_FREE, GROUP_DISCOVERY, GROUP_PORTS };
@@ -189,6 +190,7 @@ struct track_stats {
 	uint64_t n_answered[COOKIE_ATTEMPTS_MAX];
 	uint64_t n_dup, n_late, n_unasked;
 	uint64_t n_late_ports; /* of the late: first answers of ports stated silent */
+	uint64_t n_limits;     /* that began, of hosts and of the path */
 	uint64_t n_spurious;   /* retransmitted although the first answer was under way */
 	uint64_t n_hosts_done;
 	uint64_t n_left_out; /* hosts not asked for want of memory, or of room for their way */
@@ -223,6 +225,7 @@ struct track {
 	uint32_t n_waiting;           /* probes held back by host flows */
 	uint32_t n_fine, n_short;     /* judgements of hosts lately */
 	const struct host_slot *last_recovered;
+	uint32_t n_limit_events;
 	uint32_t n_recovered_turns; /* retransmissions answered by another host than the last */
 	uint32_t min_rto_us;        /* grows when a retransmission proves to have been too early */
 	struct rtt rtt;             /* over all hosts */
@@ -268,6 +271,11 @@ void track_reply(struct track *t, const struct scan_type *type, const struct pro
 void track_expire(struct track *t, uint64_t now_ns);
 /** Microseconds until something may become due, at most @p most_us; 0: now. */
 uint32_t track_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us);
+/** Is the next probe waited for because a host or the path is asked no faster? */
+static inline bool track_is_paced(const struct track *t, uint64_t now_ns)
+{
+	return t->n_waiting || (t->path.gap_ns && t->path.next_ns > now_ns);
+}
 /** Time-out of a probe sent now: what a connect() may take. */
 uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t attempt);
 static inline bool track_is_done(const struct track *t)

@@ -98,10 +98,10 @@ bool worker_turn(struct worker *w);
 static inline uint64_t worker_spend(struct worker *w, uint64_t from_ns, int n)
 {
 	uint64_t now_ns = clock_now_ns();
-	enum spent what = n                                 ? SPENT_SENDING
-			  : pace_wait_ns(&w->pace, from_ns) ? SPENT_CAP
-			  : w->track.n_waiting              ? SPENT_PACED
-							    : SPENT_SILENT;
+	enum spent what = n                                    ? SPENT_SENDING
+			  : pace_wait_ns(&w->pace, from_ns)    ? SPENT_CAP
+			  : track_is_paced(&w->track, from_ns) ? SPENT_PACED
+							       : SPENT_SILENT;
 
 	w->stats.spent_ns[what] += now_ns - from_ns;
 	return now_ns;

@@ -16,6 +16,9 @@ static_assert(ARRAY_LEN(host_state_names) == HOST_STATE_N, "a name for every hos
 static const char *const host_mark_names[] = {"honest", "all-open", "syn-proxy", "zero-window"};
 static_assert(ARRAY_LEN(host_mark_names) == HOST_MARK_N, "a name for every mark");
 
+static const char *const rate_cause_names[] = {"answers_missing", "answers_repeated", "lifted"};
+static_assert(ARRAY_LEN(rate_cause_names) == RATE_CAUSE_N, "a name for every cause");
+
 #define X(name, text) text,
 static const char *const reason_names[] = {REASON_LIST(X)};
 static_assert(ARRAY_LEN(reason_names) == REASON_N, "a name for every reason");
@@ -39,6 +42,11 @@ const char *host_state_name(enum host_state s)
 const char *host_mark_name(enum host_mark m)
 {
 	return (unsigned)m < HOST_MARK_N ? host_mark_names[m] : "unknown";
+}
+
+const char *rate_cause_name(enum rate_cause c)
+{
+	return (unsigned)c < RATE_CAUSE_N ? rate_cause_names[c] : "unknown";
 }
 
 const char *reason_name(enum reason r)

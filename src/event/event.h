@@ -74,6 +74,7 @@ enum event_kind {
 	EVENT_SERVICE_DETECTED,
 	EVENT_BANNER_GRABBED,
 	EVENT_HOST_DETECTED,
+	EVENT_RATE_LIMIT,
 	EVENT_N
 };
 #define EVENT_BIT(kind) (1u << (kind))
@@ -207,6 +208,25 @@ struct ev_named {
 	const char *name; /* borrowed during publish; NULL: no name */
 };
 
+/** Why a rate changed. */
+enum rate_cause {
+	RATE_ANSWERS_MISSING,  /* a smaller share of probes was answered than before */
+	RATE_ANSWERS_REPEATED, /* more answers came to retransmissions than to first attempts */
+	RATE_LIFTED,           /* the limit is found to limit nothing */
+	RATE_CAUSE_N
+};
+/** "answers_missing"; never NULL. */
+const char *rate_cause_name(enum rate_cause c);
+
+/** rate_limit_triggered: what the scan found out about how fast it may ask. A bounded number a
+ * scan. */
+struct ev_rate_limit {
+	struct addr addr;                 /* of the host; family ADDR_NONE: the path of all hosts */
+	uint8_t proto;                    /* of the probes, when addr is set */
+	uint8_t cause;                    /* enum rate_cause */
+	uint32_t current_pps, target_pps; /* sent at lately; from now on, 0: no limit */
+};
+
 /** service_detected, banner_grabbed. */
 struct ev_service {
 	struct addr addr;
@@ -267,6 +287,7 @@ struct event {
 		struct ev_service service;
 		struct ev_text text;
 		struct ev_packet packet;
+		struct ev_rate_limit rate;
 		struct ev_checkpoint checkpoint;
 	};
 };

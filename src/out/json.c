@@ -421,6 +421,31 @@ static void end(struct out *o)
 	buf_puts(b, c->interrupted ? "true}\n" : "false}\n");
 }
 
+static void on_rate_limit(struct out *o, const struct event *ev)
+{
+	const struct ev_rate_limit *r = &ev->rate;
+	struct buf *b = &o->buf;
+	char text[ADDR_TEXT_CAP];
+
+	text_lit(b, "{\"schema\":1,\"type\":\"rate_limit\",\"address\":");
+	if (r->addr.family == ADDR_NONE)
+		text_lit(b, "null,\"protocol\":null");
+	else {
+		addr_format_bare(&r->addr, text);
+		put_string(b, text);
+		text_lit(b, ",\"protocol\":");
+		put_string(b, proto_name(r->proto));
+	}
+	put_field(b, "current_pps", r->current_pps);
+	if (r->target_pps)
+		put_field(b, "target_pps", r->target_pps);
+	else
+		text_lit(b, ",\"target_pps\":null");
+	text_lit(b, ",\"cause\":");
+	put_string(b, rate_cause_name(r->cause));
+	text_lit(b, "}\n");
+}
+
 const struct out_ops out_json = {
 	.name = "json",
 	.help = "JSON lines",
@@ -431,6 +456,7 @@ const struct out_ops out_json = {
 	       [EVENT_PORT_FOUND] = on_port,
 	       [EVENT_HOST_FINISHED] = on_host,
 	       [EVENT_PROGRESS] = on_progress,
+	       [EVENT_RATE_LIMIT] = on_rate_limit,
 	       [EVENT_SCAN_COMPLETED] = on_completed},
 	.close = end,
 };

@@ -93,6 +93,7 @@ struct net {
 	struct net_link fwd, rev;
 	uint64_t n_again, n_sent, n_dup_sent, n_deferred;
 	uint8_t max_attempt;
+	uint32_t n_limits, n_lifted; /* EVENT_RATE_LIMIT */
 	uint64_t took_ns;
 	struct track_stats stats; /* sum over shards */
 	struct coverage ports_seen;
@@ -289,6 +290,11 @@ static inline void net_drain(void *ctx)
 			h->n_given_up += ev->done.is_given_up;
 			h->last_state = ev->done.state;
 			h->evidence = ev->done.evidence;
+		} else if (ev->kind == EVENT_RATE_LIMIT) {
+			bool is_lifted = ev->rate.cause == RATE_LIFTED;
+			assert_int_equal(is_lifted, ev->rate.target_pps == 0);
+			n->n_lifted += is_lifted;
+			n->n_limits += !is_lifted;
 		} else if (ev->kind == EVENT_HOST_DISCOVERED) {
 			h->n_up++;
 		}

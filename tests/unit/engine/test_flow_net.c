@@ -18,7 +18,7 @@ struct row {
 static void run_row(const struct row *row)
 {
 	double used = 0, sent = 0, took_s = 0;
-	uint64_t n_missed = 0, n_all = 0;
+	uint64_t n_missed = 0, n_all = 0, n_limits = 0;
 
 	for (uint64_t seed = 0; seed < SEEDS; seed++) {
 		struct net_conf c = row->c;
@@ -44,12 +44,16 @@ static void run_row(const struct row *row)
 		if (row->bottleneck_pps)
 			used += 100e9 * (double)n_found / (double)n.took_ns / row->bottleneck_pps /
 				SEEDS;
+		n_limits += n.n_limits;
+		assert_true(n.n_lifted <= n.n_limits && n.n_limits + n.n_lifted <= 64);
 		net_fini(&n);
 	}
 	print_message("%-48s %8.3f s, %5.1f %% used, %llu of %llu missed, %.2f sent a port\n",
 		      row->name, took_s, used, (unsigned long long)n_missed,
 		      (unsigned long long)n_all, sent);
 	assert_true(n_missed * 10000 <= n_all * row->missed_per_10000);
+	assert_int_equal(n_limits > 0,
+			 row->c.fwd_pps || row->c.rev_pps || row->c.rst_rate || row->c.block_after);
 	assert_true(used >= row->used_percent);
 	assert_true(!row->most_s || took_s <= row->most_s);
 	assert_true(sent <= row->most_per_port);
