@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "detect/service.h"
 #include "engine/engine.h"
 #include "pktio/pktio.h"
 
@@ -117,6 +118,24 @@ const struct opt_spec opt_table[] = {
 
 	{LONG("payload-db"), PATH(payload_file), .group = OPT_PORTS, .nmap = NMAP_OURS,
 	 .help = "UDP requests, added to the built-in ones, from FILE instead of the installed nmap-payloads"},
+
+	/* Service detection */
+	{SHORT("sV"), FLAG(wants_services), .group = OPT_DETECTION, .nmap = NMAP_SAME,
+	 .help = "Ask open ports what service runs there, what program and what version, while the port scan goes on"},
+	{LONG("version-intensity"), UINT(version_intensity, 0, SVC_RARITY_MAX, "a level"), .dflt = 7, .metavar = "LEVEL", .group = OPT_DETECTION,
+	 .nmap = NMAP_SAME, .help = "Try probes up to this rarity on ports that no probe lists: 0 few, 9 all"},
+	{LONG("version-light"), FLAG_AS(version_intensity, 2), .group = OPT_DETECTION, .nmap = NMAP_SAME,
+	 .help = "The same as --version-intensity 2"},
+	{LONG("version-all"), FLAG_AS(version_intensity, SVC_RARITY_MAX), .group = OPT_DETECTION, .nmap = NMAP_SAME,
+	 .help = "The same as --version-intensity 9"},
+	{LONG("version-parallel"), UINT(version_parallelism, 1, SERVICE_TALKS_MAX, "connections"), .dflt = 2, .metavar = "N", .group = OPT_DETECTION,
+	 .nmap = NMAP_OURS, .help = "Connections to one port at once: while one listens, another asks"},
+	{LONG("all-ports"), FLAG(asks_all_ports), .group = OPT_DETECTION, .nmap = NMAP_SAME,
+	 .help = "Ask also the ports that the probe file excludes, such as those of printers, which print what they are sent"},
+	{LONG("probe-db"), PATH(probe_file), .group = OPT_DETECTION, .nmap = NMAP_OURS,
+	 .help = "Service probes from FILE instead of the installed nmap-service-probes; the built-in ones are added"},
+	{LONG("banner-grab"), FLAG(wants_banners), .group = OPT_DETECTION, .nmap = NMAP_OURS,
+	 .help = "Report what open ports say first; without -sV nothing more is asked than that takes"},
 
 	/* Packets and sockets */
 	{SHORT("e"), .kind = OPT_STRING, AT(iface_name), .metavar = "IFACE", .unit = "an interface name (see --iflist)",
@@ -226,8 +245,9 @@ static_assert(offsetof(struct config, source6) ==
 	      "OPT_ADDR stores IPv6 right behind IPv4");
 
 static const char *const group_titles[] = {
-	"Target specification", "Host discovery",  "Scan types", "Port specification",
-	"Packets and sockets",  "Timing and rate", "Output",     "Miscellaneous"};
+	"Target specification", "Host discovery",      "Scan types",      "Port specification",
+	"Service detection",    "Packets and sockets", "Timing and rate", "Output",
+	"Miscellaneous"};
 static_assert(ARRAY_LEN(group_titles) == OPT_GROUP_N, "a title per group");
 
 static const char *const nmap_texts[] = {"as in nmap", "as in nmap, extended", "not in nmap"};

@@ -60,6 +60,13 @@ struct config {
 	const char *pings_syn, *pings_ack, *pings_udp, *pings_sctp;
 	bool skips_link_ping; /* --disable-arp-ping */
 
+	bool wants_services;          /* -sV */
+	bool wants_banners;           /* --banner-grab */
+	bool asks_all_ports;          /* --all-ports: also those that the probe file excludes */
+	uint32_t version_intensity;   /* rarest probe for ports that it does not list */
+	uint32_t version_parallelism; /* connections to one port */
+	const char *probe_file;       /* --probe-db; NULL: search */
+
 	uint8_t names;             /* enum names_mode */
 	const char *services_file; /* --servicedb; NULL: search */
 	const char *payload_file;  /* --payload-db; NULL: search */
@@ -121,6 +128,7 @@ enum opt_group {
 	OPT_DISCOVERY,
 	OPT_SCANS,
 	OPT_PORTS,
+	OPT_DETECTION,
 	OPT_PACKETS,
 	OPT_TIMING,
 	OPT_OUTPUT,

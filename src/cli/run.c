@@ -7,6 +7,7 @@
 #include "cli/run.h"
 
 #include "base/clock.h"
+#include "cli/detection.h"
 #include "cli/names.h"
 #include "cli/plan.h"
 #include "cli/priv.h"
@@ -21,7 +22,13 @@
 /** Less than this found, probably: exit code 3. */
 #define COVERAGE_MIN 0.99
 
-enum { PROGRESS_MS = 250, FLUSH_MS = 1000, NAMES_WAIT_MS = 4000, LIST_INFLIGHT_MAX = 2048 };
+enum {
+	PROGRESS_MS = 250,
+	FLUSH_MS = 1000,
+	NAMES_WAIT_MS = 4000,
+	LIST_INFLIGHT_MAX = 2048,
+	DETECT_WAIT_MS = 20
+};
 
 /** The stop flag: set by ^C, read by the coordinator. One of the program's two globals. */
 static volatile sig_atomic_t n_stop_signals;
@@ -48,6 +55,7 @@ struct run {
 	struct bus bus;
 	struct hosts *hosts;
 	struct names *names;
+	struct detection detection;
 	struct report report;
 	struct engine *engine;
 	uint64_t start_ns, progress_ns, flush_ns;
@@ -116,6 +124,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 	if (n_stop_signals)
 		bus_control_post(&r->bus, CONTROL_STOP);
 	names_poll(r->names, 0);
+	detection_pump(&r->detection);
 	if (r->journal && now_ns - r->journal_ns >= JOURNAL_FLUSH_NS)
 		flush_journal(r, now_ns);
 	if (bus_wants(&r->bus, EVENT_PROGRESS) &&
@@ -166,6 +175,8 @@ static int open_subscribers(struct run *r, uint32_t n_parts)
 	}
 	name_targets(r);
 	if (s->wants_names && !(r->names = names_new(&r->bus, r->c->names == NAMES_ALL)))
+		return EXIT_FATAL;
+	if (detection_open(&r->detection, r->c, &r->plan, r->hosts, &r->bus))
 		return EXIT_FATAL;
 	int err = bus_subscribe(&r->bus, EVENT_BIT(EVENT_WARNING) | EVENT_BIT(EVENT_SCAN_ERROR),
 				on_message, r);
@@ -344,13 +355,25 @@ static void add_totals(struct run *r, struct ev_scan_completed *ret)
 		flush_journal(r, clock_now_ns());
 }
 
+/** Ports are all known: wait until the open ones have said what they are. */
+static void detect_rest(struct run *r)
+{
+	while (detection_wait(&r->detection, DETECT_WAIT_MS)) {
+		bus_enter(&r->bus, STAGE_DETECTING_SERVICES);
+		if (n_stop_signals || outs_are_broken(r->report.outs))
+			detection_stop(&r->detection);
+		on_tick(r, clock_now_ns());
+	}
+}
+
 /** @return the exit code. */
 static int finish(struct run *r)
 {
 	struct event ev = {.kind = EVENT_SCAN_COMPLETED};
 	struct hosts_totals t;
-	uint64_t deadline_ns = clock_now_ns() + NAMES_WAIT_MS * NS_PER_MS;
 
+	detect_rest(r);
+	uint64_t deadline_ns = clock_now_ns() + NAMES_WAIT_MS * NS_PER_MS;
 	bus_enter(&r->bus, STAGE_FINALIZING);
 	while (!n_stop_signals && names_poll(r->names, 50) && clock_now_ns() < deadline_ns)
 		;
@@ -461,6 +484,8 @@ int run_scan(const struct config *c, const char *args, struct journal *resumed)
 	int code = plan_make(c, args, &r.plan);
 	if (!code && resumed)
 		code = resume_adopt(resumed, c->journal_file, &r.plan);
+	if (!code)
+		code = detection_load(c, &r.plan, &r.detection);
 	if (!code && !plan_confirm(c, &r.plan))
 		code = EXIT_USAGE;
 	if (!code) {
@@ -471,6 +496,7 @@ int run_scan(const struct config *c, const char *args, struct journal *resumed)
 		code = code == EXIT_DONE ? EXIT_DEGRADED : code;
 	code = close_journal(&r, code);
 	names_free(r.names);
+	detection_close(&r.detection);
 	hosts_free(r.hosts);
 	engine_free(r.engine);
 	plan_fini(&r.plan);

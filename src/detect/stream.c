@@ -112,23 +112,16 @@ static int fire_deadlines(struct streams *all, uint64_t now_ns)
 	for (uint64_t at = tick - n + 1; n; at++, n--) {
 		all->wheel_tick = at;
 		/* a callback may close or retime any stream: always from the list's head */
-		uint32_t i, later = NONE;
+		uint32_t i;
 		while ((i = all->wheel[at % WHEEL_SLOTS]) != NONE) {
 			struct stream *s = &all->slots[i];
 			timer_stop(s);
-			if (s->due_ns > now_ns) {
-				s->next = later;
-				later = i;
+			if (s->due_ns > now_ns) { /* of a later round; never this slot again */
+				timer_start(s);
 				continue;
 			}
 			n_told++;
 			s->fn(s->ctx, s, STREAM_DEADLINE);
-		}
-		while (later != NONE) {
-			struct stream *s = &all->slots[later];
-			later = s->next;
-			if (s->stage != STAGE_FREE && !s->is_timed && s->due_ns)
-				timer_start(s);
 		}
 	}
 	return n_told;
@@ -408,6 +401,10 @@ static void receive(struct stream *s)
 		}
 		all->stats.n_received_bytes += (uint64_t)n;
 		buf_put(&s->in, all->scratch, (size_t)n);
+		if (s->in.error) {
+			end(s, STREAM_FAILED, s->in.error);
+			return;
+		}
 		if (s->in.len >= STREAM_BYTES_MAX) {
 			end(s, STREAM_FULL, 0);
 			return;

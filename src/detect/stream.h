@@ -72,7 +72,8 @@ void stream_deadline(struct stream *s, uint64_t due_ns);
 struct bytes stream_received(const struct stream *s);
 /** Forget what was received: the next answer starts afresh. */
 void stream_forget(struct stream *s);
-/** After STREAM_FAILED: -ECONNREFUSED, -ECONNRESET, -E_UNSUPPORTED (the peer speaks no TLS), ... */
+/** After STREAM_FAILED: -ECONNREFUSED, -ECONNRESET, -E_UNSUPPORTED (the peer speaks no TLS),
+ * -EPROTO (it does, but refuses ours), ... */
 int stream_error(const struct stream *s);
 /** The OpenSSL connection of a TLS stream (SSL *), NULL on a plain one. Borrowed. */
 void *stream_tls(const struct stream *s);

@@ -63,8 +63,16 @@ void streamtls_free(void *tls)
 	mem_free(l);
 }
 
-/** What a call that did not succeed means. @return -EAGAIN, 0 (orderly end), -E_UNSUPPORTED,
- * -errno. */
+/** An alert, or something only a TLS peer can send that we do not accept. */
+static bool is_tls_refusal(int r)
+{
+	return (r >= SSL_AD_REASON_OFFSET && r < SSL_AD_REASON_OFFSET + 256) ||
+	       r == SSL_R_UNSUPPORTED_PROTOCOL || r == SSL_R_DH_KEY_TOO_SMALL ||
+	       r == SSL_R_EE_KEY_TOO_SMALL;
+}
+
+/** What a call that did not succeed means. @return -EAGAIN, 0 (orderly end), -EPROTO,
+ * -E_UNSUPPORTED, -errno. */
 static int reason(struct layer *l, int rc)
 {
 	int saved = errno;
@@ -81,7 +89,8 @@ static int reason(struct layer *l, int rc)
 	case SSL_ERROR_SYSCALL:
 		return saved ? -saved : -ECONNRESET;
 	default:
-		return -E_UNSUPPORTED;
+		return is_tls_refusal(ERR_GET_REASON(ERR_peek_last_error())) ? -EPROTO
+									     : -E_UNSUPPORTED;
 	}
 }
 

@@ -18,7 +18,8 @@ void streamtls_context_free(void *context);
 int streamtls_new(void *context, const char *sni, void **ret) MUST_CHECK;
 /** Accepts NULL. */
 void streamtls_free(void *tls);
-/** @return 0 when agreed; -EAGAIN; -E_UNSUPPORTED when the peer speaks no TLS we know; -errno. */
+/** @return 0 when agreed; -EAGAIN; -EPROTO when the peer speaks TLS and refuses ours;
+ * -E_UNSUPPORTED when it speaks something else; -errno. */
 int streamtls_handshake(void *tls, int fd) MUST_CHECK;
 /** @return bytes, 0 at the orderly end, -EAGAIN, -errno. */
 ssize_t streamtls_read(void *tls, int fd, void *p, size_t n);

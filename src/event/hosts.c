@@ -576,6 +576,11 @@ int hosts_set_target_name(struct hosts *h, uint64_t idx, const char *name)
 	return 0;
 }
 
+uint32_t hosts_n_parts(const struct hosts *h)
+{
+	return h->n_parts;
+}
+
 const struct host *hosts_find(const struct hosts *h, uint64_t idx)
 {
 	uint32_t slot = map64_get(&h->by_idx, idx);

@@ -69,6 +69,8 @@ struct hosts;
  */
 struct hosts *hosts_new(struct bus *bus, uint32_t n_parts, uint32_t max_held) MUST_CHECK;
 void hosts_free(struct hosts *h);
+/** The n_parts of hosts_new. */
+uint32_t hosts_n_parts(const struct hosts *h);
 /** End of scan: release what is held, in order, partial hosts included (is_partial). */
 void hosts_finish_all(struct hosts *h);
 /** The name the user typed for a target, shown beside the address. Copied. */

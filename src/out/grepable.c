@@ -4,7 +4,7 @@
  * used grepable output (observed on 7.93). The ignored state is named only when there is
  * exactly one, as there.
  */
-#include "out/text.h"
+#include "out/svctext.h"
 
 struct grepable_state {
 	bool is_done;
@@ -52,19 +52,38 @@ static void put_host(struct buf *b, const struct view *v)
 	text_lit(b, ")\t");
 }
 
-static void put_port(struct out *o, const struct host_port *p)
+/** As nmap does it, only the slash of the separators is replaced. Empties @p text. */
+static void put_field(struct buf *b, struct buf *text)
 {
-	struct buf *b = &o->buf;
-	char name[32];
+	const char *s = buf_text(text);
 
+	for (; *s; s++)
+		buf_putc(b, *s == '/' ? '|' : *s);
+	buf_reset(text);
+}
+
+static void put_port(struct out *o, const struct view *v, const struct host_port *p)
+{
+	struct buf *b = &o->buf, text;
+	struct svc_text svc;
+
+	svc_text_of(o, v, p, &svc);
+	buf_init(&text, 8192);
 	buf_put_u64(b, p->port);
 	buf_putc(b, '/');
 	buf_puts(b, port_state_name((enum port_state)p->state));
 	buf_putc(b, '/');
 	buf_puts(b, proto_name(p->proto));
 	text_lit(b, "//");
-	text_put(b, text_service(o, p->proto, p->port, name), TEXT_GREPABLE);
-	text_lit(b, "///");
+	if (svc.name || svc.facts)
+		svc_put_name(&text, &svc, svc.is_guess ? TEXT_GREPABLE : TEXT_TERMINAL);
+	put_field(b, &text);
+	text_lit(b, "//");
+	if (svc.facts && svc.facts->name)
+		svc_put_version(&text, svc.facts, TEXT_TERMINAL);
+	put_field(b, &text);
+	buf_putc(b, '/');
+	buf_fini(&text);
 }
 
 static void put_ignored(struct buf *b, const struct view *v)
@@ -104,7 +123,7 @@ static void on_host(struct out *o, const struct event *ev)
 		if (!is_first)
 			text_lit(&o->buf, ", ");
 		is_first = false;
-		put_port(o, &p);
+		put_port(o, v, &p);
 		out_spill(o);
 	}
 	put_ignored(&o->buf, v);

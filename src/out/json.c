@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * -oJ: JSON lines, one record a line, each with "schema":1 and "type": scan, port, host,
+ * -oJ: JSON lines, one record a line, each with "schema":1 and "type": scan, port, service, host,
  * summary. A port record is written the moment its reply is believed; when a host that
  * answered finishes, its silent ports follow and then its host record with the counts of
  * all states. Fields without a value are null, so records of a type have the same keys
@@ -189,6 +189,56 @@ static void put_silent_ports(struct out *o, const struct view *v)
 		put_port(o, &v->facts.addr, &p);
 		out_spill(o);
 	}
+}
+
+/* Services */
+
+static void put_name(struct buf *b, const char *name, const char *value)
+{
+	text_lit(b, ",\"");
+	buf_puts(b, name);
+	text_lit(b, "\":");
+	put_string(b, value);
+}
+
+static void put_endpoint(struct out *o, const char *type, const struct ev_service *s)
+{
+	struct buf *b = &o->buf;
+
+	text_lit(b, "{\"schema\":1,\"type\":\"");
+	buf_puts(b, type);
+	text_lit(b, "\",\"address\":\"");
+	put_address(o, &s->addr);
+	text_lit(b, "\",\"port\":");
+	buf_put_u64(b, s->port);
+	put_name(b, "protocol", proto_name(s->proto));
+}
+
+static void on_service(struct out *o, const struct event *ev)
+{
+	const struct service_facts *f = ev->service.facts;
+	struct buf *b = &o->buf;
+
+	put_endpoint(o, "service", &ev->service);
+	put_name(b, "name", f->name);
+	put_name(b, "product", f->product);
+	put_name(b, "version", f->version);
+	put_name(b, "extrainfo", f->extrainfo);
+	put_name(b, "hostname", f->hostname);
+	put_name(b, "ostype", f->ostype);
+	put_name(b, "devicetype", f->devicetype);
+	text_lit(b, ",\"cpe\":[");
+	for (uint32_t i = 0; i < f->n_cpe; i++) {
+		buf_puts(b, i ? "," : "");
+		put_string(b, f->cpe[i]);
+	}
+	text_lit(b, "]");
+	put_name(b, "tunnel", f->tunnel == TUNNEL_TLS ? "tls" : NULL);
+	put_name(b, "method", f->name ? "probed" : NULL);
+	put_field(b, "conf", f->conf);
+	if (f->fingerprint)
+		put_name(b, "fingerprint", f->fingerprint);
+	text_lit(b, "}\n");
 }
 
 /* Hosts */
@@ -454,6 +504,7 @@ const struct out_ops out_json = {
 	.state_len = sizeof(struct json_state),
 	.on = {[EVENT_SCAN_STARTED] = on_started,
 	       [EVENT_PORT_FOUND] = on_port,
+	       [EVENT_SERVICE_DETECTED] = on_service,
 	       [EVENT_HOST_FINISHED] = on_host,
 	       [EVENT_PROGRESS] = on_progress,
 	       [EVENT_RATE_LIMIT] = on_rate_limit,

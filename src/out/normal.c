@@ -6,7 +6,7 @@
  * (-v: phases, open ports as they are found). Packet trace lines go to both.
  */
 #include "base/clock.h"
-#include "out/text.h"
+#include "out/svctext.h"
 #include "wire/decode.h"
 
 #include <string.h>
@@ -119,7 +119,7 @@ static void put_not_shown(struct buf *b, const struct view *v)
 }
 
 struct widths {
-	uint32_t port, state, service;
+	uint32_t port, state, service, reason;
 };
 
 static uint32_t n_digits(uint32_t n)
@@ -133,19 +133,23 @@ static uint32_t n_digits(uint32_t n)
 	return digits;
 }
 
-static const char *service_of(const struct out *o, const struct host_port *p, char out[32])
+static uint32_t reason_width(const struct host_port *p)
 {
-	const char *name = text_service(o, p->proto, p->port, out);
+	struct buf b;
 
-	return name ? name : "unknown";
+	buf_init(&b, 256);
+	text_put_reason(&b, p->reason, p->ttl, &p->from);
+	uint32_t n = (uint32_t)b.len;
+	buf_fini(&b);
+	return n;
 }
 
 static struct widths measure(const struct out *o, const struct view *v)
 {
-	struct widths w = {.port = 4, .state = 5, .service = 7};
+	struct widths w = {.port = 4, .state = 5, .service = 7, .reason = 6};
 	struct host_port p;
 	uint32_t pos = 0;
-	char name[32];
+	struct svc_text svc;
 
 	while (view_next_port(v, &pos, &p)) {
 		uint32_t port = n_digits(p.port) + 1 + (uint32_t)strlen(proto_name(p.proto));
@@ -153,8 +157,12 @@ static struct widths measure(const struct out *o, const struct view *v)
 
 		w.port = MAX(w.port, port);
 		w.state = MAX(w.state, state);
-		if (v->scan->wants_reason)
-			w.service = MAX(w.service, (uint32_t)strlen(service_of(o, &p, name)));
+		if (v->scan->wants_reason || v->scan->wants_services) {
+			svc_text_of(o, v, &p, &svc);
+			w.service = MAX(w.service, svc_name_width(&svc));
+		}
+		if (v->scan->wants_services && v->scan->wants_reason)
+			w.reason = MAX(w.reason, reason_width(&p));
 	}
 	return w;
 }
@@ -170,20 +178,46 @@ static void put_column(struct buf *b, const char *text, uint32_t width)
 		buf_put(b, spaces, MIN(width - MIN(len, width) + 1, (uint32_t)COLUMN_SERVICE_MAX));
 }
 
-static void put_port_line(struct out *o, const struct host_port *p, const struct widths *w)
+/** Spaces until @p width columns from @p start are full, and one. */
+static void put_spaces(struct buf *b, size_t start, uint32_t width)
+{
+	do
+		buf_putc(b, ' ');
+	while (b->len <= start + width);
+}
+
+static void put_version(struct buf *b, const struct svc_text *svc)
+{
+	if (svc->facts && svc->facts->name)
+		svc_put_version(b, svc->facts, TEXT_TERMINAL);
+	while (b->len && b->p[b->len - 1] == ' ') /* of columns with nothing behind them */
+		b->len--;
+}
+
+static void put_port_line(struct out *o, const struct view *v, const struct host_port *p,
+			  const struct widths *w)
 {
 	struct buf *b = &o->buf;
 	size_t start = b->len;
-	bool has_reason = o->conf->scan->wants_reason;
-	char name[32];
+	bool has_reason = v->scan->wants_reason, has_version = v->scan->wants_services;
+	struct svc_text svc;
 
 	buf_put_u64(b, p->port);
 	buf_putc(b, '/');
 	put_column(b, proto_name(p->proto), w->port - (uint32_t)(b->len - start));
 	put_column(b, port_state_name((enum port_state)p->state), w->state);
-	put_column(b, service_of(o, p, name), has_reason ? w->service : 0);
+	svc_text_of(o, v, p, &svc);
+	start = b->len;
+	svc_put_name(b, &svc, TEXT_TERMINAL);
+	if (has_reason || has_version)
+		put_spaces(b, start, w->service);
+	start = b->len;
 	if (has_reason)
 		text_put_reason(b, p->reason, p->ttl, &p->from);
+	if (has_reason && has_version)
+		put_spaces(b, start, w->reason);
+	if (has_version)
+		put_version(b, &svc);
 	buf_putc(b, '\n');
 }
 
@@ -203,10 +237,12 @@ static void put_ports(struct out *o, const struct view *v)
 	w = measure(o, v);
 	put_column(b, "PORT", w.port);
 	put_column(b, "STATE", w.state);
-	put_column(b, "SERVICE", v->scan->wants_reason ? w.service : 0);
-	buf_puts(b, v->scan->wants_reason ? "REASON\n" : "\n");
+	put_column(b, "SERVICE", v->scan->wants_reason || v->scan->wants_services ? w.service : 0);
+	if (v->scan->wants_reason)
+		put_column(b, "REASON", v->scan->wants_services ? w.reason : 0);
+	buf_puts(b, v->scan->wants_services ? "VERSION\n" : "\n");
 	while (view_next_port(v, &pos, &p)) {
-		put_port_line(o, &p, &w);
+		put_port_line(o, v, &p, &w);
 		out_spill(o);
 	}
 }
@@ -248,7 +284,9 @@ static void on_host(struct out *o, const struct event *ev)
 		buf_puts(&o->buf,
 			 n_unknown == 1 ? " port has no result.\n" : " ports have no result.\n");
 	}
+	svc_put_fingerprints(o, v);
 	put_mac(o, v);
+	svc_put_info(o, v);
 	if (!v->scan->is_ping_only)
 		buf_putc(&o->buf, '\n');
 }

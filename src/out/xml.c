@@ -7,7 +7,7 @@
  * time than a small scan takes.
  */
 #include "base/clock.h"
-#include "out/text.h"
+#include "out/svctext.h"
 
 #include <string.h>
 
@@ -22,6 +22,12 @@ static void attr(struct buf *b, const char *name, const char *value)
 	text_lit(b, "=\"");
 	text_put(b, value, TEXT_XML);
 	buf_putc(b, '"');
+}
+
+static void attr_known(struct buf *b, const char *name, const char *value)
+{
+	if (value)
+		attr(b, name, value);
 }
 
 static void attr_u64(struct buf *b, const char *name, uint64_t value)
@@ -197,11 +203,52 @@ static void put_extraports(struct out *o, const struct view *v)
 	}
 }
 
-static void put_port(struct out *o, const struct host_port *p)
+/** In nmap's order. */
+static void put_service_texts(struct buf *b, const struct service_facts *f)
+{
+	attr_known(b, "product", f->product);
+	attr_known(b, "version", f->version);
+	attr_known(b, "extrainfo", f->extrainfo);
+	attr_known(b, "hostname", f->hostname);
+	attr_known(b, "ostype", f->ostype);
+	attr_known(b, "devicetype", f->devicetype);
+	attr_known(b, "servicefp", f->fingerprint);
+	attr_known(b, "tunnel", f->tunnel == TUNNEL_TLS ? "ssl" : NULL);
+}
+
+/** The DTD demands name, method and conf. */
+static void put_service(struct out *o, const struct view *v, const struct host_port *p)
+{
+	static const struct service_facts nothing;
+	struct buf *b = &o->buf;
+	struct svc_text svc;
+
+	svc_text_of(o, v, p, &svc);
+	const struct service_facts *f = svc.facts ? svc.facts : &nothing;
+	if (!svc.name && !f->fingerprint && !f->tunnel)
+		return;
+	text_lit(b, "<service");
+	attr(b, "name", svc.name ? svc.name : "unknown");
+	put_service_texts(b, f);
+	attr(b, "method", svc.is_guess ? "table" : "probed");
+	attr_u64(b, "conf", svc.is_guess ? 3 : f->conf);
+	if (!f->n_cpe) {
+		text_lit(b, "/>");
+		return;
+	}
+	buf_putc(b, '>');
+	for (uint32_t i = 0; i < f->n_cpe; i++) {
+		text_lit(b, "<cpe>");
+		text_put(b, f->cpe[i], TEXT_XML);
+		text_lit(b, "</cpe>");
+	}
+	text_lit(b, "</service>");
+}
+
+static void put_port(struct out *o, const struct view *v, const struct host_port *p)
 {
 	struct buf *b = &o->buf;
-	char name[32], from[ADDR_TEXT_CAP];
-	const char *service = text_service(o, p->proto, p->port, name);
+	char from[ADDR_TEXT_CAP];
 
 	text_lit(b, "<port protocol=\"");
 	buf_puts(b, proto_name(p->proto));
@@ -217,11 +264,7 @@ static void put_port(struct out *o, const struct host_port *p)
 	if (p->from.family != ADDR_NONE)
 		attr(b, "reason_ip", addr_format_bare(&p->from, from));
 	text_lit(b, "/>");
-	if (service) {
-		text_lit(b, "<service");
-		attr(b, "name", service);
-		text_lit(b, " method=\"table\" conf=\"3\"/>");
-	}
+	put_service(o, v, p);
 	text_lit(b, "</port>\n");
 }
 
@@ -244,7 +287,7 @@ static void put_ports(struct out *o, const struct view *v)
 	text_lit(&o->buf, "<ports>");
 	put_extraports(o, v);
 	while (view_next_port(v, &pos, &p)) {
-		put_port(o, &p);
+		put_port(o, v, &p);
 		out_spill(o);
 	}
 	text_lit(&o->buf, "</ports>\n");

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The talking thread: one service.c state machine per port on one loop of streams. What this
+ * machine has no room for now (descriptors, the rate) waits in a list and is tried again; it is
+ * never a fact about the target.
+ */
+#include "detect/asker.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/ring.h"
+#include "engine/pace.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { JOBS_MAX = 256, ANSWERS_MAX = 256, TURN_US = 20000, RETRY_US = 2000, FD_RESERVE = 64 };
+
+/** Packets of ours in one conversation: handshake, request, acknowledgement, close. */
+enum { PACKETS_PLAIN = 5, PACKETS_TLS = 9, PACKETS_UDP = 1 };
+
+struct port;
+
+/** One connection of a port: the context of its stream. */
+struct line {
+	struct port *port;
+	struct stream *stream; /* NULL: none */
+	uint32_t idx;
+};
+
+struct port {
+	struct asker *asker;
+	struct asker_job job;
+	struct service service;
+	struct line lines[SERVICE_TALKS_MAX];
+	struct port *next, **link; /* in the list of ports under way */
+	bool is_stalled;           /* could not open a conversation */
+};
+
+struct asker {
+	struct asker_conf conf;
+	struct service_plan plan;
+	struct streams *streams;
+	struct matcher *matcher;
+	struct ring jobs, answers;
+	struct port *ports;
+	uint32_t n_ports;
+	struct pace pace;
+	pthread_t thread;
+	int knock; /* eventfd: there are answers */
+	_Atomic bool is_stopped, is_ended;
+	bool has_stalled;
+};
+
+/* --- answers ------------------------------------------------------------------------- */
+
+/** The coordinator empties the ring at least every few milliseconds. */
+static struct asker_answer *answer_place(struct asker *a)
+{
+	const struct timespec nap = {.tv_nsec = 200000};
+	struct asker_answer *out;
+
+	while (!(out = ring_reserve(&a->answers)) && !atomic_load(&a->is_ended))
+		nanosleep(&nap, NULL);
+	return out;
+}
+
+/** Answers that name nothing, or only the kind of service, may tell a person more. */
+static void put_fingerprint(struct port *p)
+{
+	struct service *s = &p->service;
+	struct answers_head h = {.port = p->job.port.port,
+				 .proto = p->job.port.proto,
+				 .intensity = p->asker->plan.intensity,
+				 .is_tls = s->is_tunnel,
+				 .wall_ns = clock_wall_ns(),
+				 .version = p->asker->conf.version};
+	struct buf text;
+
+	if (s->result.name && !s->result.is_soft)
+		return;
+	buf_init(&text, 16384);
+	answers_put(&s->answers, &h, &text);
+	s->result.fingerprint = facts_text(s->facts, text.p, text.len);
+	buf_fini(&text);
+}
+
+static void answer(struct asker *a, const struct asker_job *job, struct service *s)
+{
+	struct asker_answer *out = answer_place(a);
+	struct service_facts *copy;
+	uint64_t one = 1;
+
+	if (!out)
+		return;
+	*out = (struct asker_answer){.job = *job};
+	if (s) {
+		copy = facts_alloc(s->facts, sizeof(*copy));
+		if (copy) {
+			*copy = s->result;
+			out->service = copy;
+		}
+		out->block = s->facts;
+		s->facts = NULL;
+		out->has_heard = s->has_heard || s->is_tunnel;
+	}
+	ring_commit(&a->answers);
+	(void)!write(a->knock, &one, sizeof(one));
+}
+
+/* --- ports ------------------------------------------------------------------------------ */
+
+static void port_end(struct port *p)
+{
+	for (uint32_t i = 0; i < SERVICE_TALKS_MAX; i++)
+		stream_close(p->lines[i].stream);
+	put_fingerprint(p);
+	answer(p->asker, &p->job, &p->service);
+	*p->link = p->next;
+	if (p->next)
+		p->next->link = p->link;
+	p->asker->n_ports--;
+	service_fini(&p->service);
+	mem_free(p);
+}
+
+static void on_stream(void *ctx, struct stream *s, enum stream_event ev);
+
+/** @return 0; -E_AGAIN: later. */
+static int line_open(struct port *p, const struct service_ask *ask, uint64_t now_ns)
+{
+	struct asker *a = p->asker;
+	struct line *l = &p->lines[ask->talk];
+	struct stream_to to = {
+		.to = {.addr = p->job.addr, .port = p->job.port.port, .proto = p->job.port.proto},
+		.layer = ask->layer};
+	uint32_t n_packets = to.to.proto == PROTO_UDP   ? PACKETS_UDP
+			     : ask->layer == STREAM_TLS ? PACKETS_TLS
+							: PACKETS_PLAIN;
+
+	if (pace_budget(&a->pace, now_ns, n_packets) == 0)
+		return -E_AGAIN;
+	int err = stream_open(a->streams, &to, on_stream, l, &l->stream);
+	if (err == -E_AGAIN)
+		return err;
+	pace_spend(&a->pace, now_ns, n_packets);
+	if (err)
+		service_on(&p->service, ask->talk, STREAM_FAILED, (struct bytes){0}, err, now_ns);
+	return 0;
+}
+
+/** Do what the state machine wants now; ends the port when nothing is left. */
+static void port_go(struct port *p, uint64_t now_ns)
+{
+	struct service_ask ask;
+	bool is_more = true;
+
+	p->is_stalled = false;
+	while (is_more && !p->is_stalled) {
+		uint32_t closed = service_take_closed(&p->service);
+		for (uint32_t i = 0; i < SERVICE_TALKS_MAX; i++) {
+			if (!(closed >> i & 1))
+				continue;
+			stream_close(p->lines[i].stream);
+			p->lines[i].stream = NULL;
+		}
+		is_more = service_next(&p->service, now_ns, &ask);
+		if (is_more && line_open(p, &ask, now_ns) == -E_AGAIN) {
+			service_not_opened(&p->service, ask.talk);
+			p->is_stalled = p->asker->has_stalled = true;
+		}
+	}
+	if (p->service.is_done) {
+		port_end(p);
+		return;
+	}
+	for (uint32_t i = 0; i < SERVICE_TALKS_MAX; i++)
+		if (p->lines[i].stream)
+			stream_deadline(p->lines[i].stream, p->service.talks[i].due_ns);
+}
+
+static void on_stream(void *ctx, struct stream *s, enum stream_event ev)
+{
+	struct line *l = ctx;
+	struct service *service = &l->port->service;
+	uint64_t now_ns = clock_now_ns();
+	int error = ev == STREAM_FAILED ? stream_error(s) : 0;
+
+	service_on(service, l->idx, ev, stream_received(s), error, now_ns);
+	if (ev == STREAM_OPEN && service->talks[l->idx].stage == TALK_WAITING) {
+		struct bytes b = service_payload(service, l->idx);
+		error = b.len ? stream_send(s, b.p, b.len) : 0;
+		if (error)
+			service_on(service, l->idx, STREAM_FAILED, (struct bytes){0}, error,
+				   now_ns);
+	}
+	port_go(l->port, now_ns);
+}
+
+static void port_begin(struct asker *a, const struct asker_job *job)
+{
+	struct port *p = mem_alloc(1, sizeof(*p));
+	uint64_t now_ns = clock_now_ns();
+
+	if (!p || service_init(&p->service, &a->plan, &job->port, now_ns) < 0) {
+		mem_free(p);
+		answer(a, job, NULL);
+		return;
+	}
+	p->asker = a;
+	p->job = *job;
+	for (uint32_t i = 0; i < SERVICE_TALKS_MAX; i++)
+		p->lines[i] = (struct line){.port = p, .idx = i};
+	p->next = a->ports;
+	p->link = &a->ports;
+	if (p->next)
+		p->next->link = &p->next;
+	a->ports = p;
+	a->n_ports++;
+	port_go(p, now_ns);
+}
+
+/* --- the loop --------------------------------------------------------------------------- */
+
+static void retry_stalled(struct asker *a)
+{
+	uint64_t now_ns = clock_now_ns();
+	struct port *next;
+
+	a->has_stalled = false;
+	for (struct port *p = a->ports; p; p = next) {
+		next = p->next;
+		if (p->is_stalled)
+			port_go(p, now_ns);
+	}
+}
+
+static void take_jobs(struct asker *a)
+{
+	const struct asker_job *job;
+
+	while (a->n_ports < a->conf.n_ports && (job = ring_peek(&a->jobs))) {
+		struct asker_job copy = *job;
+		ring_pop(&a->jobs);
+		port_begin(a, &copy);
+	}
+}
+
+/** Answer all that is known; what comes later is not asked. */
+static void drain(struct asker *a)
+{
+	const struct asker_job *job;
+	const struct timespec nap = {.tv_nsec = 500000};
+
+	while (a->ports) {
+		service_finish(&a->ports->service);
+		port_end(a->ports);
+	}
+	while (!atomic_load(&a->is_ended)) {
+		while ((job = ring_peek(&a->jobs))) {
+			struct asker_job copy = *job;
+			ring_pop(&a->jobs);
+			answer(a, &copy, NULL);
+		}
+		nanosleep(&nap, NULL);
+	}
+}
+
+static void *asker_main(void *arg)
+{
+	struct asker *a = arg;
+
+	while (!atomic_load(&a->is_stopped)) {
+		take_jobs(a);
+		if (streams_turn(a->streams, a->has_stalled ? RETRY_US : TURN_US) < 0)
+			break;
+		if (a->has_stalled)
+			retry_stalled(a);
+	}
+	drain(a);
+	return NULL;
+}
+
+/* --- life ---------------------------------------------------------------------------------- */
+
+/** Conversations that the descriptor limit leaves room for. */
+static uint32_t n_streams(const struct asker_conf *c)
+{
+	struct rlimit lim = {.rlim_cur = 1024};
+	uint32_t want = c->n_ports * c->n_talks;
+
+	(void)getrlimit(RLIMIT_NOFILE, &lim);
+	uint64_t room = lim.rlim_cur > 2 * FD_RESERVE ? lim.rlim_cur - FD_RESERVE : FD_RESERVE;
+	return (uint32_t)MIN((uint64_t)want, room);
+}
+
+static void release(struct asker *a)
+{
+	streams_free(a->streams);
+	matcher_free(a->matcher);
+	ring_fini(&a->jobs);
+	ring_fini(&a->answers);
+	if (a->knock >= 0)
+		close(a->knock);
+	mem_free(a);
+}
+
+int asker_new(const struct asker_conf *conf, struct asker **ret)
+{
+	struct asker *a = mem_alloc(1, sizeof(*a));
+
+	if (!a)
+		return -ENOMEM;
+	a->conf = *conf;
+	a->conf.streams.n_max = n_streams(conf);
+	pace_init(&a->pace, conf->max_rate_pps, clock_now_ns());
+	a->knock = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	int err = a->knock < 0 ? -errno : matcher_new(conf->db, &a->matcher);
+	if (!err)
+		err = streams_new(&a->conf.streams, &a->streams);
+	if (!err)
+		err = ring_init(&a->jobs, sizeof(struct asker_job), JOBS_MAX);
+	if (!err)
+		err = ring_init(&a->answers, sizeof(struct asker_answer), ANSWERS_MAX);
+	a->plan = (struct service_plan){.db = conf->db,
+					.matcher = a->matcher,
+					.intensity = conf->intensity,
+					.n_talks = conf->n_talks,
+					.is_brief = conf->is_brief};
+	if (!err)
+		err = -pthread_create(&a->thread, NULL, asker_main, a);
+	if (err) {
+		release(a);
+		return err;
+	}
+	*ret = a;
+	return 0;
+}
+
+bool asker_put(struct asker *a, const struct asker_job *job)
+{
+	struct asker_job *place = ring_reserve(&a->jobs);
+
+	if (!place)
+		return false;
+	*place = *job;
+	ring_commit(&a->jobs);
+	streams_wake(a->streams);
+	return true;
+}
+
+bool asker_take(struct asker *a, struct asker_answer *ret)
+{
+	const struct asker_answer *found = ring_peek(&a->answers);
+
+	if (!found)
+		return false;
+	*ret = *found;
+	ring_pop(&a->answers);
+	return true;
+}
+
+void asker_wait(struct asker *a, int ms)
+{
+	struct pollfd p = {.fd = a->knock, .events = POLLIN};
+	uint64_t n;
+
+	if (poll(&p, 1, ms) > 0)
+		(void)!read(a->knock, &n, sizeof(n));
+}
+
+void asker_stop(struct asker *a)
+{
+	atomic_store(&a->is_stopped, true);
+	streams_wake(a->streams);
+}
+
+void asker_free(struct asker *a)
+{
+	struct asker_answer left;
+
+	if (!a)
+		return;
+	asker_stop(a);
+	atomic_store(&a->is_ended, true);
+	pthread_join(a->thread, NULL);
+	while (asker_take(a, &left))
+		facts_free(left.block);
+	release(a);
+}
+
+struct streams_stats asker_stats(const struct asker *a)
+{
+	return *streams_stats(a->streams);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The thread that talks to services: jobs in by one ring, what was found out by another. All ports
+ * that it has taken are asked at once, on one loop; each job is answered exactly once.
+ */
+#pragma once
+
+#include "detect/service.h"
+
+struct asker;
+
+struct asker_conf {
+	const struct svcdb *db; /* borrowed */
+	uint8_t intensity, n_talks;
+	bool is_brief;
+	uint32_t max_rate_pps;       /* packets; 0: no limit */
+	uint32_t n_ports;            /* asked at once at most */
+	struct streams_conf streams; /* n_max is set here */
+	const char *version;         /* for fingerprints */
+};
+
+struct asker_job {
+	uint64_t host_idx;
+	struct addr addr;
+	struct service_port port;
+};
+
+struct asker_answer {
+	struct asker_job job;
+	struct facts *block; /* taken by the receiver: facts_free; NULL: no memory */
+	const struct service_facts *service;
+	bool has_heard; /* it said something: the port is open */
+};
+
+/** Starts the thread. @return 0, -ENOMEM, -errno. Thread: coordinator, as all of these. */
+int asker_new(const struct asker_conf *conf, struct asker **ret) MUST_CHECK;
+/** @return false: full, come again. */
+bool asker_put(struct asker *a, const struct asker_job *job);
+/** @return true with an answer. */
+bool asker_take(struct asker *a, struct asker_answer *ret);
+/** Wait until there may be an answer, at most @p ms. */
+void asker_wait(struct asker *a, int ms);
+/** Jobs under way are answered with what is known now, and later ones at once. */
+void asker_stop(struct asker *a);
+/** Ends the thread; answers not taken are lost. Accepts NULL. */
+void asker_free(struct asker *a);
+/** After asker_stop and the last answer, or slightly stale. */
+struct streams_stats asker_stats(const struct asker *a);

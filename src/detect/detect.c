@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The coordinator's half of service detection: which ports of which hosts are asked, a few of a
+ * host at once and all hosts side by side; and when a host has no question left.
+ */
+#include "detect/detect.h"
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#include <errno.h>
+
+#define HOSTS_MAX (1u << 24)
+
+/** A host with open ports, or with parts still to be scanned. */
+struct subject {
+	uint64_t host_idx;
+	struct addr addr;
+	struct service_port *pending; /* a stack */
+	uint32_t n_pending, pending_cap;
+	uint32_t n_asked;      /* under way */
+	uint32_t n_parts_done; /* of the port scan */
+	uint32_t next_ready;   /* slot, NO_SLOT: last or not in the list */
+	uint32_t next_free;
+	bool is_ready; /* in the list of hosts with something to ask */
+};
+#define NO_SLOT UINT32_MAX
+
+struct detect {
+	struct detect_conf conf;
+	uint32_t n_parts; /* EVENT_HOST_SCANNED of each host */
+	struct bus *bus;
+	struct asker *asker; /* made for the first job */
+	struct subject *subjects;
+	uint32_t n_subjects, subjects_cap, free;
+	struct map64 by_idx;
+	uint32_t ready_first, ready_last;
+	uint64_t n_open; /* jobs pending or under way */
+	bool is_scan_over, is_stopped, has_failed;
+	bool is_publishing; /* our own events are no news */
+};
+
+/* --- hosts ------------------------------------------------------------------------------- */
+
+static struct subject *subject_new(struct detect *d, uint64_t host_idx)
+{
+	uint32_t slot = d->free;
+
+	if (slot == NO_SLOT && d->n_subjects == d->subjects_cap) {
+		uint32_t cap = d->subjects_cap ? d->subjects_cap * 2 : 64;
+		struct subject *grown = mem_resize(d->subjects, cap, sizeof(*grown));
+		if (!grown)
+			return NULL;
+		d->subjects = grown;
+		d->subjects_cap = cap;
+	}
+	if (slot == NO_SLOT)
+		slot = d->n_subjects;
+	if (map64_put(&d->by_idx, host_idx, slot) < 0)
+		return NULL;
+	if (slot == d->n_subjects)
+		d->n_subjects++;
+	else
+		d->free = d->subjects[slot].next_free;
+	d->subjects[slot] = (struct subject){.host_idx = host_idx, .next_ready = NO_SLOT};
+	return &d->subjects[slot];
+}
+
+static struct subject *subject_find(struct detect *d, uint64_t host_idx)
+{
+	uint32_t slot = map64_get(&d->by_idx, host_idx);
+
+	return slot == MAP64_NONE ? NULL : &d->subjects[slot];
+}
+
+static void publish_detected(struct detect *d, uint64_t host_idx)
+{
+	struct event ev = {.kind = EVENT_HOST_DETECTED, .host_idx = host_idx};
+
+	bus_publish(d->bus, &ev);
+}
+
+/** Say so when the host has nothing left. */
+static void try_end(struct detect *d, struct subject *s)
+{
+	uint64_t host_idx = s->host_idx;
+
+	if (s->n_parts_done < d->n_parts || s->n_pending || s->n_asked || s->is_ready)
+		return;
+	mem_free(s->pending);
+	s->pending = NULL;
+	s->next_free = d->free;
+	d->free = map64_del(&d->by_idx, host_idx);
+	publish_detected(d, host_idx);
+}
+
+static void make_ready(struct detect *d, struct subject *s)
+{
+	uint32_t slot = (uint32_t)(s - d->subjects);
+
+	if (s->is_ready || !s->n_pending || s->n_asked >= d->conf.n_ports_per_host)
+		return;
+	s->is_ready = true;
+	s->next_ready = NO_SLOT;
+	if (d->ready_first == NO_SLOT)
+		d->ready_first = slot;
+	else
+		d->subjects[d->ready_last].next_ready = slot;
+	d->ready_last = slot;
+}
+
+/* --- ports --------------------------------------------------------------------------------- */
+
+static bool is_excluded(const struct detect *d, const struct service_port *p)
+{
+	enum port_proto proto = port_proto_of(p->proto);
+
+	return proto == PORT_PROTO_N || (!d->conf.asks_excluded &&
+					 svc_ports_has(&d->conf.asker.db->exclude[proto], p->port));
+}
+
+static void no_memory(struct detect *d)
+{
+	if (!d->has_failed)
+		bus_warn(d->bus, "out of memory: not all services were detected");
+	d->has_failed = true;
+}
+
+static void add_port(struct detect *d, struct subject *s, const struct service_port *p)
+{
+	if (d->is_stopped || is_excluded(d, p))
+		return;
+	if (s->n_pending == s->pending_cap) {
+		uint32_t cap = s->pending_cap ? s->pending_cap * 2 : 8;
+		struct service_port *grown = mem_resize(s->pending, cap, sizeof(*grown));
+		if (!grown) {
+			no_memory(d);
+			return;
+		}
+		s->pending = grown;
+		s->pending_cap = cap;
+	}
+	s->pending[s->n_pending++] = *p;
+	d->n_open++;
+	make_ready(d, s);
+}
+
+static bool can_ask(uint8_t proto)
+{
+	return proto == PROTO_TCP || proto == PROTO_UDP;
+}
+
+static void on_port(struct detect *d, const struct event *ev)
+{
+	const struct ev_port *p = &ev->port;
+	struct service_port port = {.proto = p->proto, .port = p->port, .rtt_us = p->rtt_us};
+
+	if (d->is_publishing || p->state != PORT_OPEN || !can_ask(p->proto) ||
+	    p->reason == REASON_USER_SET)
+		return;
+	struct subject *s = subject_find(d, ev->host_idx);
+	if (!s)
+		s = subject_new(d, ev->host_idx);
+	if (!s) {
+		no_memory(d);
+		return;
+	}
+	for (uint32_t i = 0; i < s->n_pending; i++)
+		if (s->pending[i].port == port.port && s->pending[i].proto == port.proto)
+			return;
+	s->addr = p->addr;
+	add_port(d, s, &port);
+}
+
+/** Does any probe list this port? Silent ports are asked nothing else. */
+static bool is_listed(const struct svcdb *db, uint8_t proto, uint16_t port)
+{
+	for (uint32_t i = 0; i < db->n_probes; i++)
+		if (db->probes[i].proto == proto && svc_ports_has(&db->probes[i].ports, port))
+			return true;
+	return false;
+}
+
+/** Ports that the scan could not tell from filtered ones: an answer to a probe proves them open. */
+static void add_doubtful(struct detect *d, struct subject *s)
+{
+	const struct host *host = hosts_find(d->conf.hosts, s->host_idx);
+	struct host_port p;
+	uint32_t pos = 0;
+
+	while (host && host_next_port(d->conf.hosts, host, &pos, &p)) {
+		struct service_port port = {.proto = p.proto, .port = p.port, .is_doubtful = true};
+		if (p.proto == PROTO_UDP && p.state == PORT_OPEN_FILTERED &&
+		    is_listed(d->conf.asker.db, p.proto, p.port))
+			add_port(d, s, &port);
+	}
+}
+
+static bool scans_udp(const struct scan_info *scan)
+{
+	for (uint32_t i = 0; i < scan->n_types; i++)
+		if (scan->types[i]->proto == PROTO_UDP)
+			return true;
+	return false;
+}
+
+static void on_scanned(struct detect *d, const struct event *ev)
+{
+	struct subject *s = subject_find(d, ev->host_idx);
+
+	if (!s && d->n_parts == 1 && (ev->done.state == HOST_DOWN || !scans_udp(d->bus->scan))) {
+		publish_detected(d, ev->host_idx); /* nothing was open */
+		return;
+	}
+	if (!s && !(s = subject_new(d, ev->host_idx))) {
+		no_memory(d);
+		publish_detected(d, ev->host_idx);
+		return;
+	}
+	s->addr = ev->done.addr;
+	if (ev->done.is_given_up) { /* dishonest: its ports would all be asked for nothing */
+		d->n_open -= s->n_pending;
+		s->n_pending = 0;
+	}
+	if (++s->n_parts_done == d->n_parts && scans_udp(d->bus->scan) && !ev->done.is_partial &&
+	    !ev->done.is_given_up)
+		add_doubtful(d, s);
+	try_end(d, s);
+}
+
+static void on_event(void *ctx, const struct event *ev)
+{
+	if (ev->kind == EVENT_PORT_FOUND)
+		on_port(ctx, ev);
+	else
+		on_scanned(ctx, ev);
+}
+
+/* --- the pump --------------------------------------------------------------------------------- */
+
+/** @return whether there is a thread to ask. */
+static bool has_asker(struct detect *d)
+{
+	if (d->asker)
+		return true;
+	int err = asker_new(&d->conf.asker, &d->asker);
+	if (err)
+		bus_warn(d->bus, "services are not detected: %s", err_text(err));
+	return !err;
+}
+
+/** Without a thread nothing can be asked: what waits is dropped. */
+static void drop_pending(struct detect *d)
+{
+	d->is_stopped = true;
+	d->ready_first = NO_SLOT;
+	for (uint32_t i = 0; i < d->n_subjects; i++) {
+		struct subject *s = &d->subjects[i];
+		if (!s->n_pending && !s->is_ready)
+			continue;
+		d->n_open -= s->n_pending;
+		s->n_pending = 0;
+		s->is_ready = false;
+		try_end(d, s);
+	}
+}
+
+/** Ports of each host in turn. @return whether any was handed out. */
+static bool hand_out(struct detect *d)
+{
+	bool is_any = false;
+
+	while (d->ready_first != NO_SLOT) {
+		struct subject *s = &d->subjects[d->ready_first];
+		struct asker_job job = {.host_idx = s->host_idx, .addr = s->addr};
+		if (s->n_pending) {
+			job.port = s->pending[s->n_pending - 1];
+			if (!asker_put(d->asker, &job))
+				return is_any;
+			s->n_pending--;
+			s->n_asked++;
+			is_any = true;
+		}
+		d->ready_first = s->next_ready;
+		s->is_ready = false;
+		make_ready(d, s);
+		try_end(d, s);
+	}
+	return is_any;
+}
+
+/** A datagram came back from a port that had been silent. */
+static void publish_open(struct detect *d, const struct asker_job *job)
+{
+	struct event ev = {.kind = EVENT_PORT_FOUND, .host_idx = job->host_idx};
+
+	ev.port = (struct ev_port){.addr = job->addr,
+				   .port = job->port.port,
+				   .proto = job->port.proto,
+				   .state = PORT_OPEN,
+				   .reason = REASON_UDP_RESPONSE};
+	bus_publish(d->bus, &ev);
+}
+
+static void publish(struct detect *d, const struct asker_answer *a)
+{
+	struct event ev = {.kind = EVENT_SERVICE_DETECTED, .host_idx = a->job.host_idx};
+
+	if (!a->service || (a->job.port.is_doubtful && !a->has_heard))
+		return;
+	ev.service =
+		(struct ev_service){a->job.addr, a->job.port.port, a->job.port.proto, a->service};
+	if (a->job.port.is_doubtful)
+		publish_open(d, &a->job);
+	if (d->conf.wants_services)
+		bus_publish(d->bus, &ev);
+	if (!d->conf.wants_banners || !a->service->banner)
+		return;
+	ev.kind = EVENT_BANNER_GRABBED;
+	ev.time_ns = 0;
+	bus_publish(d->bus, &ev);
+}
+
+bool detect_pump(struct detect *d)
+{
+	struct asker_answer a;
+	bool is_any = false;
+
+	if (d->ready_first != NO_SLOT && (d->is_scan_over || !d->conf.waits_for_scan)) {
+		if (has_asker(d))
+			is_any = hand_out(d);
+		else
+			drop_pending(d);
+	}
+	while (d->asker && asker_take(d->asker, &a)) {
+		is_any = d->is_publishing = true;
+		d->n_open--;
+		publish(d, &a);
+		d->is_publishing = false;
+		facts_free(a.block);
+		struct subject *s = subject_find(d, a.job.host_idx);
+		if (!s)
+			continue;
+		s->n_asked--;
+		make_ready(d, s);
+		try_end(d, s);
+	}
+	return is_any;
+}
+
+void detect_wait(struct detect *d, int ms)
+{
+	if (d->asker)
+		asker_wait(d->asker, ms);
+}
+
+void detect_scan_over(struct detect *d)
+{
+	d->is_scan_over = true;
+}
+
+bool detect_is_idle(const struct detect *d)
+{
+	return d->n_open == 0;
+}
+
+void detect_stop(struct detect *d)
+{
+	if (d->is_stopped)
+		return;
+	drop_pending(d);
+	if (d->asker)
+		asker_stop(d->asker);
+}
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+int detect_new(const struct detect_conf *conf, struct bus *bus, struct detect **ret)
+{
+	struct detect *d = mem_alloc(1, sizeof(*d));
+
+	if (!d)
+		return -ENOMEM;
+	d->conf = *conf;
+	d->bus = bus;
+	d->n_parts = hosts_n_parts(conf->hosts);
+	d->free = d->ready_first = d->ready_last = NO_SLOT;
+	map64_init(&d->by_idx, HOSTS_MAX);
+	int err = bus_subscribe(bus, EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_SCANNED),
+				on_event, d);
+	if (err) {
+		detect_free(d);
+		return err;
+	}
+	*ret = d;
+	return 0;
+}
+
+void detect_free(struct detect *d)
+{
+	if (!d)
+		return;
+	asker_free(d->asker);
+	for (uint32_t i = 0; i < d->n_subjects; i++)
+		mem_free(d->subjects[i].pending);
+	mem_free(d->subjects);
+	map64_fini(&d->by_idx);
+	mem_free(d);
+}
