@@ -15,6 +15,9 @@
 
 #include <errno.h>
 #include <net/if.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -234,17 +237,59 @@ int xdp_port_open(struct xdp_hub *h, struct xdp_port *ret)
 	return -E_FULL;
 }
 
+/** Giving a worker's ring to the program, under way on a thread of its own. */
+struct xdp_listener {
+	pthread_t thread;
+	int map_fd, ring_fd, error;
+	uint32_t idx;
+	_Atomic bool is_returned;
+};
+
+static void *give_ring(void *arg)
+{
+	struct xdp_listener *l = arg;
+
+	l->error = bpf_map_update_elem(l->map_fd, &l->idx, &l->ring_fd, 0);
+	atomic_store(&l->is_returned, true);
+	return NULL;
+}
+
+/**
+ * The program sees the ring at once, but the call returns only after a grace period, 10 to 15 ms:
+ * another thread waits for that.
+ */
 int xdp_port_listen(struct xdp_port *p, const struct xdp_ring *r)
 {
-	return bpf_map_update_elem(bpf_map__fd(p->hub->skel->maps.rings), &p->idx, &r->fd, 0);
+	struct xdp_listener *l = mem_alloc(1, sizeof(*l));
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info), ring_id = 0;
+
+	if (!l)
+		return -ENOMEM;
+	int err = bpf_obj_get_info_by_fd(r->fd, &info, &len);
+	*l = (struct xdp_listener){
+		.map_fd = bpf_map__fd(p->hub->skel->maps.rings), .ring_fd = r->fd, .idx = p->idx};
+	err = err ? err : -pthread_create(&l->thread, NULL, give_ring, l);
+	if (err) {
+		mem_free(l);
+		return err;
+	}
+	p->listener = l;
+	while (!atomic_load(&l->is_returned) &&
+	       (bpf_map_lookup_elem(l->map_fd, &l->idx, &ring_id) < 0 || ring_id != info.id))
+		(void)sched_yield();
+	return atomic_load(&l->is_returned) ? l->error : 0;
 }
 
 void xdp_port_close(struct xdp_port *p)
 {
 	if (!p->hub)
 		return;
+	/* the ring stays in its map until the hub closes: taking it out would be one more wait */
 	p->member->is_open = 0;
-	(void)bpf_map_delete_elem(bpf_map__fd(p->hub->skel->maps.rings), &p->idx);
+	if (p->listener)
+		pthread_join(p->listener->thread, NULL);
+	mem_free(p->listener);
 	*p = (struct xdp_port){0};
 }
 

@@ -23,6 +23,7 @@ struct xdp_port {
 	struct xdp_lane *lane;
 	struct xdp_slot *slots; /* conf.batch of them */
 	struct xdp_member *member;
+	struct xdp_listener *listener; /* NULL: no records wanted */
 };
 
 /** @param size_bytes power of two, at least a page. @return 0 or -errno. */
