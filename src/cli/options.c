@@ -137,6 +137,19 @@ const struct opt_spec opt_table[] = {
 	{LONG("banner-grab"), FLAG(wants_banners), .group = OPT_DETECTION, .nmap = NMAP_OURS,
 	 .help = "Report what open ports say first; without -sV nothing more is asked than that takes"},
 
+	/* OS detection */
+	{SHORT("O"), FLAG(wants_os), .group = OPT_DETECTION, .nmap = NMAP_SAME,
+	 .help = "Tell operating systems apart by how their IPv4 stacks answer sixteen odd packets. Hosts of IPv6 are left out"},
+	{LONG("osscan-limit"), FLAG(limits_os), .group = OPT_DETECTION, .nmap = NMAP_SAME,
+	 .help = "With -O: only hosts with at least one open and one closed TCP port"},
+	{LONG("osscan-guess"), FLAG(guesses_os), .group = OPT_DETECTION, .nmap = NMAP_SAME,
+	 .help = "With -O: name near matches also where the test was ideal and nothing fits"},
+	{LONG("fuzzy"), FLAG(guesses_os), .group = OPT_DETECTION, .nmap = NMAP_SAME, .help = "The same as --osscan-guess"},
+	{LONG("max-os-tries"), UINT(os_tries, 1, 50, "tries"), .metavar = "N", .group = OPT_DETECTION, .nmap = NMAP_SAME,
+	 .help = "With -O: test a host at most this often while nothing fits perfectly (5 unless given, 2 where conditions are bad)"},
+	{LONG("os-db"), PATH(os_file), .group = OPT_DETECTION, .nmap = NMAP_OURS,
+	 .help = "With -O: fingerprints from FILE instead of the installed nmap-os-db"},
+
 	/* Packets and sockets */
 	{SHORT("e"), .kind = OPT_STRING, AT(iface_name), .metavar = "IFACE", .unit = "an interface name (see --iflist)",
 	 .group = OPT_PACKETS, .nmap = NMAP_SAME, .help = "Send and receive on this interface only"},
@@ -244,10 +257,15 @@ static_assert(offsetof(struct config, source6) ==
 		      offsetof(struct config, source4) + sizeof(struct addr),
 	      "OPT_ADDR stores IPv6 right behind IPv4");
 
-static const char *const group_titles[] = {
-	"Target specification", "Host discovery",      "Scan types",      "Port specification",
-	"Service detection",    "Packets and sockets", "Timing and rate", "Output",
-	"Miscellaneous"};
+static const char *const group_titles[] = {"Target specification",
+					   "Host discovery",
+					   "Scan types",
+					   "Port specification",
+					   "Service and system detection",
+					   "Packets and sockets",
+					   "Timing and rate",
+					   "Output",
+					   "Miscellaneous"};
 static_assert(ARRAY_LEN(group_titles) == OPT_GROUP_N, "a title per group");
 
 static const char *const nmap_texts[] = {"as in nmap", "as in nmap, extended", "not in nmap"};

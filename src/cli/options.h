@@ -67,6 +67,12 @@ struct config {
 	uint32_t version_parallelism; /* connections to one port */
 	const char *probe_file;       /* --probe-db; NULL: search */
 
+	bool wants_os;       /* -O */
+	bool limits_os;      /* --osscan-limit */
+	bool guesses_os;     /* --osscan-guess */
+	uint32_t os_tries;   /* --max-os-tries; 0: by the conditions */
+	const char *os_file; /* --os-db; NULL: search */
+
 	uint8_t names;             /* enum names_mode */
 	const char *services_file; /* --servicedb; NULL: search */
 	const char *payload_file;  /* --payload-db; NULL: search */

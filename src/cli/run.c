@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "cli/detection.h"
 #include "cli/names.h"
+#include "cli/osdetect.h"
 #include "cli/plan.h"
 #include "cli/priv.h"
 #include "cli/report.h"
@@ -56,6 +57,7 @@ struct run {
 	struct hosts *hosts;
 	struct names *names;
 	struct detection detection;
+	struct osdetect os;
 	struct report report;
 	struct engine *engine;
 	uint64_t start_ns, progress_ns, flush_ns;
@@ -125,6 +127,7 @@ static void on_tick(void *ctx, uint64_t now_ns)
 		bus_control_post(&r->bus, CONTROL_STOP);
 	names_poll(r->names, 0);
 	detection_pump(&r->detection);
+	(void)osdetect_turn(&r->os, now_ns, false);
 	if (r->journal && now_ns - r->journal_ns >= JOURNAL_FLUSH_NS)
 		flush_journal(r, now_ns);
 	if (bus_wants(&r->bus, EVENT_PROGRESS) &&
@@ -177,6 +180,8 @@ static int open_subscribers(struct run *r, uint32_t n_parts)
 	if (s->wants_names && !(r->names = names_new(&r->bus, r->c->names == NAMES_ALL)))
 		return EXIT_FATAL;
 	if (detection_open(&r->detection, r->c, &r->plan, r->hosts, &r->bus))
+		return EXIT_FATAL;
+	if (osdetect_open(&r->os, r->c, r->hosts, n_parts, &r->bus))
 		return EXIT_FATAL;
 	int err = bus_subscribe(&r->bus, EVENT_BIT(EVENT_WARNING) | EVENT_BIT(EVENT_SCAN_ERROR),
 				on_message, r);
@@ -349,6 +354,7 @@ static int exit_code(const struct run *r, const struct ev_scan_completed *c)
 static void add_totals(struct run *r, struct ev_scan_completed *ret)
 {
 	engine_totals(r->engine, ret);
+	osdetect_totals(&r->os, ret);
 	ret->n_sent += r->before.n_sent;
 	ret->n_received += r->before.n_received;
 	if (r->journal)
@@ -366,6 +372,16 @@ static void detect_rest(struct run *r)
 	}
 }
 
+/** Ports are all known: the hosts whose system is not yet. */
+static void finish_os(struct run *r)
+{
+	while (!n_stop_signals && !outs_are_broken(r->report.outs) &&
+	       osdetect_turn(&r->os, clock_now_ns(), true)) {
+		bus_enter(&r->bus, STAGE_DETECTING_SERVICES);
+		on_tick(r, clock_now_ns());
+	}
+}
+
 /** @return the exit code. */
 static int finish(struct run *r)
 {
@@ -373,6 +389,8 @@ static int finish(struct run *r)
 	struct hosts_totals t;
 
 	detect_rest(r);
+	if (r->engine)
+		finish_os(r);
 	uint64_t deadline_ns = clock_now_ns() + NAMES_WAIT_MS * NS_PER_MS;
 	bus_enter(&r->bus, STAGE_FINALIZING);
 	while (!n_stop_signals && names_poll(r->names, 50) && clock_now_ns() < deadline_ns)
@@ -486,6 +504,8 @@ int run_scan(const struct config *c, const char *args, struct journal *resumed)
 		code = resume_adopt(resumed, c->journal_file, &r.plan);
 	if (!code)
 		code = detection_load(c, &r.plan, &r.detection);
+	if (!code)
+		code = osdetect_load(c, &r.plan, &r.os);
 	if (!code && !plan_confirm(c, &r.plan))
 		code = EXIT_USAGE;
 	if (!code) {
@@ -495,6 +515,7 @@ int run_scan(const struct config *c, const char *args, struct journal *resumed)
 	if (report_close(&r.report) < 0)
 		code = code == EXIT_DONE ? EXIT_DEGRADED : code;
 	code = close_journal(&r, code);
+	osdetect_close(&r.os);
 	names_free(r.names);
 	detection_close(&r.detection);
 	hosts_free(r.hosts);

@@ -7,6 +7,7 @@
 
 #include "event/coverage.h"
 #include "event/facts.h"
+#include "event/osfacts.h"
 #include "wire/addr.h"
 #include "wire/portset.h"
 
@@ -75,6 +76,7 @@ enum event_kind {
 	EVENT_BANNER_GRABBED,
 	EVENT_HOST_DETECTED,
 	EVENT_RATE_LIMIT,
+	EVENT_OS_DETECTED,
 	EVENT_N
 };
 #define EVENT_BIT(kind) (1u << (kind))
@@ -235,6 +237,12 @@ struct ev_service {
 	const struct service_facts *facts; /* borrowed during publish */
 };
 
+/** os_detected. */
+struct ev_os {
+	struct addr addr;
+	const struct os_facts *facts; /* borrowed during publish */
+};
+
 struct ev_text {
 	uint8_t severity; /* enum log_level */
 	bool recoverable;
@@ -285,6 +293,7 @@ struct event {
 		struct ev_host_done done;
 		struct ev_named named;
 		struct ev_service service;
+		struct ev_os os;
 		struct ev_text text;
 		struct ev_packet packet;
 		struct ev_rate_limit rate;

@@ -27,6 +27,17 @@ int found_put_service(struct found *f, const struct ev_service *ev)
 	return 0;
 }
 
+int found_put_os(struct found *f, const struct ev_os *ev)
+{
+	if (!f->block && !(f->block = facts_new(FACTS_HOST_BLOCK_MAX)))
+		return -ENOMEM;
+	const struct os_facts *copy = facts_keep_os(f->block, ev->facts);
+	if (!copy)
+		return -ENOMEM;
+	f->os = copy;
+	return 0;
+}
+
 const struct service_facts *found_service(const struct found *f, uint8_t proto, uint16_t port)
 {
 	for (const struct found_service *s = f->services; s; s = s->next)

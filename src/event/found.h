@@ -8,10 +8,13 @@
 struct found {
 	struct facts *block; /* owns everything below */
 	struct found_service *services;
+	const struct os_facts *os;
 };
 
 /** A later one of the same port replaces the earlier. @return 0 or -ENOMEM. */
 int found_put_service(struct found *f, const struct ev_service *ev) MUST_CHECK;
+/** A later one replaces the earlier. @return 0 or -ENOMEM. */
+int found_put_os(struct found *f, const struct ev_os *ev) MUST_CHECK;
 /** @return NULL when nothing was found. */
 const struct service_facts *found_service(const struct found *f, uint8_t proto, uint16_t port);
 void found_clear(struct found *f);

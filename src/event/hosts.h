@@ -95,6 +95,10 @@ uint32_t host_groups(const struct hosts *h, const struct host *host, struct host
  * said nothing. Cost: O(ports with a service). */
 const struct service_facts *host_service(const struct host *host, uint8_t proto, uint16_t port);
 
+/** What the OS test found out. @return borrowed until the host is finished; NULL: not asked, or no
+ * answer. */
+const struct os_facts *host_os(const struct host *host);
+
 /** Totals over finished hosts. */
 struct hosts_totals {
 	uint64_t n_up, n_down, n_dishonest;

@@ -4,6 +4,7 @@
  * used grepable output (observed on 7.93). The ignored state is named only when there is
  * exactly one, as there.
  */
+#include "out/osview.h"
 #include "out/svctext.h"
 
 struct grepable_state {
@@ -127,6 +128,7 @@ static void on_host(struct out *o, const struct event *ev)
 		out_spill(o);
 	}
 	put_ignored(&o->buf, v);
+	os_put_grepable(&o->buf, v);
 	if (v->facts.evidence.mark) {
 		text_lit(&o->buf, "\tDishonest: ");
 		text_put_evidence(&o->buf, &v->facts.evidence);

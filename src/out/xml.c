@@ -7,6 +7,7 @@
  * time than a small scan takes.
  */
 #include "base/clock.h"
+#include "out/osview.h"
 #include "out/svctext.h"
 
 #include <string.h>
@@ -327,6 +328,7 @@ static void on_host(struct out *o, const struct event *ev)
 		put_hostnames(b, v);
 	if (v->n_ports)
 		put_ports(o, v);
+	os_put_xml(b, v);
 	put_times(b, v);
 	text_lit(b, "</host>\n");
 }

@@ -269,6 +269,61 @@ def service_file(bed, directory, spelling):
     return 'portid="81"' in text and 'name="ourname"' in text
 
 
+# OS detection
+
+ONE_ENTRY = "MatchPoints\nT1(R=100)\nFingerprint Only one\nClass a | b || c\nT1(R=Y)\n"
+
+
+def systems(bed, *options):
+    """The os records of a scan of an open and a closed port, or of the open one where options say so."""
+    ports = () if any(o.startswith("-p") for o in options) else ("-p80,81",)
+    return suite.json_records(run(bed, "-sS", "-Pn", "-n", *ports, *options, "10.99.0.2", "-oJ", "-").stdout, "os")
+
+
+@flag("-O")
+def os_detection(bed, directory, spelling):
+    found = systems(bed, spelling, "--max-os-tries", "1")
+    return not systems(bed) and len(found) == 1 and found[0]["ports"]["open_tcp"] == 80 and \
+        found[0]["ports"]["closed_tcp"] == 81 and "T7(R=Y" in found[0]["fingerprint"].replace("\nOS:", "")
+
+
+@flag("--osscan-limit")
+def osscan_limit(bed, directory, spelling):
+    few = ["-O", "--max-os-tries", "1", "-p80"]
+    return len(systems(bed, *few)) == 1 and not systems(bed, *few, spelling) and \
+        run(bed, "-sS", spelling, "10.99.0.2", code=None).returncode == 2
+
+
+@flag("--osscan-guess", "--fuzzy")
+def osscan_guess(bed, directory, spelling):
+    path = directory / "near-db"
+    path.write_text("MatchPoints\nT1(R=90%F=10)\nFingerprint Near it\nClass a | b || c\nT1(R=Y%F=X)\n")
+    command = ["-sS", "-Pn", "-n", "-p80,81", "-O", "--max-os-tries", "1", "--os-db", str(path), "10.99.0.2"]
+    return "Near it" not in run(bed, *command).stdout and \
+        "Aggressive OS guesses: Near it (90%)" in run(bed, *command, spelling).stdout
+
+
+@flag("--max-os-tries")
+def max_os_tries(bed, directory, spelling):
+    path = directory / "never-db"
+    path.write_text("MatchPoints\nT1(R=100)\nFingerprint Never\nClass a | b || c\nT1(R=N)\n")
+
+    def tries(n):  # the window of the fifth SYN is no other packet's
+        found = probes(bed, "-sS", "-Pn", "-p80,81", "-O", "--os-db", str(path), spelling, str(n), "10.99.0.2")
+        return sum(p.window == 16 for p in found)
+    return [tries(1), tries(2)] == [1, 2]
+
+
+@flag("--os-db")
+def os_db(bed, directory, spelling):
+    path = directory / "os-db"
+    path.write_text(ONE_ENTRY)
+    found = systems(bed, "-O", spelling, str(path))
+    path.write_text(ONE_ENTRY + "T2(R=Y\n")
+    refused = run(bed, "-sS", "-O", spelling, str(path), "10.99.0.2", code=None)
+    return [m["name"] for m in found[0]["matches"]] == ["Only one"] and refused.returncode == 1 and "line 6" in refused.stderr
+
+
 # Packets
 
 @flag("-e")

@@ -1,0 +1,513 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The OS test over many hosts. A host whose ports are known waits for one of the jobs; a job sends
+ * six SYNs 100 ms apart, the other ten packets 25 ms apart, and asks once or twice more what was
+ * not answered; then the print is scored, and the whole repeated when no entry fits perfectly: the
+ * odd try in which a rare value shows is the one that matches. All jobs share a raw socket and
+ * sixteen source ports: the sender's address says whose answer it is.
+ * Source: nmap's book, "Remote OS Detection".
+ */
+#include "detect/osscan.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/mem.h"
+#include "detect/osmatch.h"
+#include "detect/osreport.h"
+#include "engine/pace.h"
+#include "pktio/pktio.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	GAP_MS = 25,       /* between probes after the six */
+	ROUNDS = 3,        /* times one probe is sent at most */
+	WAIT_MIN_MS = 150, /* for the last answers of a round */
+	WAIT_MAX_MS = 2000,
+	TRIES_GOOD = 5,
+	TRIES_BAD = 2,
+	PORTS_LO = 33000,
+	PORTS_SPAN = 27000,
+	PORT_ATTEMPTS = 64,
+	UDP_LO = 30000,
+	UDP_SPAN = 14781,
+	RX_BATCH = 32,
+	DISTANCE_LOCAL_TTL = 64,
+	WAITING_MAX = 1 << 28,
+};
+
+/** One host under test. */
+struct job {
+	uint64_t host_idx;
+	struct os_conf conf;
+	struct os_answers a;
+	uint64_t due_ns;  /* when the next thing is to be done */
+	uint32_t wait_ms; /* for answers, after the last probe of a round */
+	uint8_t next;     /* probe to send; OS_PROBE_N: waiting */
+	uint8_t round, n_tries;
+	bool is_direct, has_mac;
+	struct mac mac;
+	/* of the best try */
+	double accuracy;
+	struct os_print print;
+	struct os_sequence seq;
+	struct os_result match;
+	bool has_udp_answer;
+};
+
+struct osscan {
+	struct osscan_conf c;
+	struct bus *bus;
+	struct pktio *io;
+	struct os_matcher *matcher;
+	struct pace pace;
+	struct rng rng;
+	uint16_t sport;
+	int fds[OS_PROBE_N]; /* hold the ports */
+	uint32_t n_fds;
+	struct job *jobs[OSSCAN_JOBS_MAX];
+	uint32_t n_jobs;
+	uint64_t *waiting; /* hosts, a ring */
+	uint32_t waiting_head, n_waiting, waiting_cap;
+	struct map64 parts; /* host -> HOST_SCANNED heard, when a host has several */
+	struct osscan_stats stats;
+};
+
+/* --- hosts come and go ----------------------------------------------------------------- */
+
+static void publish_done(struct osscan *o, uint64_t host_idx)
+{
+	struct event ev = {.kind = EVENT_HOST_DETECTED, .host_idx = host_idx};
+
+	bus_publish(o->bus, &ev);
+}
+
+/** The first ports of each kind. @return whether the host is to be tested. */
+static bool choose_ports(struct osscan *o, const struct host *h, struct os_conf *ret)
+{
+	struct host_port p;
+	uint32_t pos = 0;
+
+	while (host_next_port(o->c.hosts, h, &pos, &p)) {
+		bool is_tcp = p.proto == PROTO_TCP;
+		if (is_tcp && p.state == PORT_OPEN && !ret->open_tcp)
+			ret->open_tcp = p.port;
+		if (is_tcp && p.state == PORT_CLOSED && !ret->closed_tcp)
+			ret->closed_tcp = p.port;
+		if (p.proto == PROTO_UDP && p.state == PORT_CLOSED && !ret->closed_udp)
+			ret->closed_udp = p.port;
+	}
+	return !o->c.wants_limit || (ret->open_tcp && ret->closed_tcp);
+}
+
+static int wait_in_line(struct osscan *o, uint64_t host_idx)
+{
+	if (o->n_waiting == o->waiting_cap) {
+		uint32_t cap = MAX(2 * o->waiting_cap, 64u);
+		uint64_t *more = cap > WAITING_MAX ? NULL : mem_alloc(cap, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		for (uint32_t i = 0; i < o->n_waiting; i++)
+			more[i] = o->waiting[(o->waiting_head + i) % o->waiting_cap];
+		mem_free(o->waiting);
+		o->waiting = more;
+		o->waiting_head = 0;
+		o->waiting_cap = cap;
+	}
+	o->waiting[(o->waiting_head + o->n_waiting++) % o->waiting_cap] = host_idx;
+	return 0;
+}
+
+/** Has every part of the host been scanned? */
+static bool is_last_part(struct osscan *o, uint64_t host_idx)
+{
+	if (o->c.n_parts <= 1)
+		return true;
+	uint32_t n = map64_get(&o->parts, host_idx);
+	n = n == MAP64_NONE ? 1 : n + 1;
+	if (n < o->c.n_parts)
+		return map64_put(&o->parts, host_idx, n) < 0;
+	(void)map64_del(&o->parts, host_idx);
+	return true;
+}
+
+static void on_scanned(void *ctx, const struct event *ev)
+{
+	struct osscan *o = ctx;
+
+	if (!is_last_part(o, ev->host_idx))
+		return;
+	const struct host *h = hosts_find(o->c.hosts, ev->host_idx);
+	struct os_conf ports = {0};
+	struct host_facts f;
+	if (!h)
+		return;
+	host_facts(o->c.hosts, h, &f);
+	if (f.state == HOST_DOWN)
+		return;
+	bool is_wanted = f.addr.family == ADDR_V4 && !f.is_partial && choose_ports(o, h, &ports);
+	if (!is_wanted || wait_in_line(o, ev->host_idx) < 0)
+		publish_done(o, ev->host_idx);
+}
+
+/** Our address towards the target: the kernel's choice, asked by a socket that sends nothing. */
+static int find_source(const struct osscan *o, const struct addr *to, struct addr *ret)
+{
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = 0xffff};
+	socklen_t len = sizeof(sa);
+	int err = 0;
+
+	if (o->c.source4.family != ADDR_NONE) {
+		*ret = o->c.source4;
+		return 0;
+	}
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	memcpy(&sa.sin_addr, to->b, 4);
+	if (o->c.if_idx)
+		(void)setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &o->c.if_idx,
+				 sizeof(o->c.if_idx));
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		err = -errno;
+	else
+		*ret = addr_v4(ntohl(sa.sin_addr.s_addr));
+	close(fd);
+	return err;
+}
+
+/** A fresh try: new numbers, nothing heard. */
+static void start_try(struct osscan *o, struct job *j, uint64_t now_ns)
+{
+	memset(&j->a, 0, sizeof(j->a));
+	j->conf.seq = (uint32_t)rng_u64(&o->rng);
+	j->conf.ack = (uint32_t)rng_u64(&o->rng) | 1;
+	j->conf.icmp_id = (uint16_t)rng_u64(&o->rng);
+	j->next = 0;
+	j->round = 0;
+	j->n_tries++;
+	j->due_ns = now_ns;
+}
+
+static int start_job(struct osscan *o, uint64_t host_idx, uint64_t now_ns)
+{
+	const struct host *h = hosts_find(o->c.hosts, host_idx);
+	struct host_facts f;
+	struct job *j = h ? mem_alloc(1, sizeof(*j)) : NULL;
+
+	if (!j)
+		return -ENOMEM;
+	host_facts(o->c.hosts, h, &f);
+	j->host_idx = host_idx;
+	j->conf.dst = f.addr;
+	(void)choose_ports(o, h, &j->conf);
+	int err = find_source(o, &f.addr, &j->conf.src);
+	if (err) {
+		mem_free(j);
+		return err;
+	}
+	if (!j->conf.closed_udp)
+		j->conf.closed_udp = (uint16_t)(UDP_LO + rng_below(&o->rng, UDP_SPAN));
+	j->conf.sport = o->sport;
+	j->conf.ttl = o->c.ttl ? o->c.ttl : DISTANCE_LOCAL_TTL;
+	j->conf.is_local = addr_equal(&j->conf.src, &f.addr) || addr_is_loopback(&f.addr);
+	j->is_direct = j->has_mac = f.has_mac;
+	j->mac = f.mac;
+	j->wait_ms = CLAMP(4 * f.rto_us / 1000, WAIT_MIN_MS, WAIT_MAX_MS);
+	j->accuracy = -1;
+	start_try(o, j, now_ns);
+	o->jobs[o->n_jobs++] = j;
+	o->stats.n_hosts++;
+	return 0;
+}
+
+static void start_jobs(struct osscan *o, uint64_t now_ns)
+{
+	while (o->n_waiting && o->n_jobs < OSSCAN_JOBS_MAX) {
+		uint64_t host_idx = o->waiting[o->waiting_head];
+		o->waiting_head = (o->waiting_head + 1) % o->waiting_cap;
+		o->n_waiting--;
+		if (start_job(o, host_idx, now_ns) < 0)
+			publish_done(o, host_idx);
+	}
+}
+
+/* --- results --------------------------------------------------------------------------- */
+
+static void publish_facts(struct osscan *o, struct job *j)
+{
+	struct os_test_result t = {.db = o->c.db,
+				   .conf = &j->conf,
+				   .print = &j->print,
+				   .match = &j->match,
+				   .seq = &j->seq,
+				   .mac = j->has_mac ? &j->mac : NULL,
+				   .version = o->c.version,
+				   .wall_ns = clock_wall_ns(),
+				   .has_udp_answer = j->has_udp_answer,
+				   .is_direct = j->is_direct,
+				   .wants_guess = o->c.wants_guess};
+	struct facts *block = facts_new(FACTS_BLOCK_MAX);
+	const struct os_facts *f = block ? os_report(&t, block) : NULL;
+
+	if (f) {
+		struct event ev = {.kind = EVENT_OS_DETECTED, .host_idx = j->host_idx};
+		ev.os = (struct ev_os){.addr = j->conf.dst, .facts = f};
+		bus_publish(o->bus, &ev);
+	}
+	facts_free(block);
+}
+
+/** Keep the try if it is the best so far. */
+static void judge_try(struct osscan *o, struct job *j)
+{
+	struct os_sequence seq;
+	struct os_print print;
+	struct os_result match;
+
+	os_print_make(&j->conf, &j->a, &print, &seq);
+	os_match(o->matcher, &print, &match);
+	double accuracy = match.n_matches ? match.matches[0].accuracy : 0;
+	if (accuracy <= j->accuracy)
+		return;
+	j->accuracy = accuracy;
+	j->print = print;
+	j->seq = seq;
+	j->match = match;
+	j->has_udp_answer = j->a.of[OS_PROBE_U1].is_there;
+}
+
+/** @return true when the job is over. */
+static bool end_try(struct osscan *o, struct job *j, uint64_t now_ns)
+{
+	judge_try(o, j);
+	bool is_good = j->conf.open_tcp && j->conf.closed_tcp && j->has_udp_answer;
+	uint32_t max = o->c.max_tries ? o->c.max_tries : is_good ? TRIES_GOOD : TRIES_BAD;
+	if (!j->match.n_perfect && j->n_tries < max) {
+		start_try(o, j, now_ns);
+		return false;
+	}
+	publish_facts(o, j);
+	publish_done(o, j->host_idx);
+	return true;
+}
+
+/* --- packets ----------------------------------------------------------------------------- */
+
+static void trace(struct osscan *o, struct bytes packet, bool is_sent, uint64_t now_ns)
+{
+	struct event ev = {.kind = EVENT_PACKET};
+
+	if (!o->c.wants_trace)
+		return;
+	ev.packet.is_sent = is_sent;
+	ev.packet.cap_len = (uint8_t)MIN(packet.len, sizeof(ev.packet.head));
+	ev.packet.len = (uint16_t)packet.len;
+	ev.packet.mono_ns = now_ns;
+	memcpy(ev.packet.head, packet.p, ev.packet.cap_len);
+	bus_publish(o->bus, &ev);
+}
+
+static int send_probe(struct osscan *o, struct job *j, enum os_probe probe)
+{
+	struct frame f;
+
+	if (!o->io->ops->tx_reserve(o->io, &f, 1))
+		return -E_AGAIN;
+	f.len = (uint32_t)os_probe_encode(&j->conf, probe, (uint16_t)(rng_u64(&o->rng) | 1), &j->a,
+					  f.bytes, f.cap);
+	j->a.sent_ns[probe] = clock_now_ns();
+	trace(o, (struct bytes){f.bytes, f.len}, true, j->a.sent_ns[probe]);
+	o->io->ops->tx_commit(o->io, &f, 1);
+	int n = o->io->ops->tx_kick(o->io);
+	if (n > 0)
+		o->stats.n_sent++;
+	return n < 0 ? n : 0;
+}
+
+/** Move to the next probe that this round has to send. */
+static void skip_needless(struct job *j)
+{
+	while (j->next < OS_PROBE_N &&
+	       (!os_probe_is_possible(&j->conf, j->next) ||
+		(j->round && (j->next <= OS_PROBE_SEQ6 || j->a.of[j->next].is_there))))
+		j->next++;
+}
+
+/** All asked probes of the round have answers: no need to wait. */
+static bool is_complete(const struct job *j)
+{
+	for (int i = 0; i < OS_PROBE_N; i++)
+		if (os_probe_is_possible(&j->conf, (enum os_probe)i) && !j->a.of[i].is_there)
+			return false;
+	return true;
+}
+
+/** One job, now. @return true when it is over. */
+static bool job_turn(struct osscan *o, struct job *j, uint64_t now_ns)
+{
+	bool was_waiting = j->next == OS_PROBE_N;
+
+	if (was_waiting && (is_complete(j) || (now_ns >= j->due_ns && j->round + 1 == ROUNDS)))
+		return end_try(o, j, now_ns);
+	if (now_ns < j->due_ns)
+		return false;
+	if (was_waiting) {
+		j->round++;
+		j->next = OS_PROBE_IE1;
+	}
+	skip_needless(j);
+	if (j->next < OS_PROBE_N) {
+		if (!pace_budget(&o->pace, now_ns, 1) || send_probe(o, j, j->next) == -E_AGAIN)
+			return false;
+		pace_spend(&o->pace, now_ns, 1);
+		/* from the planned time, so that lateness does not add up; not to catch up either
+		 */
+		uint64_t gap_ns = (j->next < OS_PROBE_SEQ6 ? OS_SEQ_GAP_MS : GAP_MS) * NS_PER_MS;
+		j->due_ns = j->a.sent_ns[j->next] + gap_ns;
+		j->next++;
+		skip_needless(j);
+	}
+	if (j->next == OS_PROBE_N)
+		j->due_ns = now_ns + j->wait_ms * NS_PER_MS;
+	return false;
+}
+
+static void take_answer(struct osscan *o, const struct frame *f, uint64_t now_ns)
+{
+	struct bytes packet = {f->bytes, f->len};
+
+	for (uint32_t i = 0; i < o->n_jobs; i++) {
+		if (os_answer_read(&o->jobs[i]->conf, packet, &o->jobs[i]->a) < 0)
+			continue;
+		o->stats.n_received++;
+		trace(o, packet, false, now_ns);
+		return;
+	}
+}
+
+static int receive(struct osscan *o, uint64_t now_ns, uint32_t wait_us)
+{
+	struct frame f[RX_BATCH];
+	int n;
+
+	do {
+		n = o->io->ops->rx_acquire(o->io, f, RX_BATCH, wait_us);
+		for (int i = 0; i < n; i++)
+			take_answer(o, &f[i], now_ns);
+		if (n > 0)
+			o->io->ops->rx_release(o->io, f, (uint32_t)n);
+		wait_us = 0;
+	} while (n == RX_BATCH);
+	return n < 0 ? n : 0;
+}
+
+int osscan_turn(struct osscan *o, uint64_t now_ns, bool is_alone, uint32_t wait_us)
+{
+	int err = o->n_jobs ? receive(o, now_ns, wait_us) : 0;
+
+	if (err)
+		return err;
+	if (!o->c.max_rate_pps || is_alone)
+		start_jobs(o, now_ns);
+	now_ns = wait_us ? clock_now_ns() : now_ns;
+	for (uint32_t i = 0; i < o->n_jobs;) {
+		if (!job_turn(o, o->jobs[i], now_ns)) {
+			i++;
+			continue;
+		}
+		mem_free(o->jobs[i]);
+		o->jobs[i] = o->jobs[--o->n_jobs];
+	}
+	return (int)(o->n_jobs + o->n_waiting);
+}
+
+/* --- life ------------------------------------------------------------------------------- */
+
+static void release_ports(struct osscan *o)
+{
+	while (o->n_fds)
+		close(o->fds[--o->n_fds]);
+}
+
+/** Bound and not listening: nobody else gets the ports, and the kernel resets what answers. */
+static int hold_ports(struct osscan *o, uint16_t first)
+{
+	for (uint16_t i = 0; i < OS_PROBE_N; i++) {
+		struct sockaddr_in sa = {.sin_family = AF_INET,
+					 .sin_port = htons((uint16_t)(first + i))};
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (fd < 0)
+			return -errno;
+		o->fds[o->n_fds++] = fd;
+		if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+			return -errno;
+	}
+	o->sport = first;
+	return 0;
+}
+
+static int open_ports(struct osscan *o)
+{
+	int err = -EADDRINUSE;
+
+	for (int i = 0; i < PORT_ATTEMPTS && err == -EADDRINUSE; i++) {
+		release_ports(o);
+		err = hold_ports(o, (uint16_t)(PORTS_LO + rng_below(&o->rng, PORTS_SPAN)));
+	}
+	return err;
+}
+
+int osscan_new(const struct osscan_conf *c, struct bus *bus, struct osscan **ret)
+{
+	struct osscan *o = mem_alloc(1, sizeof(*o));
+
+	if (!o)
+		return -ENOMEM;
+	o->c = *c;
+	o->bus = bus;
+	rng_init(&o->rng, rng_entropy());
+	map64_init(&o->parts, WAITING_MAX);
+	pace_init(&o->pace, c->max_rate_pps, clock_now_ns());
+	o->matcher = os_matcher_new(c->db);
+	int err = o->matcher ? open_ports(o) : -ENOMEM;
+	struct pktio_conf pc = {.batch = 1,
+				.v4 = true,
+				.wants_tcp = true,
+				.wants_udp = true, /* for slots that hold a whole quote */
+				.frame_cap_bytes = OS_PROBE_CAP,
+				.port_lo = o->sport,
+				.port_hi = (uint16_t)(o->sport + OS_PROBE_N - 1),
+				.if_idx = c->if_idx};
+	err = err ? err : pktio_open(&pktio_rawip, &pc, &o->io);
+	err = err ? err : bus_subscribe(bus, EVENT_BIT(EVENT_HOST_SCANNED), on_scanned, o);
+	if (err) {
+		osscan_free(o);
+		return err;
+	}
+	*ret = o;
+	return 0;
+}
+
+void osscan_stats(const struct osscan *o, struct osscan_stats *ret)
+{
+	*ret = o->stats;
+}
+
+void osscan_free(struct osscan *o)
+{
+	if (!o)
+		return;
+	for (uint32_t i = 0; i < o->n_jobs; i++)
+		mem_free(o->jobs[i]);
+	pktio_close(o->io);
+	release_ports(o);
+	os_matcher_free(o->matcher);
+	map64_fini(&o->parts);
+	mem_free(o->waiting);
+	mem_free(o);
+}
