@@ -37,7 +37,7 @@ static uint64_t rtts(const struct service *s, uint32_t n)
 
 static const struct svc_probe *probe_of(const struct service *s, const struct service_talk *t)
 {
-	return t->probe == SERVICE_PROBE_TLS ? NULL : &s->plan->db->probes[t->probe];
+	return t->probe >= SERVICE_PROBE_APP ? NULL : &s->plan->db->probes[t->probe];
 }
 
 /** No answer is waited for longer than the probe's totalwaitms. */
@@ -156,6 +156,15 @@ static struct service_talk *listener(struct service *s)
 	return NULL;
 }
 
+static uint32_t n_active(const struct service *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->n_talks; i++)
+		n += s->talks[i].stage != TALK_IDLE;
+	return n;
+}
+
 /** The listener is heard out before anything is sent: for a moment, or while it speaks. */
 static bool must_hold(struct service *s, uint64_t now_ns)
 {
@@ -167,9 +176,25 @@ static bool must_hold(struct service *s, uint64_t now_ns)
 	       now_ns < l->begin_ns + MAX(HEAD_START_NS, MIN(rtts(s, 4), QUIET_MAX_NS));
 }
 
+/** A reader's question: when the patterns are through, or have left something open. */
+static uint32_t choose_hello(struct service *s)
+{
+	struct app_known k = {.service = s->result.name,
+			      .product = s->result.product,
+			      .version = s->result.version,
+			      .port = s->port.port,
+			      .proto = s->port.proto == PROTO_UDP ? APP_UDP : APP_TCP};
+
+	if (!s->hello && !s->plan->is_brief && s->n_hellos < SERVICE_HELLOS_MAX)
+		s->hello = app_next_hello(&k, &s->hello_pos, NULL);
+	return s->hello ? SERVICE_PROBE_APP : UINT32_MAX;
+}
+
 /** @return what the next conversation is for; UINT32_MAX: nothing now. */
 static uint32_t choose(struct service *s, uint64_t now_ns)
 {
+	if (s->is_known)
+		return choose_hello(s);
 	if (s->tls_stage == TLS_WANTED)
 		return SERVICE_PROBE_TLS;
 	if (s->null_stage == NULL_UNHEARD)
@@ -178,7 +203,7 @@ static uint32_t choose(struct service *s, uint64_t now_ns)
 		return UINT32_MAX;
 	uint32_t i = best_probe(s);
 	if (i == UINT32_MAX)
-		return i;
+		return n_active(s) > (listener(s) ? 1u : 0u) ? i : choose_hello(s);
 	return is_tls_hello(&s->plan->db->probes[i]) ? SERVICE_PROBE_TLS : i;
 }
 
@@ -201,20 +226,11 @@ static void end_all_but(struct service *s, const struct service_talk *keep)
 			talk_end(s, &s->talks[i]);
 }
 
-static uint32_t n_active(const struct service *s)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < s->n_talks; i++)
-		n += s->talks[i].stage != TALK_IDLE;
-	return n;
-}
-
 /** Everything has been asked. What was cut short is listened to once more, unless more is known. */
 static void nothing_left(struct service *s)
 {
 	struct service_talk *l = listener(s);
-	bool is_enough = s->soft.p || s->speaks_tls;
+	bool is_enough = s->soft.p || s->speaks_tls || s->is_known || s->result.name;
 
 	if (n_active(s) > (l ? 1u : 0u) || (l && !is_enough))
 		return;
@@ -246,11 +262,15 @@ static void begin(struct service *s, struct service_talk *t, uint32_t what, uint
 				   .probe = (uint16_t)what,
 				   .stage = TALK_CONNECTING,
 				   .is_tls = s->is_tunnel || is_hello};
-	if (is_hello)
+	if (is_hello) {
 		s->tls_stage = TLS_TRYING;
-	else if (is_null(s, t))
+	} else if (what == SERVICE_PROBE_APP) {
+		t->hello = s->hello;
+		s->hello = NULL;
+		s->n_hellos++;
+	} else if (is_null(s, t)) {
 		s->null_stage = NULL_LISTENING;
-	else
+	} else
 		set_tried(s, what, true);
 }
 
@@ -282,6 +302,8 @@ void service_not_opened(struct service *s, uint32_t talk)
 
 	if (t->probe == SERVICE_PROBE_TLS)
 		s->tls_stage = TLS_WANTED;
+	else if (t->probe == SERVICE_PROBE_APP)
+		s->hello = t->hello;
 	else if (is_null(s, t))
 		s->null_stage = NULL_UNHEARD;
 	else
@@ -293,6 +315,8 @@ struct bytes service_payload(const struct service *s, uint32_t talk)
 {
 	const struct svc_probe *p = probe_of(s, &s->talks[talk]);
 
+	if (s->talks[talk].hello)
+		return s->talks[talk].hello->bytes;
 	return p ? (struct bytes){p->payload, p->payload_len} : (struct bytes){0};
 }
 
@@ -342,6 +366,22 @@ static bool want_tls(struct service *s)
 	return s->tls_stage == TLS_WANTED || s->tls_stage == TLS_TRYING;
 }
 
+/** Let the protocols' own readers add what patterns did not see. */
+static void read_by_protocol(struct service *s, struct bytes b)
+{
+	struct app_facts app = {0};
+
+	if (!app_read(b, s->port.proto == PROTO_UDP ? APP_UDP : APP_TCP, &app))
+		return;
+	(void)app_merge(&app, s->facts, &s->result, s->is_known);
+	if (s->result.name && !s->result.conf)
+		s->result.conf = 10;
+	if (s->result.product && !s->is_known) {
+		s->is_known = true;
+		s->result.is_soft = false;
+	}
+}
+
 /** Match what was heard so far. A hard match ends everything, unless TLS must be tried first. */
 static void try_match(struct service *s, struct service_talk *t, struct bytes b)
 {
@@ -363,8 +403,11 @@ static void try_match(struct service *s, struct service_talk *t, struct bytes b)
 	if (rc != 1)
 		return;
 	take(s, &hit);
-	if (!hit.match->is_soft)
-		service_finish(s);
+	if (hit.match->is_soft)
+		return;
+	s->is_known = true;
+	read_by_protocol(s, b);
+	end_all_but(s, t);
 }
 
 /** A conversation is over and said what it had to say. */
@@ -377,6 +420,8 @@ static void heard_out(struct service *s, struct service_talk *t, struct bytes b)
 		try_match(s, t, b);
 		answers_add(&s->answers, p->name, b);
 	}
+	if (b.len && (!p || !s->is_known))
+		read_by_protocol(s, b);
 	if (s->plan->is_brief && s->result.banner)
 		service_finish(s);
 	if (!s->is_done)
@@ -394,7 +439,7 @@ static void enter_tunnel(struct service *s, struct service_talk *t, uint64_t now
 	s->result = (struct service_facts){0};
 	answers_fini(&s->answers);
 	answers_init(&s->answers);
-	s->has_heard = false;
+	s->has_heard = s->is_known = false;
 	s->n_closed = 0;
 	if (s->plan->db->null_probe == UINT32_MAX) {
 		talk_end(s, t);
@@ -475,7 +520,7 @@ static void not_connected(struct service *s, struct service_talk *t, int error)
 		s->n_at_once = 1;
 		if (t->probe == SERVICE_PROBE_TLS)
 			s->tls_stage = TLS_WANTED;
-		else if (!is_null(s, t))
+		else if (probe_of(s, t) && !is_null(s, t))
 			set_tried(s, t->probe, false);
 		s->close_mask |= 1u << (t - s->talks);
 		*t = (struct service_talk){.stage = TALK_IDLE};
@@ -519,6 +564,7 @@ static void silent(struct service *s, struct service_talk *t, uint64_t now_ns)
 
 static void due(struct service *s, struct service_talk *t, struct bytes b, uint64_t now_ns)
 {
+	const struct svc_probe *p = probe_of(s, t);
 	uint64_t ceiling = ceiling_ns(s, t);
 
 	if (s->plan->is_brief)
@@ -534,8 +580,11 @@ static void due(struct service *s, struct service_talk *t, struct bytes b, uint6
 	}
 	if (now_ns < t->grown_ns + quiet_ns(s) && now_ns < t->begin_ns + ceiling) {
 		keep_banner(s, b);
-		try_match(s, t, b);
+		if (p)
+			try_match(s, t, b);
 		t->due_ns = MIN(t->grown_ns + quiet_ns(s), t->begin_ns + ceiling);
+		if (s->is_known && p)
+			talk_end(s, t);
 		return;
 	}
 	heard_out(s, t, b);

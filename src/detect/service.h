@@ -11,6 +11,7 @@
 #pragma once
 
 #include "detect/answers.h"
+#include "detect/app.h"
 #include "detect/match.h"
 #include "detect/stream.h"
 #include "event/facts.h"
@@ -47,15 +48,20 @@ enum tls_stage { TLS_UNTRIED, TLS_WANTED, TLS_TRYING, TLS_AGREED, TLS_NONE };
 
 /** One connection. */
 struct service_talk {
-	uint64_t begin_ns;       /* when the wait began; ceilings count from it */
-	uint64_t grown_ns;       /* when bytes came last */
-	uint64_t due_ns;         /* 0: no deadline */
-	size_t n_heard, n_tried; /* bytes so far, and when they were matched last */
-	uint16_t probe;          /* index, or SERVICE_PROBE_TLS */
-	uint8_t stage;           /* enum talk_stage */
-	bool is_tls, is_alone;   /* is_alone: its wait was renewed without the listener beside it */
+	uint64_t begin_ns;             /* when the wait began; ceilings count from it */
+	uint64_t grown_ns;             /* when bytes came last */
+	uint64_t due_ns;               /* 0: no deadline */
+	size_t n_heard, n_tried;       /* bytes so far, and when they were matched last */
+	uint16_t probe;                /* index, SERVICE_PROBE_TLS or SERVICE_PROBE_APP */
+	const struct app_hello *hello; /* of SERVICE_PROBE_APP */
+	uint8_t stage;                 /* enum talk_stage */
+	bool is_tls, is_alone; /* is_alone: its wait was renewed without the listener beside it */
 };
 #define SERVICE_PROBE_TLS UINT16_MAX
+/** A question of a protocol reader. */
+#define SERVICE_PROBE_APP (UINT16_MAX - 1)
+/** Of those, asked of one port at most. */
+#define SERVICE_HELLOS_MAX 6
 
 /** The state of one port. Filled by service_init, released by service_fini. */
 struct service {
@@ -67,6 +73,10 @@ struct service {
 	uint8_t n_refused, n_closed; /* connects that failed; closed without a byte */
 	bool is_done, is_closed, has_heard, has_lasted, speaks_tls;
 	bool is_tunnel; /* everything goes through TLS */
+	bool is_known;  /* a hard match, or a reader named the product: only details are missing */
+	uint8_t n_hellos;
+	uint32_t hello_pos;
+	const struct app_hello *hello; /* to be asked next */
 	uint32_t close_mask;
 	uint64_t start_ns;
 	uint64_t *tried;     /* bit per probe */
