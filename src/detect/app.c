@@ -10,11 +10,22 @@
 #include <strings.h>
 
 extern const struct app_ops app_ssh, app_http, app_rtsp, app_sip, app_smtp, app_ftp, app_pop3,
-	app_imap, app_sieve, app_nntp, app_rsync, app_irc;
+	app_imap, app_sieve, app_nntp, app_rsync, app_nats, app_svn, app_xmpp, app_redis,
+	app_memcached, app_zookeeper, app_mysql, app_pgsql, app_mongo, app_amqp, app_mqtt, app_rfb,
+	app_x11, app_rdp, app_smb, app_stun, app_ldap, app_krb_tcp, app_dns_tcp, app_ajp, app_epmd,
+	app_openvpn, app_telnet, app_irc, app_git, app_socks, app_snmp, app_dns_udp, app_ntp,
+	app_krb_udp, app_memcached_udp, app_openvpn_udp;
 
-const struct app_ops *const app_rows[] = {&app_ssh,   &app_http, &app_rtsp,  &app_sip,
-					  &app_smtp,  &app_ftp,  &app_pop3,  &app_imap,
-					  &app_sieve, &app_nntp, &app_rsync, &app_irc};
+const struct app_ops *const app_rows[] = {
+	&app_ssh,       &app_http,          &app_rtsp,       &app_sip,     &app_smtp,
+	&app_ftp,       &app_pop3,          &app_imap,       &app_sieve,   &app_nntp,
+	&app_rsync,     &app_nats,          &app_svn,        &app_xmpp,    &app_redis,
+	&app_memcached, &app_zookeeper,     &app_mysql,      &app_pgsql,   &app_mongo,
+	&app_amqp,      &app_mqtt,          &app_rfb,        &app_x11,     &app_rdp,
+	&app_smb,       &app_stun,          &app_ldap,       &app_krb_tcp, &app_dns_tcp,
+	&app_ajp,       &app_epmd,          &app_openvpn,    &app_telnet,  &app_irc,
+	&app_git,       &app_socks,         &app_snmp,       &app_dns_udp, &app_ntp,
+	&app_krb_udp,   &app_memcached_udp, &app_openvpn_udp};
 const uint32_t app_n_rows = ARRAY_LEN(app_rows);
 
 const struct app_ops *app_read(struct bytes in, enum app_proto proto, struct app_facts *ret)
@@ -23,7 +34,7 @@ const struct app_ops *app_read(struct bytes in, enum app_proto proto, struct app
 	struct app_facts f;
 
 	for (uint32_t i = 0; i < app_n_rows; i++) {
-		if (!(app_rows[i]->protos & proto))
+		if (!(app_rows[i]->protos & proto) || app_rows[i]->is_asked_only)
 			continue;
 		memset(&f, 0, sizeof(f));
 		int n = app_rows[i]->parse(in, &f);
@@ -68,12 +79,12 @@ static bool hello_fits(const struct app_hello *h, const struct app_known *k)
 {
 	if (!(h->protos & k->proto) || is_known(k->version))
 		return false;
-	if (h->service)
-		return is_known(k->service) && has_word(h->service, k->service) &&
+	if (is_known(k->service))
+		return h->service && has_word(h->service, k->service) &&
 		       product_fits(h->product, k->product);
 	for (uint32_t i = 0; i < APP_HELLO_PORTS_MAX && h->ports[i]; i++)
 		if (h->ports[i] == k->port)
-			return !is_known(k->service);
+			return true;
 	return false;
 }
 

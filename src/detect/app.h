@@ -37,14 +37,14 @@ struct app_facts {
 enum app_proto { APP_TCP = 1, APP_UDP = 2 };
 
 /**
- * One question. Without a service it is a first question to its ports; with one it is asked once
- * that service is known, on any port, and only as long as no version is.
+ * One question: to its ports as long as no service is known, and on any port once its service is
+ * known and no version.
  */
 struct app_hello {
 	struct bytes bytes;
 	uint8_t protos;
 	uint16_t ports[APP_HELLO_PORTS_MAX]; /* 0 ends */
-	const char *service;                 /* words with blanks between; NULL: see above */
+	const char *service;                 /* words with blanks between; NULL: ports only */
 	const char *product;                 /* what the product starts with; "": none is known;
 						NULL: any */
 };
@@ -53,7 +53,8 @@ struct app_ops {
 	const char *name;
 	const char *help;
 	uint8_t protos;
-	bool wants_tls; /* usually spoken inside TLS on its ports */
+	bool wants_tls;     /* usually spoken inside TLS on its ports */
+	bool is_asked_only; /* its answers have too weak a mark to be believed unasked */
 	const struct app_hello *hellos;
 	uint32_t n_hellos;
 	/**
@@ -71,7 +72,8 @@ extern const struct app_ops *const app_rows[];
 extern const uint32_t app_n_rows;
 
 /**
- * Try every reader of @p proto on an answer, in order.
+ * Try every reader of @p proto on an answer, in order, but those that are read only when they
+ * asked: call their parse().
  * @param proto APP_TCP or APP_UDP.
  * @return the reader that completed, or else the first that recognised its protocol, with @p ret
  * filled; NULL when none did.

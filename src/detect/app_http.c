@@ -337,7 +337,7 @@ static const struct app_hello http_hellos[] = {
 	{GET("/v2/"), APP_TCP, {0}, HTTP_ANY, ""},
 	{GET("/metrics"), APP_TCP, {0}, HTTP_ANY, ""},
 	{GET("/prtip-no-such-page"), APP_TCP, {0}, HTTP_ANY, "Apache Tomcat"},
-	{GET("/version"), APP_TCP, {0}, HTTP_ANY, "Docker"},
+	{GET("/version"), APP_TCP, {0}, HTTP_ANY, "Docker Engine"},
 	{GET("/version"), APP_TCP, {0}, HTTP_ANY, "etcd"},
 	{GET("/api/v1/status/buildinfo"), APP_TCP, {0}, HTTP_ANY, "Prometheus"},
 	{GET("/api/v2/status"), APP_TCP, {0}, HTTP_ANY, "Prometheus Alertmanager"},
@@ -362,9 +362,9 @@ static const struct app_hello rtsp_hellos[] = {
 	{TEXT("OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
 	 APP_TCP,
 	 {554, 8554, 322, 7070},
-	 NULL,
+	 "rtsp",
 	 NULL},
-	{TEXT("OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n"), APP_TCP, {0}, "rtsp", NULL},
+
 };
 
 const struct app_ops app_rtsp = {
@@ -386,10 +386,9 @@ const struct app_ops app_rtsp = {
 	     "CSeq: 1 OPTIONS\r\nMax-Forwards: 0\r\nContent-Length: 0\r\n\r\n")
 
 static const struct app_hello sip_hellos[] = {
-	{SIP_OPTIONS("UDP"), APP_UDP, {5060}, NULL, NULL},
-	{SIP_OPTIONS("TCP"), APP_TCP, {5060}, NULL, NULL},
-	{SIP_OPTIONS("UDP"), APP_UDP, {0}, "sip sip-proxy", NULL},
-	{SIP_OPTIONS("TCP"), APP_TCP, {0}, "sip sip-proxy", NULL},
+	{SIP_OPTIONS("UDP"), APP_UDP, {5060}, "sip sip-proxy", NULL},
+	{SIP_OPTIONS("TCP"), APP_TCP, {5060}, "sip sip-proxy", NULL},
+
 };
 
 const struct app_ops app_sip = {

@@ -414,13 +414,9 @@ static const struct app_hello irc_hellos[] = {
 	{TEXT("NICK prtip\r\nUSER prtip 0 * :prtip\r\nVERSION\r\nQUIT\r\n"),
 	 APP_TCP,
 	 {6667, 6668, 6669, 7000, 6697},
-	 NULL,
-	 NULL},
-	{TEXT("NICK prtip\r\nUSER prtip 0 * :prtip\r\nVERSION\r\nQUIT\r\n"),
-	 APP_TCP,
-	 {0},
 	 "irc ircs ircs-u",
 	 NULL},
+
 };
 
 const struct app_ops app_smtp = {

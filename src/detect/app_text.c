@@ -188,6 +188,11 @@ void app_cpe(struct app_facts *f, const char *name, struct bytes version)
 			n += (size_t)snprintf(out + n, 4, "%%%02x", c);
 	}
 	out[n] = 0;
+	for (uint32_t i = 0; i + 1 < f->n_cpe; i++)
+		if (strcmp(f->cpe[i], out) == 0) {
+			f->n_cpe--;
+			return;
+		}
 }
 
 /* --- systems ----------------------------------------------------------------------- */

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Databases and stores: handshake of MySQL and MariaDB, errors of PostgreSQL, answers of Redis,
+ * memcached, MongoDB and ZooKeeper.
+ * Sources: MariaDB "Connection" protocol pages (initial handshake, ERR packet), PostgreSQL manual
+ * 55.8 (error fields), Redis serialisation protocol and INFO, memcached protocol.txt, MongoDB wire
+ * protocol (OP_MSG) and bsonspec.org, ZooKeeper administrator's guide (four-letter words).
+ */
+#include "detect/app.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { TEXT_BYTES_MAX = 16384 };
+
+static uint32_t le16(const uint8_t *p)
+{
+	return (uint32_t)(p[0] | p[1] << 8);
+}
+
+static uint32_t le32(const uint8_t *p)
+{
+	return le16(p) | le16(p + 2) << 16;
+}
+
+/* --- MySQL and MariaDB ---------------------------------------------------------------- */
+
+enum { MYSQL_V10 = 10, MYSQL_ERR = 255, MYSQL_SALT_AT = 4, MYSQL_MIN = 20 };
+
+/** "8.0.36", "5.5.5-10.11.19-MariaDB-0+deb12u1", "5.7.44-log". */
+static bool mysql_version(struct app_facts *f, struct bytes text)
+{
+	struct bytes at, v = text;
+
+	if (!app_version(text).len || !app_find(text, ".", &at))
+		return false;
+	bool is_maria = app_find(text, "MariaDB", &at);
+	/* what MariaDB sends before its own version, so that old replicas accept it */
+	if (is_maria && app_starts(text, "5.5.5-"))
+		v = app_skip(text, 6);
+	v = app_until(v, "-");
+	app_puts(f, APP_PRODUCT, is_maria ? "MariaDB" : "MySQL");
+	app_put(f, APP_VERSION, v);
+	app_cpe(f, is_maria ? "a:mariadb:mariadb" : "a:mysql:mysql", v);
+	if (app_find(text, "+deb", &at) || app_find(text, "ubuntu", &at))
+		app_os_of(f, app_text("Linux"));
+	return true;
+}
+
+/** Error before the handshake: number, perhaps "#" and state, message. */
+static bool mysql_error(struct app_facts *f, struct bytes body)
+{
+	struct bytes text = app_skip(body, 3), at;
+
+	if (body.len < 8 || le16(body.p + 1) < 1000 || le16(body.p + 1) > 4999)
+		return false;
+	for (size_t i = 0; i < text.len; i++)
+		if (text.p[i] < 0x20)
+			return false;
+	bool is_maria = app_find(text, "MariaDB", &at), is_mysql = app_find(text, "MySQL", &at);
+	if (is_maria || is_mysql)
+		app_puts(f, APP_PRODUCT, is_maria ? "MariaDB" : "MySQL");
+	if (app_find(text, "is not allowed to connect", &at))
+		app_puts(f, APP_EXTRAINFO, "unauthorized");
+	return true;
+}
+
+static int mysql_parse(struct bytes in, struct app_facts *ret)
+{
+	if (in.len < 5)
+		return in.len > 2 && in.p[2] ? -E_SYNTAX : 0;
+	size_t len = le16(in.p) | (size_t)in.p[2] << 16;
+	struct bytes body = app_skip(in, 4);
+	if (in.p[3] != 0 || len < 8 || len > 2048 ||
+	    (body.p[0] != MYSQL_V10 && body.p[0] != MYSQL_ERR))
+		return -E_SYNTAX;
+	if (body.len < len)
+		return 0;
+	body.len = len;
+	struct bytes version = app_skip(body, 1);
+	const uint8_t *end = memchr(version.p, 0, MIN(version.len, 64));
+	bool is;
+	if (body.p[0] == MYSQL_ERR) {
+		is = mysql_error(ret, body);
+	} else {
+		version.len = end ? (size_t)(end - version.p) : 0;
+		is = version.len && len > version.len + MYSQL_MIN && mysql_version(ret, version);
+	}
+	ret->service = "mysql";
+	return is ? (int)len + 4 : -E_SYNTAX;
+}
+
+/* --- PostgreSQL ------------------------------------------------------------------------ */
+
+/** 'E', length, fields of a letter and a text with NUL: severity and code must be there. */
+static int pgsql_parse(struct bytes in, struct app_facts *ret)
+{
+	bool has_severity = false, has_code = false, has_nonlocal = false;
+	int is = app_magic(in, "E\0\0", 3);
+
+	if (is <= 0)
+		return is;
+	if (in.len < 5)
+		return 0;
+	uint32_t len = get_be32(in.p + 1);
+	if (len < 8 || len > 2048)
+		return -E_SYNTAX;
+	if (in.len < len + 1)
+		return 0;
+	struct cursor c = cursor_of(in.p + 5, len - 4);
+	for (uint8_t kind; (kind = cursor_u8(&c));) {
+		const uint8_t *nul = memchr(c.p + c.pos, 0, cursor_left(&c));
+		if (!isalpha(kind) || !nul)
+			return -E_SYNTAX;
+		size_t n = (size_t)(nul - (c.p + c.pos));
+		has_severity |= kind == 'S' && n > 3;
+		has_nonlocal |= kind == 'V';
+		has_code |= kind == 'C' && n == 5;
+		cursor_skip(&c, n + 1);
+	}
+	if (c.failed || !has_severity || !has_code)
+		return -E_SYNTAX;
+	ret->service = "postgresql";
+	app_puts(ret, APP_PRODUCT, "PostgreSQL DB");
+	/* manual, 55.8: field V came with 9.6 */
+	if (has_nonlocal)
+		app_puts(ret, APP_EXTRAINFO, "9.6.0 or later");
+	app_cpe(ret, "a:postgresql:postgresql", (struct bytes){NULL, 0});
+	return (int)len + 1;
+}
+
+/* --- Redis, memcached, ZooKeeper ----------------------------------------------------------- */
+
+static const char *const redis_errors[] = {
+	"-NOAUTH ",
+	"-DENIED Redis is running in protected mode",
+	"-ERR unknown command",
+	"-ERR wrong number of arguments for ",
+	"-ERR operation not permitted",
+};
+
+/** Lines "name:value" of INFO. */
+static void redis_info(struct app_facts *f, struct bytes in)
+{
+	struct bytes v = app_between(in, "\nredis_version:", "\r\n");
+	struct bytes valkey = app_between(in, "\nvalkey_version:", "\r\n");
+	struct bytes os = app_between(in, "\nos:", "\r\n");
+	struct bytes mode = app_between(in, "\nredis_mode:", "\r\n");
+
+	app_puts(f, APP_PRODUCT, valkey.len ? "Valkey key-value store" : "Redis key-value store");
+	app_put(f, APP_VERSION, valkey.len ? valkey : v);
+	app_cpe(f, valkey.len ? "a:lfprojects:valkey" : "a:redislabs:redis",
+		valkey.len ? valkey : v);
+	app_os_of(f, app_until(os, " "));
+	if (mode.len && !app_equals(mode, "standalone"))
+		app_addf(f, APP_EXTRAINFO, "%.*s", (int)MIN(mode.len, 20), mode.p);
+}
+
+static bool is_redis_error(struct bytes line)
+{
+	for (size_t i = 0; i < ARRAY_LEN(redis_errors); i++)
+		if (app_starts(line, redis_errors[i]))
+			return true;
+	return false;
+}
+
+/** The number of "$LENGTH". */
+static size_t bulk_len(struct bytes line)
+{
+	size_t n = 0;
+
+	for (size_t i = 1; i < line.len && i < 7 && isdigit(line.p[i]); i++)
+		n = n * 10 + (size_t)(line.p[i] - '0');
+	return n;
+}
+
+static int redis_parse(struct bytes in, struct app_facts *ret)
+{
+	struct bytes left = in, line, at;
+
+	if (in.len && in.p[0] != '$' && in.p[0] != '-')
+		return -E_SYNTAX;
+	if (!app_line(&left, &line))
+		return in.len < 512 ? 0 : -E_SYNTAX;
+	if (in.p[0] == '$' && app_find(left, "redis_version:", &at)) {
+		ret->service = "redis";
+		redis_info(ret, left);
+		return left.len >= bulk_len(line) || in.len > TEXT_BYTES_MAX ? (int)in.len : 0;
+	}
+	if (is_redis_error(line)) {
+		ret->service = "redis";
+		app_puts(ret, APP_PRODUCT, "Redis key-value store");
+		return (int)(in.len - left.len);
+	}
+	return in.p[0] == '$' && left.len < 64 ? 0 : -E_SYNTAX;
+}
+
+static int memcached_parse(struct bytes in, struct app_facts *ret)
+{
+	struct bytes left = in, line;
+	int is = app_magic(in, "VERSION ", 8);
+
+	if (is <= 0)
+		return is;
+	if (!app_line(&left, &line))
+		return in.len < 128 ? 0 : -E_SYNTAX;
+	struct bytes v = app_version(app_skip(line, 8));
+	if (!v.len)
+		return -E_SYNTAX;
+	ret->service = "memcached";
+	app_puts(ret, APP_PRODUCT, "Memcached");
+	app_put(ret, APP_VERSION, v);
+	app_cpe(ret, "a:memcached:memcached", v);
+	return (int)(in.len - left.len);
+}
+
+/** protocol.txt, "UDP protocol": request id, sequence, number of datagrams, reserved. */
+static int memcached_datagram(struct bytes in, struct app_facts *ret)
+{
+	if (in.len < 8 || get_be16(in.p + 2) || get_be16(in.p + 4) != 1 || get_be16(in.p + 6))
+		return -E_SYNTAX;
+	int n = memcached_parse(app_skip(in, 8), ret);
+	return n > 0 ? n + 8 : n;
+}
+
+static int zookeeper_parse(struct bytes in, struct app_facts *ret)
+{
+	struct bytes left = in, line;
+	int is = app_magic(in, "Zookeeper version: ", 19);
+
+	if (is <= 0)
+		return is;
+	if (!app_line(&left, &line))
+		return in.len < 512 ? 0 : -E_SYNTAX;
+	struct bytes v = app_until(app_skip(line, 19), "-, ");
+	ret->service = "zookeeper";
+	app_puts(ret, APP_PRODUCT, "Zookeeper");
+	app_put(ret, APP_VERSION, app_version(v));
+	app_cpe(ret, "a:apache:zookeeper", app_version(v));
+	return (int)(in.len - left.len);
+}
+
+/* --- MongoDB -------------------------------------------------------------------------------- */
+
+enum { OP_MSG = 2013, BSON_STRING = 2, MONGO_DOC_AT = 21, ELEMENTS_MAX = 64 };
+
+/** Bytes of an element's value; SIZE_MAX: of a type that is not known. @param c behind the name;
+ * moved over a length. */
+static size_t bson_size(struct cursor *c, uint8_t type)
+{
+	static const struct {
+		uint8_t type;
+		uint8_t n;
+	} sizes[] = {{1, 8}, {7, 12}, {8, 1}, {9, 8}, {10, 0}, {16, 4}, {17, 8}, {18, 8}, {19, 16}};
+
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++)
+		if (sizes[i].type == type)
+			return sizes[i].n;
+	const uint8_t *len = type >= 2 && type <= 5 ? cursor_take(c, 4) : NULL;
+	if (!len)
+		return SIZE_MAX;
+	/* documents count their length field, texts do not, binaries have a kind */
+	if (type == 3 || type == 4)
+		return le32(len) >= 4 ? le32(len) - 4 : SIZE_MAX;
+	return (size_t)le32(len) + (type == 5);
+}
+
+/** The value of the string element @p want on the first level. */
+static struct bytes bson_string(struct bytes doc, const char *want)
+{
+	struct cursor c = cursor_of(doc.p, doc.len);
+
+	cursor_skip(&c, 4);
+	for (int i = 0; i < ELEMENTS_MAX; i++) {
+		uint8_t type = cursor_u8(&c);
+		const uint8_t *name = c.p + c.pos;
+		size_t left = type ? cursor_left(&c) : 0;
+		const uint8_t *nul = left ? memchr(name, 0, left) : NULL;
+		if (!nul)
+			break;
+		cursor_skip(&c, (size_t)(nul - name) + 1);
+		size_t n = bson_size(&c, type);
+		const uint8_t *value = cursor_take(&c, n);
+		if (!value)
+			break;
+		if (type == BSON_STRING && n && app_equals(app_text((const char *)name), want))
+			return (struct bytes){value, n - 1};
+	}
+	return (struct bytes){doc.p, 0};
+}
+
+static int mongo_parse(struct bytes in, struct app_facts *ret)
+{
+	if (in.len < 16)
+		return in.len >= 4 && (le32(in.p) < 26 || le32(in.p) > 65536) ? -E_SYNTAX : 0;
+	uint32_t len = le32(in.p);
+	if (le32(in.p + 12) != OP_MSG || len < 26 || len > 65536)
+		return -E_SYNTAX;
+	if (in.len < len)
+		return 0;
+	/* flags, kind 0: one document follows */
+	struct bytes doc = {in.p + MONGO_DOC_AT, len - MONGO_DOC_AT};
+	if (in.p[20] != 0 || le32(doc.p) > doc.len)
+		return -E_SYNTAX;
+	struct bytes v = app_version(bson_string(doc, "version"));
+	ret->service = "mongodb";
+	app_puts(ret, APP_PRODUCT, "MongoDB");
+	app_put(ret, APP_VERSION, v);
+	app_cpe(ret, "a:mongodb:mongodb", v);
+	return (int)len;
+}
+
+#define TEXT(t)                                                                                    \
+	{                                                                                          \
+		(const uint8_t *)(t), sizeof(t) - 1                                                \
+	}
+
+/* a startup packet of version 3 that ends too early: refused with an error, nobody is named */
+static const struct app_hello pgsql_hellos[] = {
+	{TEXT("\0\0\0\x0c\0\3\0\0user"), APP_TCP, {5432, 5433}, NULL, NULL},
+};
+static const struct app_hello redis_hellos[] = {
+	{TEXT("INFO\r\n"), APP_TCP, {6379, 6380}, "redis", NULL},
+
+};
+static const struct app_hello memcached_hellos[] = {
+	{TEXT("version\r\n"), APP_TCP, {11211}, "memcached memcache", NULL},
+
+};
+static const struct app_hello memcached_udp_hellos[] = {
+	{TEXT("\x70\x72\0\0\0\1\0\0version\r\n"), APP_UDP, {11211}, "memcached memcache", NULL},
+
+};
+static const struct app_hello zookeeper_hellos[] = {
+	{TEXT("srvr"), APP_TCP, {2181, 2182}, "zookeeper", NULL},
+
+};
+/* OP_MSG {buildInfo: 1, $db: "admin"} */
+#define MONGO_BUILDINFO                                                                            \
+	TEXT("\x38\0\0\0\x70\x72\0\0\0\0\0\0\xdd\7\0\0\0\0\0\0\0\x23\0\0\0\x10"                    \
+	     "buildInfo\0\1\0\0\0\2$db\0\6\0\0\0admin\0\0")
+static const struct app_hello mongo_hellos[] = {
+	{MONGO_BUILDINFO, APP_TCP, {27017, 27018, 27019}, "mongodb mongod", NULL},
+
+};
+
+#define ROW(id, n, h, p, hs, f)                                                                    \
+	const struct app_ops id = {.name = n,                                                      \
+				   .help = h,                                                      \
+				   .protos = p,                                                    \
+				   .hellos = hs,                                                   \
+				   .n_hellos = ARRAY_LEN(hs),                                      \
+				   .parse = f}
+
+const struct app_ops app_mysql = {.name = "mysql",
+				  .help = "MySQL and MariaDB handshake",
+				  .protos = APP_TCP,
+				  .parse = mysql_parse};
+ROW(app_pgsql, "postgresql", "PostgreSQL errors", APP_TCP, pgsql_hellos, pgsql_parse);
+ROW(app_redis, "redis", "Redis INFO and errors", APP_TCP, redis_hellos, redis_parse);
+ROW(app_memcached, "memcached", "memcached version", APP_TCP, memcached_hellos, memcached_parse);
+ROW(app_memcached_udp, "memcached-udp", "memcached version in a datagram", APP_UDP,
+    memcached_udp_hellos, memcached_datagram);
+ROW(app_zookeeper, "zookeeper", "ZooKeeper's four-letter answers", APP_TCP, zookeeper_hellos,
+    zookeeper_parse);
+ROW(app_mongo, "mongodb", "MongoDB buildInfo", APP_TCP, mongo_hellos, mongo_parse);
