@@ -44,7 +44,7 @@ struct osdb {
 /**
  * @param text borrowed, valid until osdb_free. @param name for messages.
  * @return 0; -E_SYNTAX, -E_RANGE, -E_FULL: @p reterr has file, line, column and the token;
- * -ENOMEM. Cost: about 5 ms a megabyte. No I/O.
+ * -ENOMEM. Cost: about 4 ms a megabyte (2026-11, 2-core EPYC guest). No I/O.
  */
 int osdb_parse(struct bytes text, const char *name, struct osdb **ret,
 	       struct err_where *reterr) MUST_CHECK;

@@ -12,14 +12,18 @@ enum { GUESSES_MAX = 10, DISTANCE_FAR = 5, FINGERPRINT_MAX = 16384 };
 
 int os_distance(const struct os_test_result *t, char *ret_by)
 {
-	*ret_by = t->conf->is_local      ? OS_DISTANCE_LOCAL
-		  : t->is_direct         ? OS_DISTANCE_DIRECT
-		  : t->seq->distance > 0 ? OS_DISTANCE_ICMP
-					 : 0;
-	return t->conf->is_local      ? 0
-	       : t->is_direct         ? 1
-	       : t->seq->distance > 0 ? t->seq->distance
-				      : -1;
+	bool is_direct = t->is_direct || t->seq->distance == 1;
+
+	*ret_by = 0;
+	if (t->conf->is_local)
+		*ret_by = OS_DISTANCE_LOCAL;
+	else if (is_direct)
+		*ret_by = OS_DISTANCE_DIRECT;
+	else if (t->seq->distance > 0)
+		*ret_by = OS_DISTANCE_ICMP;
+	if (!*ret_by)
+		return -1;
+	return t->conf->is_local ? 0 : is_direct ? 1 : t->seq->distance;
 }
 
 const char *os_doubt(const struct os_test_result *t)
@@ -110,7 +114,7 @@ static const char *fingerprint(const struct os_test_result *t, struct facts *f)
 		.open_tcp = t->conf->open_tcp,
 		.closed_tcp = t->conf->closed_tcp,
 		.closed_udp = t->has_udp_answer ? t->conf->closed_udp : 0,
-		.is_private = addr_is_private(&t->conf->dst),
+		.is_private = addr_is_private(&t->conf->dst) && !addr_is_loopback(&t->conf->dst),
 		.distance_guess = t->seq->distance_guess,
 		.is_good = !os_doubt(t),
 		.mac = t->mac,

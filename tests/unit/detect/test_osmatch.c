@@ -212,6 +212,98 @@ static void not_a_print(void **state)
 	}
 }
 
+/** A value that the first alternative of an expression admits. */
+static void value_of(struct bytes expr, char out[OS_VALUE_CAP])
+{
+	const uint8_t *bar = expr.len ? memchr(expr.p, '|', expr.len) : NULL;
+	size_t len = bar ? (size_t)(bar - expr.p) : expr.len, dash = len;
+	char e[256] = "";
+
+	assert_true(len < sizeof(e));
+	if (len)
+		memcpy(e, expr.p, len);
+	for (size_t i = 1; i < len; i++)
+		if (e[i] == '-' && strspn(e, "0123456789ABCDEF") == i)
+			dash = i;
+	if (e[0] == '>')
+		snprintf(out, OS_VALUE_CAP, "%lX", strtoul(e + 1, NULL, 16) + 1);
+	else if (e[0] == '<')
+		snprintf(out, OS_VALUE_CAP, "%lX", strtoul(e + 1, NULL, 16) - 1);
+	else
+		snprintf(out, OS_VALUE_CAP, "%.*s", (int)MIN(dash, (size_t)OS_VALUE_CAP - 1), e);
+}
+
+/** How a host would look that answers as an entry says. */
+static void print_of_entry(const struct osdb *db, const struct os_entry *e, struct os_print *p)
+{
+	struct bytes left, expr;
+	int attr;
+
+	memset(p, 0, sizeof(*p));
+	for (int t = 0; t < OS_TEST_N; t++) {
+		if (e->test_line[t] == OSDB_NO_LINE)
+			continue;
+		left = db->lines[e->test_line[t]].text;
+		while ((attr = os_line_next((enum os_test)t, &left, &expr)) >= 0) {
+			p->has[t] |= (uint16_t)(1u << attr);
+			value_of(expr, p->value[t][attr]);
+		}
+	}
+}
+
+static struct osdb *load_installed(char **ret_text, size_t *ret_n)
+{
+	FILE *f = fopen("/usr/share/nmap/nmap-os-db", "rb");
+	size_t cap = 16u << 20;
+	struct osdb *db = NULL;
+
+	*ret_text = malloc(cap);
+	*ret_n = f ? fread(*ret_text, 1, cap, f) : 0;
+	if (f)
+		fclose(f);
+	if (*ret_n)
+		assert_int_equal(
+			osdb_parse((struct bytes){(uint8_t *)*ret_text, *ret_n}, "db", &db, NULL),
+			0);
+	return db;
+}
+
+/** Every entry fits the host it describes perfectly, and stands among its matches. */
+static void every_entry(void **state)
+{
+	uint32_t n_tried = 0;
+	struct os_result r;
+	struct os_print p;
+	size_t n;
+	char *text;
+	struct osdb *db = load_installed(&text, &n);
+
+	(void)state;
+	if (!db) {
+		free(text);
+		skip();
+	}
+	struct os_matcher *m = os_matcher_new(db);
+	for (uint32_t i = 0; i < db->n_entries; i++) {
+		const struct os_entry *e = &db->entries[i];
+		bool is_there = false;
+		print_of_entry(db, e, &p);
+		assert_true(os_accuracy(db, e, &p) == 1);
+		if (i % 20)
+			continue;
+		os_match(m, &p, &r);
+		for (uint32_t k = 0; k < r.n_perfect; k++)
+			is_there |= r.matches[k].entry->name.len == e->name.len &&
+				    !memcmp(r.matches[k].entry->name.p, e->name.p, e->name.len);
+		assert_true(is_there || r.is_too_many);
+		n_tried++;
+	}
+	assert_true(n_tried >= 200);
+	os_matcher_free(m);
+	osdb_free(db);
+	free(text);
+}
+
 /** The list nmap printed for its own fingerprint: names, accuracy, line, order. */
 static void as_nmap(void **state)
 {
@@ -231,22 +323,18 @@ static void as_nmap(void **state)
 		{"ASUS RT-N56U WAP (Linux 3.4)", 93, 8398},
 		{"Linux 3.16", 93, 64171},
 	};
-	FILE *f = fopen("/usr/share/nmap/nmap-os-db", "rb");
-	size_t cap = 16u << 20;
-	char *text = malloc(cap);
 	struct os_result r;
 	struct os_print p;
-	struct osdb *db;
+	size_t n;
+	char *text;
+	struct osdb *db = load_installed(&text, &n);
 
 	(void)state;
-	size_t n = f ? fread(text, 1, cap, f) : 0;
-	if (f)
-		fclose(f);
 	if (n != 5032815) { /* the file of nmap 7.93, which these figures are of */
+		osdb_free(db);
 		free(text);
 		skip();
 	}
-	assert_int_equal(osdb_parse((struct bytes){(uint8_t *)text, n}, "db", &db, NULL), 0);
 	struct os_matcher *m = os_matcher_new(db);
 	print_of(from_nmap, &p);
 	os_match(m, &p, &r);
@@ -271,6 +359,7 @@ int main(void)
 		cmocka_unit_test(accuracies),  cmocka_unit_test(order),
 		cmocka_unit_test(too_many),    cmocka_unit_test(round_trip),
 		cmocka_unit_test(not_a_print), cmocka_unit_test(as_nmap),
+		cmocka_unit_test(every_entry),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
