@@ -114,9 +114,10 @@ const struct app_hello *app_next_hello(const struct app_known *k, uint32_t *pos,
 
 /* --- with what patterns said -------------------------------------------------------- */
 
-/** What a program is built with names it only as long as nobody knows better. */
+/** What a program is built with, or its protocol, names it only as long as nobody knows better. */
 static const char *const libraries[] = {
 	"Golang net/http server",
+	"Advanced Message Queue Protocol",
 	"Node.js",
 	"Cowboy httpd",
 	"BaseHTTPServer",

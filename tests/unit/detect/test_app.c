@@ -215,6 +215,12 @@ static void merged(void **state)
 	assert_true(app_merge(&f, block, &s, true));
 	assert_string_equal(s.product, "nginx");
 	assert_string_equal(s.version, "1.22.1");
+	/* so does the name of a protocol */
+	s = (struct service_facts){.name = "amqp", .product = "Advanced Message Queue Protocol"};
+	f.service = "amqp";
+	assert_true(app_merge(&f, block, &s, true));
+	assert_string_equal(s.product, "nginx");
+	f.service = "http";
 	/* a soft match names the service only */
 	s = (struct service_facts){.name = "ipp", .is_soft = true};
 	assert_true(app_merge(&f, block, &s, false));
