@@ -371,6 +371,8 @@ static void read_by_protocol(struct service *s, struct bytes b)
 {
 	struct app_facts app = {0};
 
+	if (s->tls_stage == TLS_WANTED && s->speaks_tls) /* a complaint, not the service */
+		return;
 	if (!app_read(b, s->port.proto == PROTO_UDP ? APP_UDP : APP_TCP, &app))
 		return;
 	(void)app_merge(&app, s->facts, &s->result, s->is_known);

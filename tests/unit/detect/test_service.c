@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The plan of questions to a port, played through with made-up answers and a clock of its own. */
+#include "detect/service.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static const char file[] = "Probe TCP NULL q||\ntotalwaitms 6000\ntcpwrappedms 3000\n"
+			   "match greet m|^hello (\\d+)| p/Greeter/ v/$1/ cpe:/a:greet:er:$1/\n"
+			   "softmatch kind m|^soft|\n"
+			   "Probe TCP Ask q|ask|\nrarity 3\nports 99\nsslports 443\n"
+			   "match asked m|^answer| p/Asked/\n"
+			   "match ssl/asked m|^use tls|\n"
+			   "Probe TCP Kind q|kind|\nrarity 5\n"
+			   "match kind m|^very kind| p/Kind/\n"
+			   "Probe TCP Rare q|rare|\nrarity 9\nports 7\n"
+			   "match rare m|^rare| p/Rare/\n"
+			   "Probe TCP Hello q|\\x16\\x03\\x01|\nrarity 2\n"
+			   "Probe UDP Gram q|gram|\nrarity 1\nports 53\n"
+			   "match gram m|^gram| p/Gram/\n";
+
+struct bed {
+	struct svcdb *db;
+	struct matcher *m;
+	struct service_plan plan;
+	struct service s;
+	uint64_t now_ns;
+};
+
+static void begin(struct bed *b, uint8_t proto, uint16_t port)
+{
+	struct bytes text = {(const uint8_t *)file, sizeof(file) - 1};
+	const char *name = "probes";
+	struct service_port p = {.proto = proto, .port = port, .rtt_us = 1000};
+
+	*b = (struct bed){.now_ns = NS_PER_S};
+	assert_int_equal(svcdb_parse(&text, &name, 1, &b->db, NULL), 0);
+	assert_int_equal(matcher_new(b->db, &b->m), 0);
+	b->plan = (struct service_plan){.db = b->db, .matcher = b->m, .intensity = 7, .n_talks = 2};
+	assert_int_equal(service_init(&b->s, &b->plan, &p, b->now_ns), 0);
+}
+
+static void end(struct bed *b)
+{
+	service_fini(&b->s);
+	matcher_free(b->m);
+	svcdb_free(b->db);
+}
+
+/** What the next conversation says; "" for the listener, "TLS", NULL: none. */
+static const char *next(struct bed *b, uint32_t *ret_talk)
+{
+	static char text[64];
+	struct service_ask ask;
+
+	(void)service_take_closed(&b->s);
+	if (!service_next(&b->s, b->now_ns, &ask))
+		return NULL;
+	*ret_talk = ask.talk;
+	if (b->s.talks[ask.talk].probe == SERVICE_PROBE_TLS)
+		return "TLS";
+	struct bytes p = service_payload(&b->s, ask.talk);
+	assert_true(p.len < sizeof(text));
+	memcpy(text, p.p, p.len);
+	text[p.len] = '\0';
+	return text;
+}
+
+static void on(struct bed *b, uint32_t talk, enum stream_event ev, const char *text, int error)
+{
+	uint8_t *copy = malloc(strlen(text) + 1); /* nothing may keep a view of it */
+
+	memcpy(copy, text, strlen(text) + 1);
+	service_on(&b->s, talk, ev, (struct bytes){copy, strlen(text)}, error, b->now_ns);
+	memset(copy, 'X', strlen(text));
+	free(copy);
+}
+
+static void pass(struct bed *b, uint32_t talk, const char *text)
+{
+	assert_true(b->s.talks[talk].due_ns >= b->now_ns);
+	b->now_ns = b->s.talks[talk].due_ns;
+	on(b, talk, STREAM_DEADLINE, text, 0);
+}
+
+static void a_banner_needs_no_question(void **state)
+{
+	struct bed b;
+	uint32_t t = 9, none;
+
+	begin(&b, PROTO_TCP, 1234);
+	assert_string_equal(next(&b, &t), "");
+	assert_null(next(&b, &none)); /* the listener is heard first */
+	on(&b, t, STREAM_OPEN, "", 0);
+	assert_null(next(&b, &none));
+	on(&b, t, STREAM_DATA, "hel", 0); /* in pieces */
+	on(&b, t, STREAM_DATA, "hello 42", 0);
+	pass(&b, t, "hello 42");
+	assert_null(next(&b, &none));
+	assert_true(b.s.is_done);
+	assert_string_equal(b.s.result.name, "greet");
+	assert_string_equal(b.s.result.product, "Greeter");
+	assert_string_equal(b.s.result.version, "42");
+	assert_string_equal(b.s.result.cpe[0], "cpe:/a:greet:er:42");
+	assert_int_equal(b.s.result.conf, 10);
+	assert_int_equal(b.s.result.banner_len, 8);
+	assert_true(b.now_ns < NS_PER_S + 100 * NS_PER_MS);
+	end(&b);
+}
+
+static void listens_and_asks_at_once(void **state)
+{
+	struct bed b;
+	uint32_t l, t, none;
+
+	begin(&b, PROTO_TCP, 99);
+	assert_string_equal(next(&b, &l), "");
+	on(&b, l, STREAM_OPEN, "", 0);
+	pass(&b, l, ""); /* the head start is over */
+	assert_string_equal(next(&b, &t), "ask");
+	assert_int_not_equal(l, t);
+	assert_null(next(&b, &none)); /* no third connection */
+	on(&b, t, STREAM_OPEN, "", 0);
+	on(&b, t, STREAM_DATA, "answer", 0);
+	pass(&b, t, "answer");
+	assert_null(next(&b, &none));
+	assert_true(b.s.is_done);
+	assert_string_equal(b.s.result.product, "Asked");
+	end(&b);
+}
+
+static void a_listener_in_the_way_is_cut_and_heard_at_last(void **state)
+{
+	struct bed b;
+	uint32_t l, t;
+	const char *what;
+	bool was_cut = false, listened_again = false;
+
+	begin(&b, PROTO_TCP, 99);
+	assert_string_equal(next(&b, &l), "");
+	on(&b, l, STREAM_OPEN, "", 0);
+	pass(&b, l, "");
+	for (int i = 0; i < 20 && !listened_again; i++) {
+		what = next(&b, &t);
+		assert_non_null(what);
+		listened_again = i > 0 && !*what;
+		if (strcmp(what, "TLS") == 0) {
+			on(&b, t, STREAM_FAILED, "", -E_UNSUPPORTED);
+			continue;
+		}
+		on(&b, t, STREAM_OPEN, "", 0);
+		if (listened_again)
+			break;
+		pass(&b, t, "");
+		was_cut |= b.s.null_stage == NULL_CUT;
+		while (b.s.talks[t].stage != TALK_IDLE)
+			pass(&b, t, "");
+	}
+	assert_true(was_cut && listened_again);
+	pass(&b, t, "");
+	assert_true(b.s.talks[t].due_ns >= b.now_ns + 5 * NS_PER_S);
+	on(&b, t, STREAM_DATA, "hello 7", 0);
+	pass(&b, t, "hello 7");
+	assert_null(next(&b, &t));
+	assert_string_equal(b.s.result.version, "7");
+	end(&b);
+}
+
+static void a_soft_match_restricts(void **state)
+{
+	struct bed b;
+	uint32_t t;
+
+	begin(&b, PROTO_TCP, 99);
+	assert_string_equal(next(&b, &t), "");
+	on(&b, t, STREAM_OPEN, "", 0);
+	on(&b, t, STREAM_EOF, "soft", 0);
+	assert_string_equal(next(&b, &t), "kind"); /* not "ask", though it lists the port */
+	on(&b, t, STREAM_OPEN, "", 0);
+	on(&b, t, STREAM_EOF, "nothing known", 0);
+	assert_null(next(&b, &t));
+	assert_true(b.s.is_done);
+	assert_string_equal(b.s.result.name, "kind");
+	assert_true(b.s.result.is_soft);
+	end(&b);
+}
+
+static void tls_is_entered_and_all_asked_again(void **state)
+{
+	struct bed b;
+	uint32_t tls, t, none;
+
+	begin(&b, PROTO_TCP, 443);
+	assert_string_equal(next(&b, &tls), "TLS"); /* a likely port: at once */
+	assert_string_equal(next(&b, &t), "");
+	on(&b, tls, STREAM_OPEN, "", 0);
+	assert_int_equal(service_take_closed(&b.s), 1u << t);
+	assert_true(b.s.is_tunnel);
+	pass(&b, tls, "");
+	struct service_ask ask;
+	assert_true(service_next(&b.s, b.now_ns, &ask));
+	assert_int_equal(ask.layer, STREAM_TLS);
+	assert_memory_equal(service_payload(&b.s, ask.talk).p, "ask", 3);
+	on(&b, ask.talk, STREAM_OPEN, "", 0);
+	on(&b, ask.talk, STREAM_EOF, "answer", 0);
+	assert_null(next(&b, &none));
+	assert_int_equal(b.s.result.tunnel, TUNNEL_TLS);
+	assert_string_equal(b.s.result.name, "asked");
+	end(&b);
+}
+
+static void what_asks_for_tls_gets_it(void **state)
+{
+	static const struct {
+		const char *says;
+		int tls_error;
+		const char *name;
+	} cases[] = {{"use tls", -E_UNSUPPORTED, "asked"},
+		     {"\x15\x03\x01\x01\x02\x02\x28", -EPROTO, "ssl"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct bed b;
+		uint32_t t;
+
+		begin(&b, PROTO_TCP, 99);
+		assert_string_equal(next(&b, &t), "");
+		on(&b, t, STREAM_EOF, "", 0);
+		assert_string_equal(next(&b, &t), "ask");
+		on(&b, t, STREAM_OPEN, "", 0);
+		on(&b, t, STREAM_EOF, cases[i].says, 0);
+		assert_string_equal(next(&b, &t), "TLS");
+		on(&b, t, STREAM_FAILED, "", cases[i].tls_error);
+		for (int n = 0; n < 10 && next(&b, &t); n++)
+			on(&b, t, STREAM_EOF, "", 0);
+		assert_true(b.s.is_done);
+		assert_string_equal(b.s.result.name, cases[i].name);
+		assert_int_equal(b.s.result.tunnel, TUNNEL_NONE);
+		end(&b);
+	}
+}
+
+static void wrappers_close_everything(void **state)
+{
+	struct bed b;
+	const char *what;
+	uint32_t t;
+	int n = 0;
+
+	begin(&b, PROTO_TCP, 99);
+	while ((what = next(&b, &t))) {
+		if (strcmp(what, "TLS") != 0)
+			on(&b, t, STREAM_OPEN, "", 0);
+		on(&b, t, n++ % 2 ? STREAM_EOF : STREAM_FAILED, "", -ECONNRESET);
+	}
+	assert_true(b.s.is_done);
+	assert_true(n <= 6);
+	assert_string_equal(b.s.result.name, "tcpwrapped");
+	assert_int_equal(b.s.result.conf, 8);
+	end(&b);
+}
+
+static void intensity_spares_listed_probes(void **state)
+{
+	struct bed b;
+	uint32_t t;
+	const char *what;
+	bool has_rare = false;
+
+	for (uint16_t port = 7; port <= 8; port++) {
+		begin(&b, PROTO_TCP, port);
+		has_rare = false;
+		while ((what = next(&b, &t))) {
+			has_rare |= strcmp(what, "rare") == 0;
+			on(&b, t, STREAM_FAILED, "", -E_UNSUPPORTED);
+			if (b.s.is_done)
+				break;
+		}
+		end(&b);
+		if (port == 8)
+			assert_false(has_rare);
+	}
+}
+
+static void datagrams(void **state)
+{
+	struct bed b;
+	uint32_t t;
+
+	begin(&b, PROTO_UDP, 53);
+	assert_string_equal(next(&b, &t), "gram");
+	on(&b, t, STREAM_OPEN, "", 0);
+	on(&b, t, STREAM_DATA, "gram", 0);
+	pass(&b, t, "gram");
+	assert_null(next(&b, &t));
+	assert_string_equal(b.s.result.product, "Gram");
+	end(&b);
+	begin(&b, PROTO_UDP, 53);
+	assert_string_equal(next(&b, &t), "gram");
+	on(&b, t, STREAM_OPEN, "", 0);
+	on(&b, t, STREAM_FAILED, "", -ECONNREFUSED);
+	assert_true(b.s.is_done && b.s.is_closed);
+	assert_null(b.s.result.name);
+	end(&b);
+}
+
+static void time_is_bounded_whatever_is_said(void **state)
+{
+	struct bed b;
+	uint32_t t, n = 0;
+	char text[4096] = "";
+
+	begin(&b, PROTO_TCP, 99);
+	while (next(&b, &t) && n < 1000) { /* a byte each 50 ms, for ever */
+		on(&b, t, STREAM_OPEN, "", 0);
+		for (size_t len = 1; b.s.talks[t].stage != TALK_IDLE && !b.s.is_done; len++) {
+			b.now_ns += 50 * NS_PER_MS;
+			memset(text, 'z', MIN(len, sizeof(text) - 1));
+			if (b.s.talks[t].due_ns <= b.now_ns)
+				on(&b, t, STREAM_DEADLINE, text, 0);
+			else
+				on(&b, t, STREAM_DATA, text, 0);
+			n++;
+		}
+	}
+	assert_true(b.s.is_done);
+	assert_true(b.now_ns < NS_PER_S + SERVICE_CEILING_NS + 10 * NS_PER_S);
+	end(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_banner_needs_no_question),
+		cmocka_unit_test(listens_and_asks_at_once),
+		cmocka_unit_test(a_listener_in_the_way_is_cut_and_heard_at_last),
+		cmocka_unit_test(a_soft_match_restricts),
+		cmocka_unit_test(tls_is_entered_and_all_asked_again),
+		cmocka_unit_test(what_asks_for_tls_gets_it),
+		cmocka_unit_test(wrappers_close_everything),
+		cmocka_unit_test(intensity_spares_listed_probes),
+		cmocka_unit_test(datagrams),
+		cmocka_unit_test(time_is_bounded_whatever_is_said),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
