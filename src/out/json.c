@@ -242,6 +242,24 @@ static void on_service(struct out *o, const struct event *ev)
 	text_lit(b, "}\n");
 }
 
+static void on_banner(struct out *o, const struct event *ev)
+{
+	const struct service_facts *f = ev->service.facts;
+	char text[FACTS_BANNER_MAX + 1];
+	struct buf *b = &o->buf;
+
+	memcpy(text, f->banner, f->banner_len);
+	text[f->banner_len] = '\0';
+	put_endpoint(o, "banner", &ev->service);
+	text_lit(b, ",\"banner\":\"");
+	for (uint32_t i = 0; i < f->banner_len; i += (uint32_t)strlen(text + i) + 1) {
+		if (i)
+			text_lit(b, "\\\\x00");
+		text_put(b, text + i, TEXT_JSON);
+	}
+	text_lit(b, "\"}\n");
+}
+
 /* Hosts */
 
 /** Every state that occurs; open, closed and filtered always. */
@@ -507,6 +525,7 @@ const struct out_ops out_json = {
 	.on = {[EVENT_SCAN_STARTED] = on_started,
 	       [EVENT_PORT_FOUND] = on_port,
 	       [EVENT_SERVICE_DETECTED] = on_service,
+	       [EVENT_BANNER_GRABBED] = on_banner,
 	       [EVENT_HOST_FINISHED] = on_host,
 	       [EVENT_PROGRESS] = on_progress,
 	       [EVENT_RATE_LIMIT] = on_rate_limit,

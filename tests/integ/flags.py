@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A case for every spelling of the option table, which fails when the flag is ignored; none may be without one."""
+import contextlib
 import os
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
@@ -322,6 +325,91 @@ def os_db(bed, directory, spelling):
     path.write_text(ONE_ENTRY + "T2(R=Y\n")
     refused = run(bed, "-sS", "-O", spelling, str(path), "10.99.0.2", code=None)
     return [m["name"] for m in found[0]["matches"]] == ["Only one"] and refused.returncode == 1 and "line 6" in refused.stderr
+
+
+# Service detection
+
+@contextlib.contextmanager
+def speaker(bed, port, greeting=b"zzz\r\n"):
+    """A server that greets, keeps what it is told, and closes; yields (connections at once, what was said)."""
+    said, now, most = [], [0], [0]
+
+    def serve(client):
+        now[0] += 1
+        most[0] = max(most[0], now[0])
+        try:
+            client.settimeout(2)
+            client.sendall(greeting)
+            said.append(client.recv(4096))
+        except OSError:
+            pass
+        now[0] -= 1
+        client.close()
+
+    def accept():
+        while True:
+            try:
+                client = listener.accept()[0]
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(client,), daemon=True).start()
+
+    listener = bed.target.listen(port)
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield most, said
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+PROBES = "Probe TCP NULL q||\ntotalwaitms 400\nmatch odd m|^odd (\\d+)| p/Odd/ v/$1/\n" + "".join(
+    f"Probe TCP R{rarity} q|rarity{rarity}|\nrarity {rarity}\n" for rarity in (1, 2, 7, 9))
+
+
+def services(bed, directory, *options, port=2222, greeting=b"zzz\r\n", kind="service"):
+    """What a scan finds of one talking port, and which of the probes it was sent."""
+    path = directory / "probes"
+    path.write_text(PROBES)
+    with speaker(bed, port, greeting) as (most, said):
+        out = run(bed, "-n", "-Pn", "-sS", f"-p{port}", "--probe-db", str(path), *options, "10.99.0.2", "-oJ", "-").stdout
+    rarities = {int(text[6:7]) for text in said if text.startswith(b"rarity")}
+    return suite.json_records(out, kind), rarities, most[0]
+
+
+@flag("-sV", "--probe-db")
+def service_version(bed, directory, spelling):
+    found, _, _ = services(bed, directory, "-sV", greeting=b"odd 42\r\n")
+    lone = run(bed, "-n", "-Pn", "-sS", "-p22", "--probe-db", "/dev/null", "10.99.0.2", code=2)
+    return [(r["name"], r["product"], r["version"]) for r in found] == [("odd", "Odd", "42")] and "-sV" in lone.stderr
+
+
+@flag("--version-intensity", "--version-light", "--version-all")
+def intensity(bed, directory, spelling):
+    options, want = {"--version-intensity": (["1"], {1}), "--version-light": ([], {1, 2}),
+                     "--version-all": ([], {1, 2, 7, 9})}[spelling]
+    return services(bed, directory, "-sV", spelling, *options)[1] == want and services(bed, directory, "-sV")[1] == {1, 2, 7}
+
+
+@flag("--version-parallel")
+def parallel(bed, directory, spelling):
+    return [services(bed, directory, "-sV", spelling, n, greeting=b"")[2] for n in ("1", "2")] == [1, 2]
+
+
+@flag("--all-ports")
+def all_ports(bed, directory, spelling):
+    path = directory / "excluding"
+    path.write_text("Exclude T:2222\n" + PROBES)
+    with speaker(bed, 2222, b"odd 1\r\n"):
+        found = [len(suite.json_records(run(bed, "-n", "-Pn", "-sS", "-sV", "-p2222", "--probe-db", str(path), *more,
+                                            "10.99.0.2", "-oJ", "-").stdout, "service")) for more in ([], [spelling])]
+    return found == [0, 1]
+
+
+@flag("--banner-grab")
+def banner_grab(bed, directory, spelling):
+    found, rarities, _ = services(bed, directory, spelling, kind="banner")
+    return [r["banner"] for r in found] == ["zzz\r\n"] and not rarities
 
 
 # Packets
