@@ -68,7 +68,7 @@ static struct point point_at(const struct layer *l, double q)
 	double m = miss_all(l, rest), heard = f * log1p(-m);
 	struct point p = {.log_some = LOG_NONE};
 
-	p.log_like = (l->hits + l->again_hits) * log1p(-q) - l->hits * log1p(-rest) + l->first_like;
+	p.log_like = (l->hits + l->again_hits) * log1p(-q) - l->hits * log1p(-rest);
 	if (l->lost + l->again_lost > 0)
 		p.log_like += (l->lost + l->again_lost) * log(q);
 	p.log_whole = heard;
@@ -119,10 +119,12 @@ static double layer_like_at(const void *ctx, double q)
 	return point_at(l, q).log_like;
 }
 
-static void layer_grid(struct layer *l)
+void layer_grid(struct layer *l)
 {
 	double lo = 0, hi = M_PI_2;
 
+	if (l->is_pooled)
+		return;
 	angle_range(layer_like_at, l, &lo, &hi);
 	for (uint32_t i = 0; i < COVERAGE_GRID; i++) {
 		double angle = lo + (i + 0.5) * (hi - lo) / COVERAGE_GRID, q = loss_at(angle);
@@ -133,17 +135,12 @@ static void layer_grid(struct layer *l)
 	}
 }
 
-/** The first attempt's answers say nothing of the later ones; its own share is fitted, which costs
- * half a logarithm of the sample (Schwarz 1978). */
+/** The first attempt's answers say nothing of the later ones. Its own share is set by first_fit. */
 static void leave_out_first(struct layer *l)
 {
-	double f = l->found, first = l->answered[0], n = f * l->n_hosts;
-
 	l->has_first = true;
 	l->once = l->weight[0];
-	l->at_first = (first + 0.5 / l->n_hosts) / (f + 1 / l->n_hosts);
-	l->first_like = first * log(l->at_first) + (f - first) * log1p(-l->at_first) -
-			0.5 * log(n + 1) / l->n_hosts;
+	l->first = l->answered[0];
 	for (uint32_t a = 0; a < COVERAGE_ATTEMPTS_MAX; a++) {
 		bool is_last = a + 1 == COVERAGE_ATTEMPTS_MAX;
 		l->answered[a] = is_last ? 0 : l->answered[a + 1];
@@ -172,8 +169,6 @@ void layer_init(struct layer *l, const struct coverage_stratum *s,
 		l->hits += l->answered[a];
 		l->lost += a * l->answered[a];
 	}
-	if (!l->is_pooled)
-		layer_grid(l);
 }
 
 /* --- pooled hosts ------------------------------------------------------------------- */
@@ -211,7 +206,7 @@ static double pooled_rest(const struct layer *l, const struct hyper *h)
 /** Hosts with few answers: each endpoint has a host of its own. */
 static double pooled_like(const struct layer *l, const struct hyper *h)
 {
-	double like = l->first_like - l->hits * log1p(-pooled_rest(l, h));
+	double like = -l->hits * log1p(-pooled_rest(l, h));
 
 	for (uint32_t a = 0; a < COVERAGE_ATTEMPTS_MAX; a++)
 		if (l->answered[a] > 0)

@@ -33,11 +33,12 @@ struct model {
 	uint32_t n;
 	struct weighed hypers[HYPERS_MAX];
 	uint32_t n_hypers;
+	double first_like; /* of the first attempts, when they have a loss of their own */
 };
 
 static double model_like(const struct model *m, const struct hyper *h)
 {
-	double like = 0;
+	double like = h->has_first ? m->first_like : 0;
 
 	for (uint32_t i = 0; i < m->n; i++)
 		like += layer_like(&m->layers[h->has_first][i], h);
@@ -103,6 +104,11 @@ static void model_init(struct model *m, const struct coverage *c)
 			n_hosts += c->strata[i].n_hosts;
 		}
 	uint32_t n = n_hosts > 1 ? ARRAY_LEN(spreads) : 1;
+	m->first_like = first_fit(m->layers[1], m->n);
+	for (uint32_t i = 0; i < m->n; i++) {
+		layer_grid(&m->layers[0][i]);
+		layer_grid(&m->layers[1][i]);
+	}
 	/* of one attempt each nothing can be learned but from the first */
 	uint32_t n_firsts = weight[0] < 0.5 ? 2 : 1;
 	for (uint32_t i = 0; i < n * n_firsts; i++) {

@@ -34,7 +34,7 @@ struct hyper {
 	double shape; /* SPREAD_TWO: share of the better hosts; SPREAD_BETA: weight */
 	double ratio; /* SPREAD_TWO: loss of the better hosts over that of the others */
 	uint8_t spread;
-	bool has_first; /* the first attempt has a loss of its own, in each stratum another */
+	bool has_first; /* the first attempt has a loss of its own, on each host another */
 };
 
 /**
@@ -58,8 +58,8 @@ struct layer {
 	 * first has a loss of its own */
 	double answered[COVERAGE_ATTEMPTS_MAX], weight[COVERAGE_ATTEMPTS_MAX];
 	double once; /* share of the silent that were asked no more often than is left out */
-	double at_first, first_like; /* share of the found that the first attempt found */
-	bool has_first;              /* the first attempt has a loss of its own */
+	double first, at_first; /* found by the first attempt; that as a share of the found */
+	bool has_first;         /* the first attempt has a loss of its own */
 	bool is_pooled;
 	double log_q[COVERAGE_GRID], log_p[COVERAGE_GRID], log_width[COVERAGE_GRID];
 	struct point grid[COVERAGE_GRID];
@@ -80,6 +80,14 @@ void layer_init(struct layer *l, const struct coverage_stratum *s,
 		const double weight[COVERAGE_ATTEMPTS_MAX], bool has_first);
 /** Share of hosts that filter nothing, by index below COVERAGE_WHOLES. */
 double whole_share(uint32_t i);
+/** After layer_init, and first_fit. */
+void layer_grid(struct layer *l);
+/**
+ * Fit the first attempt's share of the found on each of @p n layers: hosts differ in it, but no
+ * more than they seem to (a beta distribution), for the strata are drawn up by what was lost.
+ * @return its log-likelihood, less what the two fitted numbers cost.
+ */
+double first_fit(struct layer *l, uint32_t n);
 double layer_like(const struct layer *l, const struct hyper *h);
 void layer_judge(const struct layer *l, const struct hyper *h, struct verdict *ret);
 /** Loss at an angle: its sine squared. Steps even in the angle are even in standard errors. */
