@@ -5,6 +5,10 @@
  */
 #include "cli/detection.h"
 
+#include <errno.h>
+#include <time.h>
+
+enum { TLS_AT_ONCE = 32, TLS_NAP_MS = 2 };
 enum { PORTS_PER_HOST = 32, PORTS_AT_ONCE = 512, INTENSITY_DEFAULT = 7, PARALLEL_DEFAULT = 2 };
 
 static bool is_wanted(const struct config *c)
@@ -24,9 +28,16 @@ static int check(const struct config *c, const struct plan *p)
 		    {c->version_intensity != INTENSITY_DEFAULT, "--version-intensity"},
 		    {c->version_parallelism != PARALLEL_DEFAULT, "--version-parallel"}};
 
-	if (is_wanted(c) && !has_ports) {
+	if ((is_wanted(c) || c->wants_tls) && !has_ports) {
 		say_error("%s asks open ports, and this run scans none",
-			  c->wants_services ? "-sV" : "--banner-grab");
+			  c->wants_services  ? "-sV"
+			  : c->wants_banners ? "--banner-grab"
+					     : "--tls-cert-analysis");
+		return EXIT_USAGE;
+	}
+	if (!c->wants_tls && (c->tls_name || c->ca_file)) {
+		say_error("%s is about TLS analysis: want --tls-cert-analysis too",
+			  c->tls_name ? "--tls-sni" : "--ca-file");
 		return EXIT_USAGE;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(used) && !is_wanted(c); i++) {
@@ -55,11 +66,40 @@ int detection_load(const struct config *c, const struct plan *p, struct detectio
 	return err ? EXIT_FATAL : 0;
 }
 
+static struct streams_conf streams_of(const struct plan *p)
+{
+	return (struct streams_conf){.source4 = p->engine.source4,
+				     .source6 = p->engine.source6,
+				     .if_idx = p->engine.if_idx,
+				     .ttl = p->engine.ttl};
+}
+
+static int open_tls(struct detection *d, const struct config *c, const struct plan *p,
+		    const struct hosts *hosts, struct bus *bus)
+{
+	struct tlsstage_conf conf = {.asker = {.streams = streams_of(p),
+					       .ca_file = c->ca_file,
+					       .max_rate_pps = p->engine.max_rate_pps,
+					       .n_endpoints = TLS_AT_ONCE},
+				     .sni = c->tls_name,
+				     .hosts = hosts,
+				     .n_parts = hosts_n_parts(hosts)};
+	int err = tlsstage_new(&conf, bus, &d->tls);
+
+	if (err == -ENOENT)
+		say_error("--ca-file \"%s\": no certificate can be read from it", c->ca_file);
+	else if (err)
+		say_error("TLS analysis cannot start: %s", err_text(err));
+	return err ? EXIT_FATAL : 0;
+}
+
 int detection_open(struct detection *d, const struct config *c, const struct plan *p,
 		   const struct hosts *hosts, struct bus *bus)
 {
-	if (!d->files.db)
-		return 0;
+	int code = c->wants_tls ? open_tls(d, c, p, hosts, bus) : 0;
+
+	if (code || !d->files.db)
+		return code;
 	struct detect_conf conf = {
 		.asker = {.db = d->files.db,
 			  .intensity = (uint8_t)c->version_intensity,
@@ -67,10 +107,7 @@ int detection_open(struct detection *d, const struct config *c, const struct pla
 			  .is_brief = !c->wants_services,
 			  .max_rate_pps = p->engine.max_rate_pps,
 			  .n_ports = PORTS_AT_ONCE,
-			  .streams = {.source4 = p->engine.source4,
-				      .source6 = p->engine.source6,
-				      .if_idx = p->engine.if_idx,
-				      .ttl = p->engine.ttl},
+			  .streams = streams_of(p),
 			  .version = p->scan.version},
 		.hosts = hosts,
 		.n_ports_per_host = PORTS_PER_HOST,
@@ -89,9 +126,12 @@ void detection_pump(struct detection *d)
 {
 	if (d->services)
 		(void)detect_pump(d->services);
+	if (d->tls)
+		tlsstage_pump(d->tls);
 }
 
-bool detection_wait(struct detection *d, int ms)
+/** @return whether there is something to wait for. */
+static bool wait_services(struct detection *d, int ms)
 {
 	if (!d->services)
 		return false;
@@ -103,15 +143,32 @@ bool detection_wait(struct detection *d, int ms)
 	return true;
 }
 
+bool detection_wait(struct detection *d, int ms)
+{
+	bool is_more = wait_services(d, d->tls ? MIN(ms, TLS_NAP_MS) : ms);
+
+	if (!d->tls)
+		return is_more;
+	tlsstage_pump(d->tls);
+	if (tlsstage_is_idle(d->tls))
+		return is_more;
+	if (!is_more)
+		nanosleep(&(struct timespec){.tv_nsec = TLS_NAP_MS * (long)NS_PER_MS}, NULL);
+	return true;
+}
+
 void detection_stop(struct detection *d)
 {
 	if (d->services)
 		detect_stop(d->services);
+	if (d->tls)
+		tlsstage_stop(d->tls);
 }
 
 void detection_close(struct detection *d)
 {
 	detect_free(d->services);
+	tlsstage_free(d->tls);
 	svcfiles_close(&d->files);
 	*d = (struct detection){0};
 }

@@ -5,11 +5,13 @@
 #include "cli/plan.h"
 #include "detect/detect.h"
 #include "detect/svcfiles.h"
+#include "detect/tlsstage.h"
 
 /** All zero: nothing is detected. */
 struct detection {
 	struct svcfiles files;
 	struct detect *services;
+	struct tlsstage *tls;
 };
 
 /** Read what detection needs, before anything is opened or sent. On failure a message has been

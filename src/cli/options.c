@@ -136,6 +136,12 @@ const struct opt_spec opt_table[] = {
 	 .help = "Service probes from FILE instead of the installed nmap-service-probes; the built-in ones are added"},
 	{LONG("banner-grab"), FLAG(wants_banners), .group = OPT_DETECTION, .nmap = NMAP_OURS,
 	 .help = "Report what open ports say first; without -sV nothing more is asked than that takes"},
+	{LONG("tls-cert-analysis"), FLAG(wants_tls), .group = OPT_DETECTION, .nmap = NMAP_OURS,
+	 .help = "Examine TLS on open TCP ports: versions, cipher suites, groups, ALPN, JARM, the certificate chain, and what is wrong with them"},
+	{LONG("tls-sni"), .kind = OPT_STRING, AT(tls_name), .metavar = "NAME", .is_once = true, .unit = "a host name", .group = OPT_DETECTION,
+	 .nmap = NMAP_OURS, .help = "Server name that TLS analysis asks for and compares certificates with; without it the name typed as target"},
+	{LONG("ca-file"), PATH(ca_file), .group = OPT_DETECTION, .nmap = NMAP_OURS,
+	 .help = "Trust the certificate authorities in FILE (PEM) instead of the system's"},
 
 	/* OS detection */
 	{SHORT("O"), FLAG(wants_os), .group = OPT_DETECTION, .nmap = NMAP_SAME,

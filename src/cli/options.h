@@ -62,6 +62,9 @@ struct config {
 
 	bool wants_services;          /* -sV */
 	bool wants_banners;           /* --banner-grab */
+	bool wants_tls;               /* --tls-cert-analysis */
+	const char *tls_name;         /* --tls-sni; NULL: what the user typed */
+	const char *ca_file;          /* --ca-file; NULL: the system's */
 	bool asks_all_ports;          /* --all-ports: also those that the probe file excludes */
 	uint32_t version_intensity;   /* rarest probe for ports that it does not list */
 	uint32_t version_parallelism; /* connections to one port */

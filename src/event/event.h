@@ -8,6 +8,7 @@
 #include "event/coverage.h"
 #include "event/facts.h"
 #include "event/osfacts.h"
+#include "event/tlsfacts.h"
 #include "wire/addr.h"
 #include "wire/portset.h"
 
@@ -77,6 +78,8 @@ enum event_kind {
 	EVENT_HOST_DETECTED,
 	EVENT_RATE_LIMIT,
 	EVENT_OS_DETECTED,
+	EVENT_TLS_FOUND,
+	EVENT_CERTIFICATE_FOUND,
 	EVENT_N
 };
 #define EVENT_BIT(kind) (1u << (kind))
@@ -243,6 +246,16 @@ struct ev_os {
 	const struct os_facts *facts; /* borrowed during publish */
 };
 
+/** tls_found, certificate_found. */
+struct ev_tls {
+	struct addr addr;
+	uint16_t port;
+	uint8_t proto;
+	uint32_t cert_idx;             /* certificate_found: which of facts->certs */
+	const struct tls_facts *facts; /* borrowed during publish, unless the block is held */
+	struct facts *block;           /* owns facts */
+};
+
 struct ev_text {
 	uint8_t severity; /* enum log_level */
 	bool recoverable;
@@ -294,6 +307,7 @@ struct event {
 		struct ev_named named;
 		struct ev_service service;
 		struct ev_os os;
+		struct ev_tls tls;
 		struct ev_text text;
 		struct ev_packet packet;
 		struct ev_rate_limit rate;

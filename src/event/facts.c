@@ -10,6 +10,7 @@
 
 struct facts {
 	struct arena arena;
+	uint32_t n_more; /* owners beside the first */
 };
 
 struct facts *facts_new(size_t max_bytes)
@@ -21,10 +22,19 @@ struct facts *facts_new(size_t max_bytes)
 	return f;
 }
 
+struct facts *facts_hold(struct facts *f)
+{
+	f->n_more++;
+	return f;
+}
+
 void facts_free(struct facts *f)
 {
-	if (!f)
+	if (!f || f->n_more) {
+		if (f)
+			f->n_more--;
 		return;
+	}
 	arena_fini(&f->arena);
 	mem_free(f);
 }

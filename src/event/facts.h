@@ -34,7 +34,9 @@ struct facts;
 
 /** @param max_bytes ceiling of all it holds. @return owned, or NULL without memory. */
 struct facts *facts_new(size_t max_bytes) MUST_CHECK;
-/** Accepts NULL. */
+/** One more owner: facts_free counts down. Thread: the one that frees. */
+struct facts *facts_hold(struct facts *f);
+/** Gone with the last owner. Accepts NULL. */
 void facts_free(struct facts *f);
 /** @return @p n zeroed bytes aligned to 16, valid as long as the block; NULL at its ceiling. */
 void *facts_alloc(struct facts *f, size_t n) MUST_CHECK;

@@ -14,6 +14,14 @@ struct found_service {
 	uint8_t proto;
 };
 
+struct found_tls {
+	struct found_tls *next;
+	const struct tls_facts *facts;
+	struct facts *block;
+	uint16_t port;
+	uint8_t proto;
+};
+
 int found_put_service(struct found *f, const struct ev_service *ev)
 {
 	if (!f->block && !(f->block = facts_new(FACTS_HOST_BLOCK_MAX)))
@@ -46,8 +54,30 @@ const struct service_facts *found_service(const struct found *f, uint8_t proto, 
 	return NULL;
 }
 
+int found_put_tls(struct found *f, const struct ev_tls *ev)
+{
+	if (!f->block && !(f->block = facts_new(FACTS_HOST_BLOCK_MAX)))
+		return -ENOMEM;
+	struct found_tls *t = facts_alloc(f->block, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	*t = (struct found_tls){f->tls, ev->facts, facts_hold(ev->block), ev->port, ev->proto};
+	f->tls = t;
+	return 0;
+}
+
+const struct tls_facts *found_tls(const struct found *f, uint8_t proto, uint16_t port)
+{
+	for (const struct found_tls *t = f->tls; t; t = t->next)
+		if (t->port == port && t->proto == proto)
+			return t->facts;
+	return NULL;
+}
+
 void found_clear(struct found *f)
 {
+	for (const struct found_tls *t = f->tls; t; t = t->next)
+		facts_free(t->block);
 	facts_free(f->block);
 	*f = (struct found){0};
 }

@@ -9,6 +9,7 @@ struct found {
 	struct facts *block; /* owns everything below */
 	struct found_service *services;
 	const struct os_facts *os;
+	struct found_tls *tls;
 };
 
 /** A later one of the same port replaces the earlier. @return 0 or -ENOMEM. */
@@ -17,4 +18,8 @@ int found_put_service(struct found *f, const struct ev_service *ev) MUST_CHECK;
 int found_put_os(struct found *f, const struct ev_os *ev) MUST_CHECK;
 /** @return NULL when nothing was found. */
 const struct service_facts *found_service(const struct found *f, uint8_t proto, uint16_t port);
+/** Holds the event's block. @return 0 or -ENOMEM. */
+int found_put_tls(struct found *f, const struct ev_tls *ev) MUST_CHECK;
+/** @return NULL when no TLS was found. */
+const struct tls_facts *found_tls(const struct found *f, uint8_t proto, uint16_t port);
 void found_clear(struct found *f);

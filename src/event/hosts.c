@@ -468,6 +468,17 @@ static void on_os(struct hosts *h, const struct event *ev)
 		note_error(h, rc);
 }
 
+static void on_tls(struct hosts *h, const struct event *ev)
+{
+	struct host *host = (struct host *)(uintptr_t)hosts_find(h, ev->host_idx);
+
+	if (!host || host->is_leaving)
+		return;
+	int rc = found_put_tls(&host->found, &ev->tls);
+	if (rc < 0)
+		note_error(h, rc);
+}
+
 static void on_detected(struct hosts *h, const struct event *ev)
 {
 	struct host *host = (struct host *)(uintptr_t)hosts_find(h, ev->host_idx);
@@ -501,6 +512,9 @@ static void on_event(void *ctx, const struct event *ev)
 	case EVENT_OS_DETECTED:
 		on_os(h, ev);
 		break;
+	case EVENT_TLS_FOUND:
+		on_tls(h, ev);
+		break;
 	case EVENT_HOST_DETECTED:
 		on_detected(h, ev);
 		break;
@@ -531,7 +545,8 @@ struct hosts *hosts_new(struct bus *bus, uint32_t n_parts, uint32_t max_held)
 			  EVENT_BIT(EVENT_HOST_DISCOVERED) | EVENT_BIT(EVENT_PORT_FOUND) |
 				  EVENT_BIT(EVENT_HOST_SCANNED) | EVENT_BIT(EVENT_HOST_NAMED) |
 				  EVENT_BIT(EVENT_SERVICE_DETECTED) |
-				  EVENT_BIT(EVENT_HOST_DETECTED) | EVENT_BIT(EVENT_OS_DETECTED),
+				  EVENT_BIT(EVENT_HOST_DETECTED) | EVENT_BIT(EVENT_OS_DETECTED) |
+				  EVENT_BIT(EVENT_TLS_FOUND),
 			  on_event, h) < 0) {
 		hosts_free(h);
 		return NULL;
@@ -610,6 +625,11 @@ const struct service_facts *host_service(const struct host *host, uint8_t proto,
 const struct os_facts *host_os(const struct host *host)
 {
 	return host->found.os;
+}
+
+const struct tls_facts *host_tls(const struct host *host, uint8_t proto, uint16_t port)
+{
+	return found_tls(&host->found, proto, port);
 }
 
 void hosts_totals(const struct hosts *h, struct hosts_totals *ret)

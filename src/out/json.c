@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "out/osview.h"
 #include "out/text.h"
+#include "out/tlstext.h"
 
 #include <string.h>
 
@@ -213,6 +214,20 @@ static void put_endpoint(struct out *o, const char *type, const struct ev_servic
 	text_lit(b, "\",\"port\":");
 	buf_put_u64(b, s->port);
 	put_name(b, "protocol", proto_name(s->proto));
+}
+
+static void on_tls(struct out *o, const struct event *ev)
+{
+	const struct ev_tls *t = &ev->tls;
+	const struct ev_service at = {.addr = t->addr, .port = t->port, .proto = t->proto};
+	bool is_cert = ev->kind == EVENT_CERTIFICATE_FOUND;
+
+	put_endpoint(o, is_cert ? "certificate" : "tls", &at);
+	if (is_cert)
+		tlstext_put_json_cert(&o->buf, t->facts, t->cert_idx);
+	else
+		tlstext_put_json(&o->buf, t->facts);
+	text_lit(&o->buf, "}\n");
 }
 
 static void on_service(struct out *o, const struct event *ev)
@@ -526,6 +541,8 @@ const struct out_ops out_json = {
 	       [EVENT_PORT_FOUND] = on_port,
 	       [EVENT_SERVICE_DETECTED] = on_service,
 	       [EVENT_BANNER_GRABBED] = on_banner,
+	       [EVENT_TLS_FOUND] = on_tls,
+	       [EVENT_CERTIFICATE_FOUND] = on_tls,
 	       [EVENT_HOST_FINISHED] = on_host,
 	       [EVENT_PROGRESS] = on_progress,
 	       [EVENT_RATE_LIMIT] = on_rate_limit,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "out/osview.h"
 #include "out/svctext.h"
+#include "out/tlstext.h"
 #include "wire/decode.h"
 
 #include <string.h>
@@ -244,6 +245,9 @@ static void put_ports(struct out *o, const struct view *v)
 	buf_puts(b, v->scan->wants_services ? "VERSION\n" : "\n");
 	while (view_next_port(v, &pos, &p)) {
 		put_port_line(o, v, &p, &w);
+		const struct tls_facts *tls = host_tls(v->host, p.proto, p.port);
+		if (tls)
+			tlstext_put_normal(&o->buf, tls);
 		out_spill(o);
 	}
 }

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "out/osview.h"
 #include "out/svctext.h"
+#include "out/tlstext.h"
 
 #include <string.h>
 
@@ -266,6 +267,9 @@ static void put_port(struct out *o, const struct view *v, const struct host_port
 		attr(b, "reason_ip", addr_format_bare(&p->from, from));
 	text_lit(b, "/>");
 	put_service(o, v, p);
+	const struct tls_facts *tls = host_tls(v->host, p->proto, p->port);
+	if (tls)
+		tlstext_put_xml(b, tls);
 	text_lit(b, "</port>\n");
 }
 

@@ -684,6 +684,36 @@ def interface_list(bed, directory, spelling):
     return all(word in text for word in ("va", "10.99.0.1", "198.18.0.0/16", "fd98::/64"))
 
 
+# TLS
+
+@contextlib.contextmanager
+def tls_server(bed, directory):
+    """A server of the name a.example; gives its certificate's path."""
+    subprocess.run("openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=a.example "
+                   "-keyout tls.key -out tls.pem".split(), cwd=directory, check=True, capture_output=True)
+    server = bed.target.start(["openssl", "s_server", "-accept", "4433", "-cert", directory / "tls.pem", "-key",
+                               directory / "tls.key", "-quiet"], stdout=-3, stderr=-3)
+    try:
+        netns.wait_until(lambda: ":4433" in bed.target.sh("ss -ltnH"))
+        yield str(directory / "tls.pem")
+    finally:
+        server.kill()
+
+
+@flag("--tls-cert-analysis", "--tls-sni", "--ca-file")
+def tls(bed, directory, spelling):
+    with tls_server(bed, directory) as pem:
+        value = {"--tls-cert-analysis": [], "--tls-sni": ["a.example"], "--ca-file": [pem]}[spelling]
+        options = ["-sT", "-n", "-Pn", "-p4433", "10.99.0.2", "-oJ", "-"]
+        basis = [] if spelling == "--tls-cert-analysis" else ["--tls-cert-analysis"]
+        without, with_it = (suite.json_records(run(bed, *basis, *more, *options).stdout, "tls")
+                            for more in ([], [spelling, *value]))
+    if not basis:
+        return not without and len(with_it) == 1
+    field = {"--tls-sni": "name_matches", "--ca-file": "trusted"}[spelling]
+    return not without[0][field] and with_it[0][field]
+
+
 # The rest
 
 @flag("-V", "--version")

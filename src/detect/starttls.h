@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What to say to services that begin in the clear before TLS can begin: rows by port. Pure. */
+#pragma once
+
+#include "base/cursor.h"
+
+/** Wait until the answer contains await (len 0: at once), then send; after the last step, TLS. */
+struct starttls_step {
+	struct bytes await, send;
+};
+
+struct starttls {
+	const char *name;
+	uint16_t ports[4];
+	struct starttls_step steps[3];
+	uint32_t n_steps;
+};
+
+/** @return NULL: TLS begins at once on this port. */
+const struct starttls *starttls_of(uint16_t port);
+/** Has the step's answer come? */
+bool starttls_is_met(const struct starttls_step *step, struct bytes received);

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The examining thread: per endpoint the state machine of tlsscan.c, each of its hellos on a stream
+ * of its own. When TLS 1.3 hides the certificate, one real handshake by OpenSSL fetches it. What
+ * this machine has no room for now waits and is tried again.
+ */
+#include "detect/tlsasker.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/ring.h"
+#include "detect/starttls.h"
+#include "detect/tlsreport.h"
+#include "engine/pace.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/ssl.h>
+
+enum { LINES = 4, JOBS_MAX = 256, RESULTS_MAX = 256, TURN_US = 20000, RETRY_US = 2000 };
+enum { ANSWER_MS = 5000, PACKETS = 6 };
+
+enum line_state { LINE_FREE, LINE_WAITING, LINE_BUSY };
+
+struct target;
+
+/** One connection of an endpoint: the context of its stream. */
+struct line {
+	struct target *target;
+	struct stream *stream;
+	const struct starttls *prologue; /* NULL: none, or over */
+	int number;                      /* of the hello */
+	uint32_t step, hello_len;
+	uint8_t state;
+	bool is_handshake; /* OpenSSL's, for the certificate */
+	bool is_sent;
+	uint8_t hello[TLSHELLO_CAP];
+};
+
+struct target {
+	struct tlsasker *asker;
+	struct tls_job job;
+	struct tlsscan scan;
+	struct line lines[LINES];
+	struct target *next, **link;
+	bool has_fetched; /* the certificate was asked for */
+};
+
+struct tlsasker {
+	struct tlsasker_conf conf;
+	struct streams *streams;
+	struct trust *trust;
+	struct ring jobs, results;
+	struct target *targets;
+	uint32_t n_targets;
+	struct pace pace;
+	pthread_t thread;
+	_Atomic bool is_stopped, is_ended;
+	bool has_waiting;
+	uint8_t scratch[STREAM_BYTES_MAX];
+};
+
+/* --- results --------------------------------------------------------------------------------- */
+
+static struct tls_result *result_place(struct tlsasker *a)
+{
+	const struct timespec nap = {.tv_nsec = 200000};
+	struct tls_result *out;
+
+	while (!(out = ring_reserve(&a->results)) && !atomic_load(&a->is_ended))
+		nanosleep(&nap, NULL);
+	return out;
+}
+
+static void put_result(struct tlsasker *a, const struct tls_job *job, struct facts *block,
+		       const struct tls_facts *facts)
+{
+	struct tls_result *out = result_place(a);
+
+	if (!out) {
+		facts_free(block);
+		return;
+	}
+	*out = (struct tls_result){job->host_idx, job->addr, job->port, block, facts};
+	ring_commit(&a->results);
+}
+
+static void report(struct target *t)
+{
+	struct tlsasker *a = t->asker;
+	struct facts *block = t->scan.learned.is_tls ? facts_new(FACTS_BLOCK_MAX) : NULL;
+	const struct tls_facts *facts = NULL;
+	char text[ADDR_TEXT_CAP];
+
+	if (block) {
+		struct tls_context c = {
+			.trust = a->trust,
+			.host = t->job.name[0] ? t->job.name : addr_format_bare(&t->job.addr, text),
+			.now_s = (int64_t)(clock_wall_ns() / NS_PER_S)};
+		facts = tlsreport_make(&t->scan.learned, t->scan.sni, &c, block);
+	}
+	put_result(a, &t->job, block, facts);
+}
+
+static void target_end(struct target *t)
+{
+	for (uint32_t i = 0; i < LINES; i++)
+		stream_close(t->lines[i].stream);
+	report(t);
+	*t->link = t->next;
+	if (t->next)
+		t->next->link = t->link;
+	t->asker->n_targets--;
+	mem_free(t);
+}
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+static void on_stream(void *ctx, struct stream *s, enum stream_event ev);
+static void target_go(struct target *t);
+
+/** @return false: no room now. */
+static bool line_open(struct line *l)
+{
+	struct target *t = l->target;
+	struct tlsasker *a = t->asker;
+	uint64_t now_ns = clock_now_ns();
+	bool is_direct = l->is_handshake && !starttls_of(t->job.port);
+	struct stream_to to = {.to = {.addr = t->job.addr, .port = t->job.port, .proto = PROTO_TCP},
+			       .layer = is_direct ? STREAM_TLS : STREAM_PLAIN,
+			       .sni = t->scan.sni};
+
+	l->state = LINE_WAITING;
+	if (pace_budget(&a->pace, now_ns, PACKETS) == 0)
+		return false;
+	int err = stream_open(a->streams, &to, on_stream, l, &l->stream);
+	if (err == -E_AGAIN)
+		return false;
+	pace_spend(&a->pace, now_ns, PACKETS);
+	l->state = LINE_BUSY;
+	l->prologue = starttls_of(t->job.port);
+	l->step = 0;
+	l->is_sent = false;
+	if (!err) {
+		stream_deadline(l->stream, now_ns + ANSWER_MS * NS_PER_MS);
+		return true;
+	}
+	l->stream = NULL;
+	l->state = LINE_FREE;
+	if (!l->is_handshake)
+		tlsscan_heard(&t->scan, l->number, NULL, true);
+	return true;
+}
+
+static void line_close(struct line *l)
+{
+	stream_close(l->stream);
+	l->stream = NULL;
+	l->state = LINE_FREE;
+}
+
+/** Keep the chain as a Certificate message of TLS 1.2 has it. */
+static void keep_chain(struct target *t, SSL *ssl)
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+	struct tls_learned *l = &t->scan.learned;
+	struct wcursor w = wcursor_of(l->chain, sizeof(l->chain));
+
+	for (int i = 0; chain && i < sk_X509_num(chain); i++) {
+		uint8_t *der = NULL;
+		int len = i2d_X509(sk_X509_value(chain, i), &der);
+		size_t before = w.pos;
+
+		if (len <= 0)
+			break;
+		wcursor_u8(&w, (uint8_t)(len >> 16));
+		wcursor_u16(&w, (uint16_t)len);
+		wcursor_put(&w, der, (size_t)len);
+		OPENSSL_free(der);
+		l->chain_len = (uint32_t)(w.failed ? before : w.pos);
+		if (w.failed)
+			break;
+	}
+}
+
+static void send_hello(struct line *l)
+{
+	l->is_sent = true;
+	stream_forget(l->stream);
+	if (stream_send(l->stream, l->hello, l->hello_len) < 0)
+		l->is_sent = false; /* the stream fails next */
+}
+
+/** Say what comes before TLS. @return whether TLS may begin. */
+static bool go_through(struct line *l)
+{
+	while (l->prologue) {
+		const struct starttls_step *step = &l->prologue->steps[l->step];
+
+		if (!starttls_is_met(step, stream_received(l->stream)))
+			return false;
+		stream_forget(l->stream);
+		if (step->send.len && stream_send(l->stream, step->send.p, step->send.len) < 0)
+			return false;
+		if (++l->step == l->prologue->n_steps)
+			l->prologue = NULL;
+	}
+	return true;
+}
+
+static void on_handshake(struct line *l, enum stream_event ev)
+{
+	SSL *ssl = ev == STREAM_OPEN ? stream_tls(l->stream) : NULL;
+
+	if (ssl) {
+		keep_chain(l->target, ssl);
+	} else if (ev == STREAM_OPEN || ev == STREAM_DATA) {
+		if (!go_through(l) || stream_start_tls(l->stream, l->target->scan.sni) == 0)
+			return;
+	}
+	line_close(l);
+}
+
+/** @return whether the connection has served its purpose. */
+static bool on_answer(struct line *l, enum stream_event ev)
+{
+	struct tlsscan *scan = &l->target->scan;
+	bool is_last = ev != STREAM_DATA;
+	struct tls_answer a;
+	int err = -E_AGAIN;
+
+	if (l->is_sent)
+		err = tlsanswer_read(stream_received(l->stream), l->target->asker->scratch, &a);
+	bool is_enough = err == 0 && (a.is_done || !tlsscan_wants_all(scan, l->number));
+	if (!is_enough && !is_last && (err == 0 || err == -E_AGAIN))
+		return false;
+	bool is_lost = err == -E_AGAIN && (ev == STREAM_DEADLINE || !l->is_sent);
+	tlsscan_heard(scan, l->number, err == 0 ? &a : NULL, is_lost);
+	return true;
+}
+
+static void on_stream(void *ctx, struct stream *s, enum stream_event ev)
+{
+	struct line *l = ctx;
+	struct target *t = l->target;
+
+	if (l->is_handshake) {
+		on_handshake(l, ev);
+	} else if ((ev == STREAM_OPEN || ev == STREAM_DATA) && !l->is_sent) {
+		if (go_through(l))
+			send_hello(l);
+	} else if (ev != STREAM_OPEN && on_answer(l, ev)) {
+		line_close(l);
+	}
+	if (l->state == LINE_FREE)
+		target_go(t);
+}
+
+/* --- endpoints -------------------------------------------------------------------------------- */
+
+/** Give a free line its next hello. @return -E_EMPTY, -E_AGAIN, or 0. */
+static int line_fill(struct line *l)
+{
+	struct wcursor w = wcursor_of(l->hello, sizeof(l->hello));
+	int number = tlsscan_next(&l->target->scan, &w);
+
+	if (number < 0)
+		return number;
+	l->number = number;
+	l->hello_len = (uint32_t)w.pos;
+	l->is_handshake = false;
+	return 0;
+}
+
+static bool wants_handshake(const struct target *t)
+{
+	const struct tls_learned *l = &t->scan.learned;
+
+	return !t->has_fetched && !l->chain_len && l->of[SCAN_TLS13].is_offered;
+}
+
+/** Use free lines; end when nothing is left to ask. */
+static void target_go(struct target *t)
+{
+	bool is_any = false;
+
+	for (uint32_t i = 0; i < LINES; i++) {
+		struct line *l = &t->lines[i];
+		int err = 0;
+
+		while (l->state == LINE_FREE && (err = line_fill(l)) == 0)
+			if (!line_open(l))
+				t->asker->has_waiting = true;
+		if (l->state == LINE_FREE && err == -E_EMPTY && wants_handshake(t)) {
+			t->has_fetched = l->is_handshake = true;
+			if (!line_open(l))
+				t->asker->has_waiting = true;
+		}
+		is_any = is_any || l->state != LINE_FREE;
+	}
+	if (!is_any)
+		target_end(t);
+}
+
+static void target_begin(struct tlsasker *a, const struct tls_job *job)
+{
+	struct target *t = mem_alloc(1, sizeof(*t));
+
+	if (!t) {
+		put_result(a, job, NULL, NULL);
+		return;
+	}
+	t->asker = a;
+	t->job = *job;
+	tlsscan_init(&t->scan, t->job.name[0] ? t->job.name : NULL);
+	for (uint32_t i = 0; i < LINES; i++)
+		t->lines[i].target = t;
+	t->next = a->targets;
+	t->link = &a->targets;
+	if (t->next)
+		t->next->link = &t->next;
+	a->targets = t;
+	a->n_targets++;
+	target_go(t);
+}
+
+/* --- the loop ----------------------------------------------------------------------------------
+ */
+
+static void retry_waiting(struct tlsasker *a)
+{
+	struct target *next;
+
+	a->has_waiting = false;
+	for (struct target *t = a->targets; t; t = next) {
+		next = t->next;
+		for (uint32_t i = 0; i < LINES; i++)
+			if (t->lines[i].state == LINE_WAITING && !line_open(&t->lines[i]))
+				a->has_waiting = true;
+		target_go(t);
+	}
+}
+
+static void take_jobs(struct tlsasker *a)
+{
+	const struct tls_job *job;
+
+	while (a->n_targets < a->conf.n_endpoints && (job = ring_peek(&a->jobs))) {
+		struct tls_job copy = *job;
+
+		ring_pop(&a->jobs);
+		target_begin(a, &copy);
+	}
+}
+
+/** Report what is known; what comes later is answered with nothing. */
+static void drain(struct tlsasker *a)
+{
+	const struct timespec nap = {.tv_nsec = 500000};
+	const struct tls_job *job;
+
+	while (a->targets)
+		target_end(a->targets);
+	while (!atomic_load(&a->is_ended)) {
+		while ((job = ring_peek(&a->jobs))) {
+			struct tls_job copy = *job;
+
+			ring_pop(&a->jobs);
+			put_result(a, &copy, NULL, NULL);
+		}
+		nanosleep(&nap, NULL);
+	}
+}
+
+static void *tlsasker_main(void *arg)
+{
+	struct tlsasker *a = arg;
+
+	while (!atomic_load(&a->is_stopped)) {
+		take_jobs(a);
+		if (streams_turn(a->streams, a->has_waiting ? RETRY_US : TURN_US) < 0)
+			break;
+		if (a->has_waiting)
+			retry_waiting(a);
+	}
+	drain(a);
+	return NULL;
+}
+
+/* --- life ----------------------------------------------------------------------------------------
+ */
+
+static void release(struct tlsasker *a)
+{
+	streams_free(a->streams);
+	trust_free(a->trust);
+	ring_fini(&a->jobs);
+	ring_fini(&a->results);
+	mem_free(a);
+}
+
+int tlsasker_new(const struct tlsasker_conf *conf, struct tlsasker **ret)
+{
+	struct tlsasker *a = mem_alloc(1, sizeof(*a));
+
+	if (!a)
+		return -ENOMEM;
+	a->conf = *conf;
+	a->conf.streams.n_max = conf->n_endpoints * LINES;
+	pace_init(&a->pace, conf->max_rate_pps, clock_now_ns());
+	int err = trust_new(conf->ca_file, &a->trust);
+	if (!err)
+		err = streams_new(&a->conf.streams, &a->streams);
+	if (!err)
+		err = ring_init(&a->jobs, sizeof(struct tls_job), JOBS_MAX);
+	if (!err)
+		err = ring_init(&a->results, sizeof(struct tls_result), RESULTS_MAX);
+	if (!err)
+		err = -pthread_create(&a->thread, NULL, tlsasker_main, a);
+	if (err) {
+		release(a);
+		return err;
+	}
+	*ret = a;
+	return 0;
+}
+
+bool tlsasker_put(struct tlsasker *a, const struct tls_job *job)
+{
+	struct tls_job *place = ring_reserve(&a->jobs);
+
+	if (!place)
+		return false;
+	*place = *job;
+	ring_commit(&a->jobs);
+	streams_wake(a->streams);
+	return true;
+}
+
+bool tlsasker_take(struct tlsasker *a, struct tls_result *ret)
+{
+	const struct tls_result *found = ring_peek(&a->results);
+
+	if (!found)
+		return false;
+	*ret = *found;
+	ring_pop(&a->results);
+	return true;
+}
+
+void tlsasker_stop(struct tlsasker *a)
+{
+	atomic_store(&a->is_stopped, true);
+	streams_wake(a->streams);
+}
+
+void tlsasker_free(struct tlsasker *a)
+{
+	struct tls_result left;
+
+	if (!a)
+		return;
+	tlsasker_stop(a);
+	atomic_store(&a->is_ended, true);
+	pthread_join(a->thread, NULL);
+	while (tlsasker_take(a, &left))
+		facts_free(left.block);
+	release(a);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * TLS facts as members of JSON objects: a "tls" record per endpoint, a "certificate" record per
+ * certificate of its chain.
+ */
+#include <time.h>
+
+#include "out/text.h"
+#include "out/tlstext.h"
+
+static void put_string(struct buf *b, const char *s)
+{
+	if (!s) {
+		text_lit(b, "null");
+		return;
+	}
+	buf_putc(b, '"');
+	text_put(b, s, TEXT_JSON);
+	buf_putc(b, '"');
+}
+
+static void put_text(struct buf *b, const char *key, const char *value)
+{
+	buf_printf(b, ",\"%s\":", key);
+	put_string(b, value);
+}
+
+static void put_number(struct buf *b, const char *key, int64_t value)
+{
+	buf_printf(b, ",\"%s\":%lld", key, (long long)value);
+}
+
+static void put_bool(struct buf *b, const char *key, bool is_so)
+{
+	buf_printf(b, ",\"%s\":%s", key, is_so ? "true" : "false");
+}
+
+static void put_list(struct buf *b, const char *key, const char *const *names, uint32_t n)
+{
+	buf_printf(b, ",\"%s\":[", key);
+	for (uint32_t i = 0; i < n; i++) {
+		buf_puts(b, i ? "," : "");
+		put_string(b, names[i]);
+	}
+	buf_putc(b, ']');
+}
+
+/** A text of names with commas as an array; null without. */
+static void put_words(struct buf *b, const char *key, const char *words)
+{
+	buf_printf(b, ",\"%s\":", key);
+	if (!words) {
+		text_lit(b, "null");
+		return;
+	}
+	buf_puts(b, words[0] ? "[\"" : "[");
+	for (const char *p = words; *p; p++)
+		if (*p == ',')
+			text_lit(b, "\",\"");
+		else
+			buf_putc(b, *p);
+	buf_puts(b, words[0] ? "\"]" : "]");
+}
+
+static void put_time(struct buf *b, const char *key, int64_t s)
+{
+	struct tm tm;
+	time_t t = (time_t)s;
+
+	if (gmtime_r(&t, &tm))
+		buf_printf(b, ",\"%s\":\"%04d-%02d-%02dT%02d:%02d:%02dZ\"", key, tm.tm_year + 1900,
+			   tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	else
+		put_text(b, key, NULL);
+}
+
+static void put_version(struct buf *b, const struct tls_version_info *v)
+{
+	buf_printf(b, "{\"version\":\"%s\"", v->name);
+	put_text(b, "order", v->order);
+	put_bool(b, "complete", !v->is_cut);
+	put_bool(b, "compression", v->has_compression);
+	text_lit(b, ",\"suites\":[");
+	for (uint32_t i = 0; i < v->n_suites; i++) {
+		const struct tls_suite_info *s = &v->suites[i];
+
+		buf_printf(b, "%s{\"id\":%u", i ? "," : "", s->id);
+		put_text(b, "name", s->name);
+		put_number(b, "bits", s->bits);
+		put_text(b, "flaw", s->flaw);
+		buf_putc(b, '}');
+	}
+	text_lit(b, "]}");
+}
+
+static void put_findings(struct buf *b, const struct tls_facts *t)
+{
+	text_lit(b, ",\"findings\":[");
+	for (uint32_t i = 0; i < t->n_findings; i++)
+		buf_printf(b, "%s{\"code\":\"%s\",\"severity\":\"%s\",\"text\":\"%s\"}",
+			   i ? "," : "", t->findings[i].code, t->findings[i].severity,
+			   t->findings[i].text);
+	buf_putc(b, ']');
+}
+
+void tlstext_put_json(struct buf *b, const struct tls_facts *t)
+{
+	put_text(b, "sni", t->sni);
+	text_lit(b, ",\"versions\":[");
+	for (uint32_t i = 0; i < t->n_versions; i++) {
+		buf_puts(b, i ? "," : "");
+		put_version(b, &t->versions[i]);
+	}
+	buf_putc(b, ']');
+	put_list(b, "groups", t->groups, t->n_groups);
+	put_list(b, "alpn", t->alpn, t->n_alpn);
+	put_number(b, "dh_bits", t->dh_bits);
+	put_bool(b, "secure_renegotiation", t->has_renegotiation_info);
+	put_text(b, "jarm", t->jarm);
+	put_number(b, "certificates", t->n_certs);
+	put_bool(b, "trusted", t->is_trusted);
+	put_text(b, "trust", t->trust);
+	put_text(b, "name_checked", t->name_checked);
+	put_bool(b, "name_matches", t->matches_name);
+	put_number(b, "connections", t->n_connections);
+	put_bool(b, "complete", !t->is_cut);
+	put_findings(b, t);
+}
+
+static void put_key(struct buf *b, const struct cert_info *c)
+{
+	put_text(b, "key", c->key);
+	put_number(b, "key_bits", c->key_bits);
+	put_text(b, "curve", c->curve);
+	put_text(b, "signature", c->signature);
+	put_text(b, "hash", c->hash);
+	if (c->is_pss)
+		put_number(b, "salt_bytes", c->salt_bytes);
+	if (c->rsa_exponent)
+		put_number(b, "rsa_exponent", (int64_t)c->rsa_exponent);
+}
+
+static void put_sans(struct buf *b, const struct cert_info *c)
+{
+	text_lit(b, ",\"sans\":[");
+	for (uint32_t i = 0; i < c->n_sans_kept; i++) {
+		buf_printf(b, "%s{\"kind\":\"%s\"", i ? "," : "", c->sans[i].name);
+		put_text(b, "value", c->sans[i].value);
+		buf_putc(b, '}');
+	}
+	buf_putc(b, ']');
+	put_number(b, "n_sans", c->n_sans);
+}
+
+void tlstext_put_json_cert(struct buf *b, const struct tls_facts *t, uint32_t cert_idx)
+{
+	const struct cert_info *c = &t->certs[cert_idx];
+
+	put_number(b, "chain_index", cert_idx);
+	put_text(b, "subject", c->subject);
+	put_text(b, "issuer", c->issuer);
+	put_text(b, "serial", c->serial);
+	put_time(b, "not_before", c->not_before_s);
+	put_time(b, "not_after", c->not_after_s);
+	put_number(b, "days_left", c->days_left);
+	put_key(b, c);
+	put_sans(b, c);
+	put_words(b, "key_usage", c->key_usage);
+	put_words(b, "extended_key_usage", c->eku);
+	put_bool(b, "ca", c->is_ca);
+	put_number(b, "path_len", c->path_len);
+	put_number(b, "version", c->version);
+	put_text(b, "ski", c->ski);
+	put_text(b, "aki", c->aki);
+	put_text(b, "sha1", c->sha1);
+	put_text(b, "sha256", c->sha256);
+	put_bool(b, "self_signed", c->is_self_signed);
+	put_bool(b, "signed_by_next", c->is_signed_by_next);
+}
