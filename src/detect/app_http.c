@@ -47,7 +47,7 @@ static int64_t number_of(struct bytes text)
 static void keep_header(struct answer *a, struct bytes name, struct bytes value)
 {
 	for (size_t i = 0; i < ARRAY_LEN(known_headers); i++) {
-		struct bytes *to = (struct bytes *)((char *)a + known_headers[i].offset);
+		struct bytes *to = (void *)((char *)a + known_headers[i].offset);
 		if (app_equals(name, known_headers[i].name) && !to->len)
 			*to = value;
 	}

@@ -144,6 +144,8 @@ void app_puts(struct app_facts *f, enum app_field field, const char *text)
 }
 
 static void put_formatted(struct app_facts *f, enum app_field field, const char *fmt, va_list ap)
+	PRINTF_LIKE(3, 0);
+static void put_formatted(struct app_facts *f, enum app_field field, const char *fmt, va_list ap)
 {
 	char text[2 * APP_FIELD_BYTES_MAX];
 

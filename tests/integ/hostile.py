@@ -130,7 +130,7 @@ class Responder:
 def scan(bed, host, wanted, *options):
     with Responder(bed.target):
         done = bed.scanner.run([suite.PRTIP, "-sS", "-Pn", "-n", "-p", ",".join(map(str, wanted)), host, *options,
-                                "-oJ", "-"])
+                                "--coverage-sample", "0", "-oJ", "-"])
     if done.returncode != 0:
         raise RuntimeError(f"exit {done.returncode}: {done.stderr}")
     return done.stdout

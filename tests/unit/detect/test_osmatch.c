@@ -194,8 +194,8 @@ static void not_a_print(void **state)
 					   "T9(R=Y)",
 					   "T1(SP=1)",
 					   "T1(R)",
-					   "T1(R=YYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYY"
-					   "YYYYYYYYYYY)"};
+					   ("T1(R=YYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYYY"
+					    "YYYYYYYYYYY)")};
 	struct err_where w;
 	struct os_print p;
 

@@ -56,8 +56,8 @@ static void writing(void **state)
 		if (p->is_tag_hex)
 			assert_memory_equal(a + p->tag_at, "12345678", 8);
 		else if (p->tag_len)
-			assert_memory_equal(a + p->tag_at, "\x12\x34\x56\x78" + 4 - p->tag_len,
-					    p->tag_len);
+			assert_memory_equal(a + p->tag_at, &"\x12\x34\x56\x78"[4 - p->tag_len],
+					    p -> tag_len);
 	}
 }
 
