@@ -156,7 +156,7 @@ static void draw_layer(const struct layer *l, const struct verdict *v, uint32_t 
 	double silent = l->silent * l->n_hosts;
 	double a = draw_count(r, v->mean[whole], v->variance[whole], silent);
 	bool is_same = fabs(v->plain - v->mean[whole]) < 0.1 * v->plain &&
-		       v->variance[whole] > v->plain / 2;
+		       fabs(v->plain - v->variance[whole]) < 0.5 * v->plain;
 	double b = is_same ? a : draw_count(r, v->plain, v->plain, silent);
 
 	ret->most[d] += MAX(a, b);

@@ -74,7 +74,7 @@ def test_states_packet(cases):
     states(cases, "packet")
 
 
-Outcome = collections.namedtuple("Outcome", "network responsive found wrong n_twice cells summary counters")
+Outcome = collections.namedtuple("Outcome", "network responsive found wrong n_twice cells summary counters answering heard")
 
 
 def outcome(target, seed, *flags, ports=PORTS, **knobs):
@@ -90,8 +90,10 @@ def outcome(target, seed, *flags, ports=PORTS, **knobs):
         responsive = {key for key in truth if not knobs.get("late") or network.answers_in_time(*key)}
         wrong = {key: state for key, state in reported.items() if state not in ("filtered", truth.get(key))}
         found = {key for key in responsive if reported.get(key) == truth[key]}
+        answering = {key for key, _ in network.responsive(ports, nets=target, states="open,closed,rejected")}
+        heard = answering & {(r["address"], r["port"]) for r in records if r["reason"] != "no-response"}
         return Outcome(network, responsive, found, wrong, len(records) - len(reported), network.cells(),
-                       suite.json_summary(done.stdout), network.stats()["counters"])
+                       suite.json_summary(done.stdout), network.stats()["counters"], answering, heard)
 
 
 def check_outcome(cases, name, o, found_min=1):

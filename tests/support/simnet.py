@@ -191,10 +191,10 @@ class Simnet(Behaviour):
         self.stats()
         return self.cells_path.read_bytes()
 
-    def responsive(self, ports, proto="tcp", nets=None):
-        """((address, port), state) of all ports that are open or closed."""
+    def responsive(self, ports, proto="tcp", nets=None, states="open,closed"):
+        """((address, port), state) of all ports that behave so; "rejected" ones are answered by an ICMP error."""
         shares = {name: value for name, value in self.knobs.items() if name in SHARES}
-        for address, port, state, _ in listing(nets or self.nets, ports, self.seed, proto, "open,closed", **shares):
+        for address, port, state, _ in listing(nets or self.nets, ports, self.seed, proto, states, **shares):
             yield (address, port), state
 
     def stop(self):
