@@ -4,6 +4,7 @@
  * grammar of command lines (nmap's, which is getopt_long_only's with two-letter families), leaves
  * values to value.c, and knows no option by name but for the checks across options at the end.
  */
+#include "cli/timing.h"
 #include "cli/value.h"
 
 #include <errno.h>
@@ -262,8 +263,10 @@ static int short_option(struct parse *p, const char *word, const char *s)
 
 /* ---- checks across options ---- */
 
-static bool was_given(const struct parse *p, const void *field)
+static bool was_given(const void *ctx, const void *field)
 {
+	const struct parse *p = ctx;
+
 	for (uint32_t i = 0; i < opt_table_n; i++)
 		if (p->was_seen[i] && value_field(&p->to, opt_table[i].offset) == field)
 			return true;
@@ -297,6 +300,23 @@ static int check_rtt(struct parse *p)
 		c->max_rto_us = MAX(c->max_rto_us, c->initial_rto_us);
 	}
 	c->initial_rto_us = CLAMP(c->initial_rto_us, c->min_rto_us, c->max_rto_us);
+	return 0;
+}
+
+/** Bounds from below and from above must leave room. */
+static int check_bounds(struct parse *p)
+{
+	const struct pace_bounds *b = &p->to.cfg->bounds;
+	uint32_t max_rate_pps = p->to.cfg->max_rate_pps;
+
+	if (max_rate_pps && b->min_rate_pps > max_rate_pps)
+		return value_refuse(&p->to, -E_RANGE, "--min-rate: larger than --max-rate");
+	if (b->max_hosts && b->min_hosts > b->max_hosts)
+		return value_refuse(&p->to, -E_RANGE,
+				    "--min-hostgroup: larger than --max-hostgroup");
+	if (b->max_outstanding && b->min_outstanding > b->max_outstanding)
+		return value_refuse(&p->to, -E_RANGE,
+				    "--min-parallelism: larger than --max-parallelism");
 	return 0;
 }
 
@@ -437,7 +457,10 @@ static int check_all(struct parse *p)
 	rc = check_alone(p);
 	if (rc)
 		return MIN(rc, 0);
+	timing_apply(p->to.cfg, was_given, p);
 	rc = check_rtt(p);
+	if (rc == 0)
+		rc = check_bounds(p);
 	if (rc == 0)
 		rc = check_journal(p);
 	if (rc == 0)

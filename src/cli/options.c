@@ -20,6 +20,12 @@ const char *const opt_tx_backends[TX_BACKEND_N + 1] = {"auto",  "rawip",    "afp
 						       "afxdp", "afxdp-zc", "txring",   NULL};
 const char *const opt_connect_backends[CONNECT_BACKEND_N + 1] = {"auto", "io_uring", "epoll", NULL};
 
+const char *const opt_timings[TIMING_N + 1] = {"normal",     "paranoid", "sneaky", "polite",
+					       "aggressive", "insane",   NULL};
+/** nmap's numbers for them. */
+static const char *const timing_numbers[TIMING_N + 1] = {"3", "0", "1", "2", "4", "5", NULL};
+const char *const opt_rates[] = {"auto", "max", NULL};
+
 #define AT(f)                 .offset = offsetof(struct config, f), .size = sizeof(((struct config *)0)->f)
 #define FLAG(f)               .kind = OPT_FLAG, .value = 1, AT(f)
 #define FLAG_AS(f, v)         .kind = OPT_FLAG, .value = (v), AT(f)
@@ -173,10 +179,29 @@ const struct opt_spec opt_table[] = {
 	 .group = OPT_PACKETS, .nmap = NMAP_OURS, .help = "Packets handed to the kernel together"},
 
 	/* Timing */
+	{SHORT("T"), .kind = OPT_CHOICE, AT(timing), .choices = opt_timings, .aliases = timing_numbers, .metavar = "LEVEL", .group = OPT_TIMING, .nmap = NMAP_SAME,
+	 .help = "Timing template, by name or from -T0 (paranoid) to -T5 (insane). Options of their own win over it"},
+	{LONG("rate"), .kind = OPT_CHOICE, AT(rate), .choices = opt_rates, .metavar = "HOW", .group = OPT_TIMING, .nmap = NMAP_OURS,
+	 .help = "auto: find the highest rate at which no answers are lost, of each host and of the path; max: as fast as --max-rate and this machine allow"},
 	{LONG("max-rate"), UINT(max_rate_pps, 1, 100000000, "packets per second"), .zero = "no limit", .metavar = "PPS",
 	 .group = OPT_TIMING, .nmap = NMAP_EXTENDED, .help = "Send no faster than this, retransmissions and discovery included"},
 	{LONG("rate-limit"), UINT(max_rate_pps, 1, 100000000, "packets per second"), .zero = "no limit", .metavar = "PPS",
 	 .group = OPT_TIMING, .nmap = NMAP_OURS, .help = "The same as --max-rate"},
+	{LONG("min-rate"), UINT(bounds.min_rate_pps, 1, 100000000, "packets per second"), .zero = "no bound", .metavar = "PPS",
+	 .group = OPT_TIMING, .nmap = NMAP_SAME, .help = "Limits that the scan finds do not slow it below this, whatever is lost"},
+	{LONG("scan-delay"), TIME_US(bounds.scan_delay_us), .group = OPT_TIMING, .nmap = NMAP_SAME,
+	 .help = "Wait at least this long between two probes to a host"},
+	{LONG("max-scan-delay"), TIME_US(bounds.max_delay_us), .group = OPT_TIMING, .nmap = NMAP_SAME,
+	 .help = "Limits found for a host put at most this long between two probes to it"},
+	{LONG("host-timeout"), .kind = OPT_DURATION, .scale_ns = NS_PER_MS, .min = 1, .max = 86400000, AT(bounds.host_timeout_ms),
+	 .metavar = "TIME", .group = OPT_TIMING, .nmap = NMAP_EXTENDED,
+	 .help = "Give up a host whose port scan takes longer; what was found is kept"},
+	{LONG("min-hostgroup"), UINT(bounds.min_hosts, 1, 8192, "hosts"), .zero = "by ports and threads", .metavar = "N", .group = OPT_TIMING,
+	 .nmap = NMAP_SAME, .help = "Scan the ports of at least this many hosts at a time"},
+	{LONG("max-hostgroup"), UINT(bounds.max_hosts, 1, 100000000, "hosts"), .zero = "by ports and threads", .metavar = "N",
+	 .group = OPT_TIMING, .nmap = NMAP_SAME, .help = "Scan the ports of at most this many hosts at a time"},
+	{LONG("min-parallelism"), UINT(bounds.min_outstanding, 1, 1000000, "probes"), .zero = "no bound", .metavar = "N", .group = OPT_TIMING,
+	 .nmap = NMAP_SAME, .help = "Limits that the scan finds hold nothing back while fewer probes wait for answers"},
 	{LONG("max-retries"), UINT(max_retries, 0, COOKIE_ATTEMPTS_MAX - 1, "retransmissions"), .dflt = 10, .metavar = "N", .group = OPT_TIMING,
 	 .nmap = NMAP_SAME, .help = "Retransmit an unanswered probe at most this often"},
 	{LONG("no-abandon"), FLAG(never_abandons), .group = OPT_TIMING, .nmap = NMAP_OURS,
@@ -191,8 +216,8 @@ const struct opt_spec opt_table[] = {
 	 .help = "Never wait shorter than this for a reply"},
 	{LONG("max-rtt-timeout"), TIME_US(max_rto_us), .dflt = 10000000, .group = OPT_TIMING, .nmap = NMAP_SAME,
 	 .help = "Never wait longer than this for a reply"},
-	{LONG("max-parallelism"), UINT(max_sockets, 1, 1000000, "sockets"), .zero = "from the limit on open files", .metavar = "N",
-	 .group = OPT_TIMING, .nmap = NMAP_EXTENDED, .help = "Connect scan: at most this many sockets at once"},
+	{LONG("max-parallelism"), UINT(bounds.max_outstanding, 1, 1000000, "probes"), .zero = "no bound; connect scan: by the limit on open files",
+	 .metavar = "N", .group = OPT_TIMING, .nmap = NMAP_SAME, .help = "At most this many probes wait for answers at a time"},
 	{LONG("threads"), UINT(n_threads, 1, ENGINE_WORKERS_MAX, "threads"), .zero = "by size of the scan and cores", .metavar = "N",
 	 .group = OPT_TIMING, .nmap = NMAP_OURS, .help = "Worker threads"},
 	{LONG("seed"), UINT(seed, 0, UINT64_MAX, "a number"), .given_offset = offsetof(struct config, has_seed), .metavar = "N",

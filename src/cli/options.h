@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "engine/pace.h"
 #include "target/ports.h"
 #include "target/space.h"
 #include "target/spec.h"
@@ -23,6 +24,19 @@ enum tx_backend {
 	TX_BACKEND_N
 };
 enum connect_backend { CONNECT_AUTO, CONNECT_IO_URING, CONNECT_EPOLL, CONNECT_BACKEND_N };
+/** -T; the first changes nothing. */
+enum timing {
+	TIMING_NORMAL,
+	TIMING_PARANOID,
+	TIMING_SNEAKY,
+	TIMING_POLITE,
+	TIMING_AGGRESSIVE,
+	TIMING_INSANE,
+	TIMING_N
+};
+extern const char *const opt_timings[TIMING_N + 1];
+/** --rate: "auto" finds limits, "max" does not. */
+extern const char *const opt_rates[];
 extern const char *const opt_tx_backends[TX_BACKEND_N + 1];
 extern const char *const opt_connect_backends[CONNECT_BACKEND_N + 1];
 
@@ -94,10 +108,12 @@ struct config {
 	uint32_t initial_rto_us; /* min_rto_us <= initial_rto_us <= max_rto_us */
 	uint32_t min_rto_us;
 	uint32_t max_rto_us;
-	uint32_t batch;       /* packets per transmit call; 0: chosen */
-	uint32_t max_sockets; /* 0: from the fd limit */
-	uint32_t n_threads;   /* 0: chosen */
-	uint64_t seed;        /* meaningful when has_seed */
+	uint32_t batch;            /* packets per transmit call; 0: chosen */
+	struct pace_bounds bounds; /* --min-rate, --scan-delay, ... */
+	uint8_t timing;            /* -T: index into opt_timings */
+	uint8_t rate;              /* --rate: index into opt_rates */
+	uint32_t n_threads;        /* 0: chosen */
+	uint64_t seed;             /* meaningful when has_seed */
 	bool has_seed;
 	struct shard shard;      /* --shard; n 0: not asked */
 	uint8_t tx_backend;      /* enum tx_backend */
@@ -171,6 +187,7 @@ struct opt_spec {
 			       is never the next word */
 	const char *zero;   /* what 0 means where 0 is accepted beside min..max, else NULL */
 	const char *const *choices; /* OPT_CHOICE, NULL-terminated */
+	const char *const *aliases; /* other words for them in the same order, or NULL */
 	uint64_t min, max;
 	uint64_t dflt;     /* OPT_UINT, OPT_DURATION: applied by config_init, shown in help */
 	uint64_t value;    /* OPT_FLAG */

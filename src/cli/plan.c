@@ -86,7 +86,8 @@ static void fill_engine(const struct config *c, struct engine_conf *e)
 	e->min_rto_us = c->min_rto_us;
 	e->max_rto_us = c->max_rto_us;
 	e->batch = c->batch;
-	e->max_sockets = c->max_sockets;
+	e->bounds = c->bounds;
+	e->bounds.is_rate_fixed = c->rate != 0;
 	e->n_threads = c->n_threads;
 	e->seed = c->has_seed ? c->seed : rng_entropy();
 	e->ttl = c->ttl;

@@ -217,16 +217,26 @@ static int set_list(const struct value_dest *to, const struct opt_spec *o, const
 	return 0;
 }
 
+/** @return the word's place in a NULL-terminated list, or -1. */
+static int place_of(const char *const *words, const char *text)
+{
+	for (int i = 0; words && words[i]; i++)
+		if (strcmp(words[i], text) == 0)
+			return i;
+	return -1;
+}
+
 static int set_choice(const struct value_dest *to, const struct opt_spec *o, const char *name,
 		      const char *text)
 {
-	for (uint32_t i = 0; o->choices[i]; i++) {
-		if (strcmp(o->choices[i], text) == 0) {
-			value_store_uint(to, o, i);
-			return 0;
-		}
-	}
-	return value_refuse_form(to, -E_SYNTAX, o, name, text);
+	int i = place_of(o->choices, text);
+
+	if (i < 0)
+		i = place_of(o->aliases, text);
+	if (i < 0)
+		return value_refuse_form(to, -E_SYNTAX, o, name, text);
+	value_store_uint(to, o, (uint64_t)i);
+	return 0;
 }
 
 static int set_addr(const struct value_dest *to, const struct opt_spec *o, const char *name,

@@ -16,7 +16,8 @@ enum {
 	SAMPLE_SHIFT = 7, /* then one answer in 128 */
 	THIN_OUT = 8,     /* of many answers a random one in 8 is considered */
 	SPAN_US = 200000, /* asked again within this time: last time-outs take 300 ms */
-	WAIT_MIN_US = 50000
+	WAIT_MIN_US = 50000,
+	RETRY_US = 1000
 };
 
 /** The answered probe is asked again with the first attempt number that it has not used. */
@@ -67,17 +68,21 @@ static uint32_t wait_us(const struct track *t, const struct host_slot *h)
 	return CLAMP(2 * rto_us, (uint32_t)WAIT_MIN_US, t->conf.max_rto_us);
 }
 
-static void again_send(struct track *t, struct again *a, uint64_t now_ns, struct track_probe *ret)
+static bool again_send(struct track *t, struct again *a, uint64_t now_ns, struct track_probe *ret)
 {
 	struct host_slot *h = group_host(a->group, a->q);
 
-	hold_borrow(t, a->group, a->q);
+	if (!hold_borrow(t, a->group, a->q, now_ns)) {
+		a->due_us += RETRY_US;
+		return false;
+	}
 	probe_fill(t, a->group, a->q, ret);
 	ret->attempt = a->attempt;
 	ret->is_again = true;
 	a->is_sent = true;
 	a->due_us = (uint32_t)(now_ns / NS_PER_US) + wait_us(t, h);
 	stat_add(&t->stats.n_again, 1);
+	return true;
 }
 
 bool again_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
@@ -89,11 +94,10 @@ bool again_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 	for (uint32_t i = t->n_again; i-- > 0;) {
 		if ((int32_t)(now_us - t->again[i].due_us) < 0)
 			continue;
-		if (!t->again[i].is_sent) {
-			again_send(t, &t->again[i], now_ns, ret);
+		if (t->again[i].is_sent)
+			again_count(t, i);
+		else if (again_send(t, &t->again[i], now_ns, ret))
 			return true;
-		}
-		again_count(t, i);
 	}
 	return false;
 }

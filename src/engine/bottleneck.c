@@ -56,6 +56,10 @@ SAYS(stolen, f->stolen >= STEAL_MIN, "the hypervisor: %.0f %% of the CPU time we
 SAYS(cap, f->max_rate_pps &&share_of(f, SPENT_CAP) >= SHARE_MIN,
      "--max-rate: %.0f %% of the time went by waiting for %u packets per second",
      share_of(f, SPENT_CAP) * 100, f->max_rate_pps)
+SAYS(delay, share_of(f, SPENT_DELAY) >= SHARE_MIN,
+     "the options: %.0f %% of the time went by waiting for the scan delay or for probes "
+     "outstanding",
+     share_of(f, SPENT_DELAY) * 100)
 SAYS(paced, share_of(f, SPENT_PACED) >= SHARE_MIN,
      "the targets or the path to them: %.0f %% of the time went by not asking faster than they "
      "answer",
@@ -80,8 +84,9 @@ static const struct {
 	bool (*is)(const struct bottleneck_facts *f);
 	void (*say)(const struct bottleneck_facts *f, char *out, size_t cap);
 } causes[] = {
-	ROW(receive), ROW(tracking), ROW(transmit), ROW(sockets), ROW(stolen),  ROW(cap),
-	ROW(paced),   ROW(results),  ROW(cpu),      ROW(silent),  ROW(sending), ROW(nothing),
+	ROW(receive), ROW(tracking), ROW(transmit), ROW(sockets), ROW(stolen),
+	ROW(cap),     ROW(delay),    ROW(paced),    ROW(results), ROW(cpu),
+	ROW(silent),  ROW(sending),  ROW(nothing),
 };
 
 void bottleneck_say(const struct bottleneck_facts *f, char *out, size_t cap)

@@ -13,6 +13,7 @@ enum spent {
 	SPENT_CAP,    /* waiting for --max-rate */
 	SPENT_PACED,  /* waiting because targets or their path answer no faster */
 	SPENT_SILENT, /* waiting for answers, of which some never come */
+	SPENT_DELAY,  /* waiting for --scan-delay, or with all probes outstanding that may be */
 	SPENT_N
 };
 

@@ -55,6 +55,18 @@ static void set_end(struct track *t, struct canary_set *s)
 		group_host_complete(t, g, h);
 }
 
+void canary_drop(struct track *t, struct host_slot *h)
+{
+	for (uint32_t i = 0; t->n_canary_sets && i < TRACK_CANARY_SETS; i++) {
+		struct canary_set *s = &t->canaries[i];
+		if (s->host != h)
+			continue;
+		todo_clear(t, s, all_bits());
+		s->host = NULL;
+		t->n_canary_sets--;
+	}
+}
+
 static void conclude(struct track *t, struct canary_set *s, uint32_t c, bool is_open)
 {
 	struct dishonest *d = &s->host->honest;
@@ -70,7 +82,8 @@ bool canary_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 {
 	for (uint32_t i = 0; i < TRACK_CANARY_SETS; i++) {
 		struct canary_set *s = &t->canaries[i];
-		if (!s->host || !s->todo)
+		if (!s->host || !s->todo ||
+		    !hold_borrow(t, s->group, s->host->rank * s->group->width, now_ns))
 			continue;
 		uint32_t c = (uint32_t)__builtin_ctz(s->todo);
 		todo_clear(t, s, (uint8_t)(1u << c));

@@ -482,8 +482,8 @@ static uint32_t slots_wanted(const struct worker *w)
 {
 	uint32_t n = conn_socket_max();
 
-	if (w->conf->max_sockets)
-		n = MIN(n, w->conf->max_sockets);
+	if (w->conf->bounds.max_outstanding)
+		n = MIN(n, w->conf->bounds.max_outstanding);
 	n = MIN(MAX(n / MAX(w->track.conf.n_shards, 1u), 1u), CONN_SLOTS_MAX);
 	return (uint32_t)MIN((uint64_t)n, MAX(track_n_total(&w->track), 1ull));
 }

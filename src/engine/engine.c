@@ -125,26 +125,43 @@ static uint64_t count_probes(const struct engine *e)
 	return n > UINT64_MAX ? UINT64_MAX : (uint64_t)n;
 }
 
-static void decide_workers(struct engine *e)
+static uint32_t workers_wanted(const struct engine *e)
 {
-	uint64_t n = e->n_probes = count_probes(e);
-	uint32_t rate = e->conf.max_rate_pps;
-	bool is_small = n <= SMALL_SCAN_PROBES, is_tiny = n <= TINY_SCAN_PROBES;
+	const struct pace_bounds *b = &e->conf.bounds;
+	uint32_t rate = e->conf.max_rate_pps, n = e->conf.n_threads;
+	bool is_tiny = e->n_probes <= TINY_SCAN_PROBES;
 	bool is_slow = rate && rate <= ONE_WORKER_RATE_PPS;
 
-	e->n_workers = e->conf.n_threads;
-	if (!e->n_workers)
-		e->n_workers =
-			is_tiny || is_slow ? 1 : MIN(n_cores(e), (uint32_t)WORKERS_DEFAULT_MAX);
+	if (!n)
+		n = is_tiny || is_slow ? 1 : MIN(n_cores(e), (uint32_t)WORKERS_DEFAULT_MAX);
 	if (e->conf.shape)
-		e->n_workers = e->conf.shape->n_workers;
-	e->n_workers = CLAMP(e->n_workers, 1u, ENGINE_WORKERS_MAX);
-	if (e->n_workers > 1 && n_hosts(e) < (uint64_t)e->n_workers * HOSTS_PER_SHARD_MIN) {
-		/* few hosts: divide their ports */
-		e->is_sharded_by_port = e->width >= e->n_workers;
-		if (!e->is_sharded_by_port)
-			e->n_workers = 1;
-	}
+		n = e->conf.shape->n_workers;
+	n = CLAMP(n, 1u, ENGINE_WORKERS_MAX);
+	if (b->max_outstanding)
+		n = MIN(n, b->max_outstanding);
+	return b->max_hosts ? MIN(n, b->max_hosts) : n;
+}
+
+/** Few hosts: divide their ports, unless one worker must keep the delay between probes to a host,
+ * or take host after host. */
+static void divide_ports(struct engine *e)
+{
+	const struct pace_bounds *b = &e->conf.bounds;
+	bool wants_one = b->scan_delay_us || (b->max_hosts && b->max_hosts < n_hosts(e));
+
+	e->is_sharded_by_port = e->width >= e->n_workers && !wants_one;
+	if (!e->is_sharded_by_port)
+		e->n_workers = 1;
+}
+
+static void decide_workers(struct engine *e)
+{
+	e->n_probes = count_probes(e);
+	bool is_small = e->n_probes <= SMALL_SCAN_PROBES;
+
+	e->n_workers = workers_wanted(e);
+	if (e->n_workers > 1 && n_hosts(e) < (uint64_t)e->n_workers * HOSTS_PER_SHARD_MIN)
+		divide_ports(e);
 	e->is_inline = is_small;
 	bool is_large = !is_small && e->survey.has_ether;
 	e->uses_l2 = !e->is_connect && (e->survey.has_arp || is_large);
@@ -239,10 +256,13 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 	survey_targets(e);
 	decide_workers(e);
 	bool by_group = e->n_workers > 1 && !e->is_sharded_by_port;
+	uint32_t n_lines = by_group ? e->n_workers : 1;
 	space_init_shard(
 		&e->space, &targets->set,
 		&(struct space_conf){.width = MAX(e->width, pings_width(e)),
 				     .min_groups = by_group ? e->n_workers * GROUPS_PER_WORKER : 1,
+				     .min_hosts = (conf->bounds.min_hosts + n_lines - 1) / n_lines,
+				     .max_hosts = conf->bounds.max_hosts / n_lines,
 				     .seed = conf->seed,
 				     .shard = conf->shard});
 	int err = wants_discovery_pass(e) ? seeds_new(e) : 0;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "engine/jrecord.h"
+#include "engine/pace.h"
 #include "event/bus.h"
 #include "pktio/pktio.h"
 #include "pktio/route.h"
@@ -32,21 +33,21 @@ struct engine_conf {
 	uint32_t n_types;
 	struct ping_probe pings[ENGINE_PINGS_MAX]; /* discovery of targets behind a router */
 	uint32_t n_pings;
-	bool skips_discovery;    /* -Pn */
-	bool skips_link_ping;    /* link targets get the probes of routed ones */
-	uint32_t max_rate_pps;   /* 0: no limit */
-	bool never_abandons;     /* dishonest hosts are scanned on */
-	uint32_t max_retries;    /* retransmissions of one probe at most */
-	uint32_t again_max;      /* answered ports asked once more at most, to measure loss */
-	uint32_t initial_rto_us; /* before any RTT is known; default 1 s */
-	uint32_t min_rto_us;     /* default 25 ms */
-	uint32_t max_rto_us;     /* default 10 s */
-	uint32_t batch;          /* packets per transmit call; 0: chosen */
-	uint32_t max_sockets;    /* connect scan: at once; 0: from the fd limit */
-	uint32_t n_threads;      /* 0: by size of the scan and cores */
-	uint64_t seed;           /* order and keys */
-	struct shard shard;      /* hosts that are ours; n 0: all */
-	uint8_t ttl;             /* 0: 64 */
+	bool skips_discovery;      /* -Pn */
+	bool skips_link_ping;      /* link targets get the probes of routed ones */
+	uint32_t max_rate_pps;     /* 0: no limit */
+	bool never_abandons;       /* dishonest hosts are scanned on */
+	uint32_t max_retries;      /* retransmissions of one probe at most */
+	uint32_t again_max;        /* answered ports asked once more at most, to measure loss */
+	uint32_t initial_rto_us;   /* before any RTT is known; default 1 s */
+	uint32_t min_rto_us;       /* default 25 ms */
+	uint32_t max_rto_us;       /* default 10 s */
+	uint32_t batch;            /* packets per transmit call; 0: chosen */
+	struct pace_bounds bounds; /* connect scan: max_outstanding 0: from the fd limit */
+	uint32_t n_threads;        /* 0: by size of the scan and cores */
+	uint64_t seed;             /* order and keys */
+	struct shard shard;        /* hosts that are ours; n 0: all */
+	uint8_t ttl;               /* 0: 64 */
 	const struct payloads *payloads; /* UDP requests; borrowed; needed with UDP rows */
 	uint16_t source_port;         /* -g; 0: a free one, reserved in the kernel for the scan */
 	struct addr source4, source6; /* -S; family ADDR_NONE: the route's */

@@ -30,6 +30,7 @@ struct host_seed {
 	uint8_t flags, reason, ttl;
 	struct mac mac;
 	struct rtt rtt;
+	uint64_t delay_until_ns; /* --scan-delay goes on between the passes */
 };
 
 struct engine {

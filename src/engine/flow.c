@@ -19,6 +19,7 @@
 enum {
 	PHASE_MIN_US = 10000,
 	PHASE_SENT_MIN = 16, /* while free */
+	UPDATE_EVERY = 16,   /* probes */
 	PHASE_PROBES_MIN = 4,
 	PHASE_SENT_MAX = 30000,
 	SHARE_KNOWN_MIN = 8, /* probes */
@@ -88,6 +89,7 @@ void flow_sent(struct flow *f, enum flow_kind kind, uint32_t now_us)
 	f->last_us = now_us;
 	f->n_win_sent++;
 	f->n_free_sent += f->mode == FLOW_FREE;
+	f->is_due |= f->n_free_sent % UPDATE_EVERY == 0;
 }
 
 void flow_unsent(struct flow *f, enum flow_kind kind)
@@ -210,8 +212,15 @@ static void learn_shares(struct flow *f, const struct flow_phase *p)
 
 static void set_rate(struct flow *f, double gap_ns)
 {
-	f->rate_gap_ns = (uint32_t)CLAMP(gap_ns, (double)GAP_MIN_NS, (double)FLOW_GAP_MAX_NS);
-	f->gap_ns = f->rate_gap_ns * (f->is_low ? modes[f->mode].low_divisor : 1u);
+	uint32_t most_ns = f->most_gap_ns ? f->most_gap_ns : FLOW_GAP_MAX_NS;
+	uint64_t divisor = f->is_low ? modes[f->mode].low_divisor : 1u;
+
+	f->rate_gap_ns = (uint32_t)CLAMP(gap_ns, (double)MIN((uint32_t)GAP_MIN_NS, most_ns),
+					 (double)most_ns);
+	f->gap_ns = (uint32_t)MIN(f->rate_gap_ns * divisor,
+				  MAX((uint64_t)most_ns, (uint64_t)f->rate_gap_ns));
+	if (!f->most_gap_ns)
+		f->gap_ns = (uint32_t)MIN(f->rate_gap_ns * divisor, (uint64_t)UINT32_MAX);
 }
 
 static void window_restart(struct flow *f, uint32_t now_us)
@@ -524,6 +533,7 @@ bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_beg
 		return false;
 	/* phases are told apart by time alone: never two in one microsecond */
 	bool can_end = (int32_t)(now_us - f->last_us) > 0;
+	f->is_due &= !can_end;
 	if (can_end && is_phase_full(f, phase_back(f, 0), now_us, wait_us))
 		phase_next(f, now_us, wait_us);
 	while (f->n_phases > 1) {

@@ -47,6 +47,7 @@ struct flow {
 	uint64_t next_ns;                      /* earliest next departure */
 	uint32_t rate_gap_ns;                  /* between probes at the rate believed right */
 	uint32_t gap_ns;                       /* the same in this phase, high or low */
+	uint32_t most_gap_ns;                  /* of both; 0: FLOW_GAP_MAX_NS */
 	struct flow_phase phases[FLOW_PHASES]; /* the newest at newest, n_phases in use */
 	uint32_t last_us;                      /* when a probe left last */
 	uint8_t newest, n_phases, mode;
@@ -68,6 +69,7 @@ struct flow {
 	uint16_t share[FLOW_KINDS][FLOW_CLASSES], n_share[FLOW_KINDS];
 	struct flow_phase carry;
 	uint32_t n_free_sent;
+	bool is_due;                     /* enough has been sent for a look at it */
 	uint32_t n_answers, n_recovered; /* so far; to retransmissions */
 	uint32_t win_start_us, n_win_sent, n_win_answers[FLOW_CLASSES];
 	uint32_t was_pps; /* sent at before the limit */
@@ -98,6 +100,11 @@ void flow_answered_late(struct flow *f, enum flow_class class);
 bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_begin);
 /** Free again, and nothing sent so far is judged; what was learned stays. */
 void flow_restart(struct flow *f, uint32_t now_us);
+/** Is it worth while to call flow_update before the next probe? Cost: 1 ns. */
+static inline bool flow_is_due(const struct flow *f, uint32_t now_us)
+{
+	return f->gap_ns || (f->is_due && now_us != f->last_us);
+}
 /** @return how many probes may leave now, at most @p most. */
 uint32_t flow_budget(struct flow *f, uint64_t now_ns, uint32_t most);
 /** @p n probes leave. */

@@ -111,6 +111,10 @@ static void plan_flows(struct track *t)
 			k++;
 		t->flow_of_type[i] = k < i ? t->flow_of_type[k] : (uint8_t)t->n_flows++;
 	}
+	if (!t->conf.bounds.scan_delay_us)
+		return;
+	memset(t->flow_of_type, 0, sizeof(t->flow_of_type));
+	t->n_flows = 1;
 }
 
 int track_init(struct track *t, const struct track_conf *conf)
@@ -141,6 +145,16 @@ int track_init(struct track *t, const struct track_conf *conf)
 
 /** Probes a host must have for a rate of its own. */
 enum { FLOW_WIDTH_MIN = 8 };
+
+/** A delay that the user wants is kept for any host, in discovery too. */
+static uint32_t flows_per_host(const struct track *t)
+{
+	const struct pace_bounds *b = &t->conf.bounds;
+
+	if (b->scan_delay_us)
+		return 1;
+	return t->width >= FLOW_WIDTH_MIN && !b->is_rate_fixed ? t->n_flows : 0;
+}
 
 static void group_free(struct track_group *g)
 {
@@ -211,6 +225,9 @@ static void stage_start(struct track *t, struct track_group *g, enum group_stage
 	g->n_open = g->n_ranks;
 	g->ready_head = g->ready_tail = NO_PROBE;
 	g->n_wheel = 0;
+	hold_drop_group(t, g);
+	if (g->flows)
+		memset(g->flows, 0, g->n_ranks * t->n_flows * sizeof(*g->flows));
 	g->wheel_tick = (uint32_t)(now_ns / (TRACK_TICK_US * NS_PER_US));
 	memset(g->wheel, 0xff, sizeof(g->wheel));
 	memset(g->state, 0, g->n_probes);
@@ -249,6 +266,7 @@ static void emit_scanned(struct track *t, struct host_slot *h, bool is_up, bool 
 		.reason = h->reason,
 		.is_partial = is_partial,
 		.is_given_up = h->flags & HOST_IS_GIVEN_UP,
+		.is_timed_out = h->flags & HOST_IS_TIMED_OUT,
 		.evidence = dishonest_evidence(&h->honest, own_ttl(h)),
 		.srtt_us = h->rtt.min_us,
 		.rttvar_us = h->rtt.rttvar_us,
@@ -435,8 +453,6 @@ static void ports_start(struct track *t, struct track_group *g, uint64_t now_ns)
 		if ((h->flags & (HOST_IS_UP | HOST_IS_DONE)) == HOST_IS_UP)
 			g->up[g->n_ranks++] = s;
 	}
-	if (g->flows)
-		memset(g->flows, 0, g->n_ranks * t->n_flows * sizeof(*g->flows));
 	stage_start(t, g, GROUP_PORTS, t->width, now_ns);
 	if (g->restored && t->width)
 		ports_restore(t, g);
@@ -507,8 +523,7 @@ int group_open(struct track *t, uint64_t now_ns, struct track_group **ret)
 	struct track_group *g = &t->groups[i];
 	uint64_t first = ordinal * c->space->hosts_per_group;
 	uint32_t n = (uint32_t)MIN((uint64_t)c->space->hosts_per_group, c->space->n_hosts - first);
-	int err =
-		group_reserve(g, n, n * per_host, t->width >= FLOW_WIDTH_MIN ? n * t->n_flows : 0);
+	int err = group_reserve(g, n, n * per_host, n * flows_per_host(t));
 	if (err)
 		return err;
 	t->is_exhausted = !is_restored && ordinal + 1 >= c->space->n_groups;
@@ -563,6 +578,6 @@ void track_abandon(struct track *t)
 		g->stage = GROUP_FREE;
 	}
 	t->held_flows = NULL;
-	t->n_live = t->n_again = 0;
+	t->n_live = t->n_again = t->n_outstanding = 0;
 	t->is_exhausted = true;
 }

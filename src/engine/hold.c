@@ -7,7 +7,6 @@
 #include "engine/track_int.h"
 
 enum {
-	UPDATE_EVERY = 16, /* probes */
 	PATH_TURNS_MIN = 4,
 	VOTES_MIN = 4,
 	VOTES_MAX = 64,
@@ -16,10 +15,16 @@ enum {
 
 struct host_flow *hold_flow(const struct track *t, const struct track_group *g, uint32_t q)
 {
-	if (!g->flows || g->stage != GROUP_PORTS)
+	uint32_t host = q / g->width;
+
+	if (!g->flows)
+		return NULL;
+	if (t->conf.bounds.scan_delay_us)
+		return &g->flows[host];
+	if (g->stage != GROUP_PORTS)
 		return NULL;
 	uint32_t type = t->type_of ? t->type_of[q % g->width] : 0;
-	struct host_flow *hf = &g->flows[q / g->width * t->n_flows + t->flow_of_type[type]];
+	struct host_flow *hf = &g->flows[host * t->n_flows + t->flow_of_type[type]];
 	hf->proto = t->conf.types[type]->proto;
 	return hf;
 }
@@ -100,13 +105,37 @@ static uint32_t wait_us(const struct track *t, const struct host_slot *h)
 	return r->srtt_us ? MAX(rtt_rto_us(r), t->conf.min_rto_us) : t->conf.initial_rto_us;
 }
 
+/** The longest gap that a found limit may have, for @p n_hosts that share the lowest rate. */
+static uint32_t most_gap_ns(const struct pace_bounds *b, uint32_t n_hosts, uint32_t delay_us)
+{
+	uint64_t ns = delay_us ? delay_us * NS_PER_US : UINT64_MAX;
+
+	if (b->min_rate_pps)
+		ns = MIN(ns, (uint64_t)n_hosts * NS_PER_S / b->min_rate_pps);
+	return ns > FLOW_GAP_MAX_NS ? 0 : (uint32_t)MAX(ns, 1ull);
+}
+
+static uint32_t most_delay_us(const struct pace_bounds *b, uint8_t proto)
+{
+	uint32_t us = b->max_delay_us;
+
+	if (proto != PROTO_UDP && b->max_tcp_delay_us)
+		us = us ? MIN(us, b->max_tcp_delay_us) : b->max_tcp_delay_us;
+	return us;
+}
+
 static void host_flow_update(struct track *t, struct host_flow *hf, struct host_slot *h,
 			     uint64_t now_ns)
 {
+	const struct pace_bounds *b = &t->conf.bounds;
 	uint8_t n_settled = hf->flow.n_settled;
 	bool was_free = !hf->flow.gap_ns;
 	bool is_alone = n_hosts_open(t) == 1;
 
+	if (b->is_rate_fixed)
+		return;
+	hf->flow.most_gap_ns =
+		most_gap_ns(b, MAX(n_hosts_open(t), 1u), most_delay_us(b, hf->proto));
 	if (!is_alone && t->path.mode == FLOW_SEARCH) {
 		/* what is lost now is lost to the path */
 		if (hf->flow.n_phases)
@@ -144,8 +173,9 @@ void hold_path_update(struct track *t, uint64_t now_ns)
 	uint8_t n_settled = f->n_settled;
 	bool was_free = !f->gap_ns;
 
-	if (!f->n_phases)
+	if (!f->n_phases || t->conf.bounds.is_rate_fixed)
 		return;
+	f->most_gap_ns = most_gap_ns(&t->conf.bounds, 1, 0);
 	bool may_begin = t->n_recovered_turns >= PATH_TURNS_MIN && n_hosts_open(t) > 1 &&
 			 who_is_short(t) != SHORT_OF_FEW;
 	(void)flow_update(f, us_of(now_ns), wait_us(t, NULL), may_begin);
@@ -172,6 +202,12 @@ bool hold_review(struct track *t, struct track_group *g, uint32_t q, uint64_t no
 
 /* --- what the flows are told ------------------------------------------------ */
 
+/** A probe to the host leaves now. */
+static void delay_begin(const struct track *t, struct host_slot *h, uint64_t now_ns)
+{
+	h->delay_until_ns = now_ns + t->conf.bounds.scan_delay_us * NS_PER_US;
+}
+
 void hold_sent(struct track *t, struct track_group *g, uint32_t q, uint32_t attempt,
 	       uint64_t now_ns)
 {
@@ -180,14 +216,20 @@ void hold_sent(struct track *t, struct track_group *g, uint32_t q, uint32_t atte
 	struct host_slot *h = group_host(g, q);
 
 	h->last_attempt = (uint8_t)MAX(h->last_attempt, attempt);
+	if (!h->is_begun && g->stage == GROUP_PORTS) {
+		h->is_begun = true;
+		h->begun_ms = (uint32_t)(now_ns / NS_PER_MS);
+	}
 	t->last_attempt = (uint8_t)MAX(t->last_attempt, attempt);
-	if (hf)
+	if (hf) {
 		flow_sent(&hf->flow, kind, us_of(now_ns));
+		delay_begin(t, group_host(g, q), now_ns);
+	}
 	if (t->path.gap_ns)
 		flow_spend(&t->path, 1);
 	if (hf && hf->flow.gap_ns)
 		return;
-	if (t->path.gap_ns || !(t->path.n_free_sent % UPDATE_EVERY))
+	if (flow_is_due(&t->path, us_of(now_ns)))
 		hold_path_update(t, now_ns);
 	flow_sent(&t->path, kind, us_of(now_ns));
 }
@@ -232,9 +274,45 @@ void hold_answered(struct track *t, struct track_group *g, uint32_t q,
 
 /* --- the queue --------------------------------------------------------------- */
 
-static void held_push(struct track *t, struct host_flow *hf, uint32_t q, bool is_again)
+/** How many probes of a host may leave now, at most @p most: by the rate found, unless the user
+ * wants more outstanding, and by the delay that the user wants. */
+static uint32_t host_budget(struct track *t, struct host_flow *hf, uint64_t now_ns, uint32_t most)
+{
+	const struct pace_bounds *b = &t->conf.bounds;
+	uint32_t n = flow_budget(&hf->flow, now_ns, most);
+
+	if (t->n_outstanding < b->min_outstanding)
+		n = MAX(n, MIN(most, b->min_outstanding - t->n_outstanding));
+	if (b->scan_delay_us)
+		n = hf->host->delay_until_ns > now_ns || hf->n_released ? 0 : MIN(n, 1u);
+	return n;
+}
+
+static void host_spend(struct host_flow *hf, uint32_t n)
+{
+	if (hf->flow.gap_ns)
+		flow_spend(&hf->flow, n);
+}
+
+static bool is_limited(const struct track *t, const struct host_flow *hf)
+{
+	return hf->flow.gap_ns || t->conf.bounds.scan_delay_us;
+}
+
+/** When to look at a host's queue again. */
+static uint64_t host_due_ns(const struct track *t, const struct host_flow *hf, uint64_t now_ns)
+{
+	uint64_t due_ns = hf->flow.gap_ns ? hf->flow.next_ns : 0;
+
+	if (t->conf.bounds.min_outstanding) /* answers make room at any time */
+		due_ns = MIN(due_ns, now_ns + NS_PER_MS);
+	return MAX(due_ns, hf->host->delay_until_ns);
+}
+
+static void held_push(struct track *t, struct host_flow *hf, uint32_t q, uint64_t now_ns)
 {
 	struct track_group *g = hf->group;
+	bool is_again = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
 
 	g->state[q] = (uint8_t)((g->state[q] & ~PROBE_STATE) | PROBE_WAIT | PROBE_MARK);
 	if (!hf->is_listed) {
@@ -255,7 +333,7 @@ static void held_push(struct track *t, struct host_flow *hf, uint32_t q, bool is
 		hf->tail[is_again] = g->link[hf->tail[is_again]] = q;
 	hf->n_held++;
 	t->n_waiting++;
-	t->held_due_ns = MIN(t->held_due_ns, hf->flow.next_ns);
+	t->held_due_ns = MIN(t->held_due_ns, host_due_ns(t, hf, now_ns));
 }
 
 void hold_forget(struct track *t, struct track_group *g, uint32_t q)
@@ -274,20 +352,22 @@ bool hold_pass(struct track *t, struct track_group *g, uint32_t q, uint64_t now_
 
 	if (!hf)
 		return true;
-	if (attempt || hf->flow.gap_ns || !(hf->flow.n_free_sent % UPDATE_EVERY))
+	if (g->stage == GROUP_PORTS && (attempt || flow_is_due(&hf->flow, us_of(now_ns))))
 		host_flow_update(t, hf, group_host(g, q), now_ns);
-	if (!hf->flow.gap_ns)
+	if (!is_limited(t, hf))
 		return true;
+	hf->host = group_host(g, q);
 	if (hf->n_released) {
 		hf->n_released--;
-		return true;
+		if (hf->host->delay_until_ns <= now_ns)
+			return true;
 	}
-	if (!hf->n_held && flow_budget(&hf->flow, now_ns, 1)) {
-		flow_spend(&hf->flow, 1);
+	if (!hf->n_held && host_budget(t, hf, now_ns, 1)) {
+		host_spend(hf, 1);
 		return true;
 	}
 	hf->group = g;
-	held_push(t, hf, q, attempt > 0);
+	held_push(t, hf, q, now_ns);
 	return false;
 }
 
@@ -303,14 +383,19 @@ static uint32_t queue_pop(struct host_flow *hf)
 	return q;
 }
 
-void hold_borrow(struct track *t, struct track_group *g, uint32_t q)
+bool hold_borrow(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns)
 {
 	struct host_flow *hf = hold_flow(t, g, q);
 
-	if (hf && hf->flow.gap_ns)
-		flow_spend(&hf->flow, 1);
+	if (hf && group_host(g, q)->delay_until_ns > now_ns)
+		return false;
+	if (hf) {
+		host_spend(hf, 1);
+		delay_begin(t, group_host(g, q), now_ns);
+	}
 	if (t->path.gap_ns)
 		flow_spend(&t->path, 1);
+	return true;
 }
 
 /** Up to @p n probes have their turn. @return how many there were. */
@@ -342,17 +427,17 @@ void hold_release(struct track *t, uint64_t now_ns)
 	if (now_ns < t->held_due_ns)
 		return;
 	while ((hf = *at)) {
-		if (hf->n_held)
+		if (hf->n_held && hf->group->stage == GROUP_PORTS)
 			host_flow_update(t, hf, host_of(hf), now_ns);
-		uint32_t n = held_pop(t, hf, flow_budget(&hf->flow, now_ns, hf->n_held));
-		if (hf->flow.gap_ns) {
-			flow_spend(&hf->flow, n);
+		uint32_t n = held_pop(t, hf, host_budget(t, hf, now_ns, hf->n_held));
+		if (is_limited(t, hf)) {
+			host_spend(hf, n);
 			hf->n_released += n;
 		} else {
 			hf->n_released = 0;
 		}
 		if (hf->n_held) {
-			due_ns = MIN(due_ns, hf->flow.next_ns);
+			due_ns = MIN(due_ns, host_due_ns(t, hf, now_ns));
 			at = &hf->next;
 		} else {
 			*at = hf->next;
@@ -376,7 +461,16 @@ void hold_drop_group(struct track *t, const struct track_group *g)
 
 /* --- the path's turn ------------------------------------------------------------ */
 
+bool hold_is_full(const struct track *t)
+{
+	return t->conf.bounds.max_outstanding && t->n_outstanding >= t->conf.bounds.max_outstanding;
+}
+
 bool hold_path_passes(struct track *t, uint64_t now_ns)
 {
-	return !t->path.gap_ns || flow_budget(&t->path, now_ns, 1);
+	if (hold_is_full(t))
+		return false;
+	if (!t->path.gap_ns || t->n_outstanding < t->conf.bounds.min_outstanding)
+		return true;
+	return flow_budget(&t->path, now_ns, 1);
 }

@@ -162,6 +162,7 @@ static const struct field scanned_fields[] = {
 	UINT(done.rttvar_us, 0, UINT32_MAX),
 	UINT(done.rto_us, 0, UINT32_MAX),
 	UINT(done.is_given_up, 0, 1),
+	UINT(done.is_timed_out, 0, 1),
 	UINT(done.evidence.mark, 0, HOST_MARK_N - 1),
 	UINT(done.evidence.n_canaries, 0, UINT8_MAX),
 	UINT(done.evidence.n_canaries_open, 0, UINT8_MAX),
@@ -171,7 +172,7 @@ static const struct field scanned_fields[] = {
 	UINT(done.evidence.n_open, 0, UINT32_MAX),
 	UINT(done.evidence.n_zero, 0, UINT32_MAX),
 };
-static_assert(sizeof(struct ev_host_done) == 60, "a new field of ev_host_done belongs in this "
+static_assert(sizeof(struct ev_host_done) == 64, "a new field of ev_host_done belongs in this "
 						 "table (partial hosts are not kept)");
 
 static const struct field checkpoint_fields[] = {

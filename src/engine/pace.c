@@ -48,3 +48,18 @@ uint64_t pace_wait_ns(const struct pace *p, uint64_t now_ns)
 
 	return !p->gap_ns_q8 || p->next_ns_q8 <= now ? 0 : (p->next_ns_q8 - now + 255) >> 8;
 }
+
+static uint32_t share_of(uint32_t all, uint32_t i, uint32_t n)
+{
+	return all ? MAX(all / n + (i < all % n), 1u) : 0;
+}
+
+struct pace_bounds pace_bounds_share(const struct pace_bounds *b, uint32_t i, uint32_t n)
+{
+	struct pace_bounds part = *b;
+
+	part.min_rate_pps = share_of(b->min_rate_pps, i, n);
+	part.min_outstanding = share_of(b->min_outstanding, i, n);
+	part.max_outstanding = share_of(b->max_outstanding, i, n);
+	return part;
+}

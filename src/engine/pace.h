@@ -7,6 +7,21 @@
 
 #include "base/compiler.h"
 
+/** How fast the user lets the scan be, beside the cap; 0: no bound. */
+struct pace_bounds {
+	uint32_t min_rate_pps;         /* over all hosts: found limits do not go below */
+	uint32_t scan_delay_us;        /* between two probes to a host, at least */
+	uint32_t max_delay_us;         /* a found limit puts no more between probes to a host */
+	uint32_t max_tcp_delay_us;     /* the same, unless they are UDP probes */
+	uint32_t min_outstanding;      /* found limits hold nothing back below this many */
+	uint32_t max_outstanding;      /* probes that wait for answers */
+	uint32_t host_timeout_ms;      /* of the port scan of a host */
+	uint32_t min_hosts, max_hosts; /* scanned at a time */
+	bool is_rate_fixed;            /* no limits are found */
+};
+/** The part of worker @p i of @p n of what is shared out: rates and outstanding probes. */
+struct pace_bounds pace_bounds_share(const struct pace_bounds *b, uint32_t i, uint32_t n);
+
 /** Departure-time limiter: no credit beyond burst, so no second exceeds the cap by more than it. */
 struct pace {
 	uint64_t gap_ns_q8;  /* time per packet, 1/256 ns; 0: no limit */

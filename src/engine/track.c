@@ -153,6 +153,7 @@ static void group_set(struct track_group *g, uint32_t q, uint8_t what)
 void probe_conclude(struct track *t, struct track_group *g, uint32_t q)
 {
 	hold_forget(t, g, q);
+	t->n_outstanding -= (g->state[q] & PROBE_STATE) == PROBE_FLIGHT;
 	group_set(g, q, PROBE_DONE);
 }
 
@@ -505,6 +506,7 @@ static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint6
 	if (!h->rtt.srtt_us && check_us > RTT_UNKNOWN_CHECK_US)
 		check_us = RTT_UNKNOWN_CHECK_US;
 	wheel_add(g, q, now_ns, now_ns + check_us * NS_PER_US);
+	t->n_outstanding++;
 	hold_sent(t, g, q, ret->attempt, now_ns);
 	if (ret->attempt) {
 		t->stats.n_retried++;
@@ -538,6 +540,11 @@ static bool next_new(struct track *t, struct track_group *g, uint64_t now_ns,
 	return false;
 }
 
+static uint32_t groups_max(const struct track *t)
+{
+	return t->conf.groups_max ? MIN(t->conf.groups_max, TRACK_GROUPS_MAX) : TRACK_GROUPS_MAX;
+}
+
 int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 {
 	if (!hold_path_passes(t, now_ns))
@@ -556,7 +563,7 @@ int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 		if (next_new(t, g, now_ns, ret))
 			return 1;
 	}
-	while (!t->is_exhausted && t->n_live < TRACK_GROUPS_MAX) {
+	while (!t->is_exhausted && t->n_live < groups_max(t)) {
 		struct track_group *g;
 		int err = group_open(t, now_ns, &g);
 		if (err < 0)
@@ -610,6 +617,7 @@ static void flight_expired(struct track *t, struct track_group *g, uint32_t q, u
 	}
 	if (g->state[q] & PROBE_MARK) {
 		g->state[q] = (uint8_t)((g->state[q] & ~(PROBE_STATE | PROBE_MARK)) | PROBE_WAIT);
+		t->n_outstanding--;
 		ready_push(g, q);
 		return;
 	}
@@ -619,6 +627,7 @@ static void flight_expired(struct track *t, struct track_group *g, uint32_t q, u
 		return;
 	}
 	g->state[q] = (uint8_t)(PROBE_WAIT | (attempt + 1) << PROBE_ATTEMPT_SHIFT);
+	t->n_outstanding--;
 	ready_push(g, q);
 }
 
@@ -650,6 +659,7 @@ void track_expire(struct track *t, uint64_t now_ns)
 	}
 	canary_expire(t, now_ns);
 	track_flush_silent(t);
+	hosts_time_out(t, now_ns);
 	hold_path_update(t, now_ns);
 	hold_release(t, now_ns);
 	groups_advance(t, now_ns);
@@ -664,7 +674,7 @@ static bool has_work(const struct track *t)
 		    (g->n_picked < g->n_probes && t->n_waiting < WAITING_MAX))
 			return true;
 	}
-	return !t->is_exhausted && t->n_live < TRACK_GROUPS_MAX;
+	return !t->is_exhausted && t->n_live < groups_max(t);
 }
 
 static bool has_ready(const struct track *t)
@@ -687,7 +697,9 @@ uint32_t track_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us)
 {
 	uint32_t now_tick = tick_of(now_ns), best = us_until(t->held_due_ns, now_ns, most_us);
 
-	if (t->path.gap_ns && t->path.next_ns > now_ns) {
+	if (hold_is_full(t)) {
+		/* until an answer or a time-out */
+	} else if (t->path.gap_ns && t->path.next_ns > now_ns) {
 		if (has_work(t))
 			best = us_until(t->path.next_ns, now_ns, best);
 	} else if (has_ready(t)) {

@@ -57,6 +57,8 @@ struct track_conf {
 	bool never_abandons; /* dishonest hosts are marked only */
 	uint32_t again_max;  /* answered ports asked once more at most, to measure loss */
 	uint32_t initial_rto_us, min_rto_us, max_rto_us;
+	struct pace_bounds bounds; /* this worker's part */
+	uint32_t groups_max;       /* open at a time; 0: TRACK_GROUPS_MAX */
 	uint64_t seed;
 	struct ring *events;            /* of struct event */
 	void (*events_full)(void *ctx); /* make room: pump or wait */
@@ -81,7 +83,8 @@ enum {
 	HOST_IS_DONE = 8,
 	HOST_IS_USER_SET = 16,
 	HOST_IS_SEEDED = 32,
-	HOST_IS_GIVEN_UP = 64 /* dishonest: no more probes */
+	HOST_IS_GIVEN_UP = 64, /* dishonest: no more probes */
+	HOST_IS_TIMED_OUT = 128
 };
 
 struct host_slot {
@@ -97,7 +100,10 @@ struct host_slot {
 	uint8_t n_excused;    /* attempts sent too fast: silence to them is no loss */
 	uint8_t n_answers;    /* so far; counted until they say enough about loss */
 	uint16_t n_again, n_again_answered; /* ports asked once more */
-	uint32_t initial_rto_us;            /* 0: the scan's */
+	bool is_begun;                      /* a port has been asked, at */
+	uint32_t begun_ms;
+	uint32_t initial_rto_us; /* 0: the scan's */
+	uint64_t delay_until_ns; /* --scan-delay: no probe before */
 	struct mac mac;
 	struct rtt rtt;
 	struct dishonest honest;
@@ -107,6 +113,7 @@ struct host_slot {
 struct host_flow {
 	struct flow flow;
 	struct track_group *group;
+	struct host_slot *host;
 	struct host_flow *next; /* in track.held_flows */
 	/* queues of probes by group.link: first attempts, retransmissions; taken in turns */
 	uint32_t head[2], tail[2], turn;
@@ -223,6 +230,8 @@ struct track {
 	struct host_flow *held_flows; /* those with probes waiting */
 	uint64_t held_due_ns;         /* the earliest turn among them */
 	uint32_t n_waiting;           /* probes held back by host flows */
+	uint32_t n_outstanding;       /* probes in flight */
+	uint32_t timeouts_ms;         /* when to look for hosts that take too long */
 	uint32_t n_fine, n_short;     /* judgements of hosts lately */
 	const struct host_slot *last_recovered;
 	uint32_t n_limit_events;
@@ -275,6 +284,14 @@ uint32_t track_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us)
 static inline bool track_is_paced(const struct track *t, uint64_t now_ns)
 {
 	return t->n_waiting || (t->path.gap_ns && t->path.next_ns > now_ns);
+}
+/** The same, because the user wants it. */
+static inline bool track_is_delayed(const struct track *t)
+{
+	const struct pace_bounds *b = &t->conf.bounds;
+
+	return (b->scan_delay_us && t->n_waiting) ||
+	       (b->max_outstanding && t->n_outstanding >= b->max_outstanding);
 }
 /** Time-out of a probe sent now: what a connect() may take. */
 uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t attempt);

@@ -46,6 +46,8 @@ void canary_unsent(struct track *t, const struct track_probe *p);
 bool canary_answer(struct track *t, struct host_slot *h, const struct scan_type *type,
 		   const struct probe_reply *r);
 void canary_expire(struct track *t, uint64_t now_ns);
+/** The host is dropped: its canaries too. */
+void canary_drop(struct track *t, struct host_slot *h);
 /** As track_wait_us. */
 uint32_t canary_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us);
 /** The probe as it would be sent now. */
@@ -88,8 +90,11 @@ struct host_flow *hold_flow(const struct track *t, const struct track_group *g, 
 /** May this probe leave now, by its host's rate? If not it is held and comes back when its turn
  * is. */
 bool hold_pass(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns);
-/** A probe that is not held leaves in the turn of the next: few may, and all do. */
-void hold_borrow(struct track *t, struct track_group *g, uint32_t q);
+/** A probe that is never held leaves in the turn of the next. @return false: not before the user's
+ * delay is over. */
+bool hold_borrow(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns);
+/** Are as many probes outstanding as may be? */
+bool hold_is_full(const struct track *t);
 /** May any probe leave now, by the path's rate? Nothing is held. */
 bool hold_path_passes(struct track *t, uint64_t now_ns);
 /** A probe leaves; did not leave after all; was answered with more than silence would tell. */
@@ -113,3 +118,7 @@ void hold_release(struct track *t, uint64_t now_ns);
 void hold_path_update(struct track *t, uint64_t now_ns);
 /** The group's probes are all concluded. */
 void hold_drop_group(struct track *t, const struct track_group *g);
+
+/* timeout.c */
+/** Drop the hosts that have taken too long. Every turn, outside of timers. */
+void hosts_time_out(struct track *t, uint64_t now_ns);

@@ -141,6 +141,7 @@ static int classify_seeded(const struct worker *w, struct host_slot *h)
 	h->ttl = s->ttl;
 	h->mac = s->mac;
 	h->rtt = s->rtt;
+	h->delay_until_ns = s->delay_until_ns;
 	return s->flags & HOST_IS_UP ? 0 : -E_EMPTY;
 }
 
@@ -221,7 +222,17 @@ static void on_discovered(void *ctx, const struct host_slot *h)
 						 .reason = h->reason,
 						 .ttl = h->ttl,
 						 .mac = h->mac,
-						 .rtt = h->rtt};
+						 .rtt = h->rtt,
+						 .delay_until_ns = h->delay_until_ns};
+}
+
+/** Groups that a worker may have open, so that all together scan no more hosts than the user wants.
+ */
+static uint32_t groups_max(const struct engine *e)
+{
+	uint32_t n_lines = e->is_sharded_by_port ? 1 : e->n_workers;
+
+	return e->conf.bounds.max_hosts / (n_lines * e->space.hosts_per_group);
 }
 
 static int track_setup(struct worker *w)
@@ -243,6 +254,8 @@ static int track_setup(struct worker *w)
 		.initial_rto_us = c->initial_rto_us,
 		.min_rto_us = c->min_rto_us,
 		.max_rto_us = c->max_rto_us,
+		.bounds = pace_bounds_share(&c->bounds, w->idx, e->n_workers),
+		.groups_max = groups_max(e),
 		.seed = c->seed,
 		.events = &w->events,
 		.events_full = events_full,
@@ -258,6 +271,8 @@ static int track_setup(struct worker *w)
 		tc.is_sharded_by_port = true; /* all groups are this worker's */
 		tc.next_shared = NULL;
 		tc.on_discovered = on_discovered;
+		tc.bounds = c->bounds;
+		tc.groups_max = 0;
 		tc.wants_checkpoints = false; /* groups of the pass are not the scan's */
 		tc.restored = NULL;
 	}

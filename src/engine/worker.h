@@ -100,6 +100,7 @@ static inline uint64_t worker_spend(struct worker *w, uint64_t from_ns, int n)
 	uint64_t now_ns = clock_now_ns();
 	enum spent what = n                                    ? SPENT_SENDING
 			  : pace_wait_ns(&w->pace, from_ns)    ? SPENT_CAP
+			  : track_is_delayed(&w->track)        ? SPENT_DELAY
 			  : track_is_paced(&w->track, from_ns) ? SPENT_PACED
 							       : SPENT_SILENT;
 

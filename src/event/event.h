@@ -200,10 +200,11 @@ struct ev_evidence {
 /** host_scanned (from the engine) and host_finished (from hosts.c, results complete and named). */
 struct ev_host_done {
 	struct addr addr;
-	uint8_t state;    /* enum host_state */
-	uint8_t reason;   /* of the state */
-	bool is_partial;  /* broken off: ports not reported are unknown, not silent */
-	bool is_given_up; /* the same, but by decision: dishonest */
+	uint8_t state;     /* enum host_state */
+	uint8_t reason;    /* of the state */
+	bool is_partial;   /* broken off: ports not reported are unknown, not silent */
+	bool is_given_up;  /* the same, but by decision: dishonest */
+	bool is_timed_out; /* the same, for --host-timeout */
 	struct ev_evidence evidence;
 	uint32_t srtt_us, rttvar_us,
 		rto_us; /* 0 unknown; srtt_us is the lowest seen: without our own queues */

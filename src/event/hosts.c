@@ -35,7 +35,7 @@ struct host {
 	uint8_t state, reason, ttl;
 	uint8_t port_reason, port_ttl; /* of the first port reply: evidence of life */
 	struct mac mac;
-	bool has_mac, is_named, is_complete, is_leaving, is_partial;
+	bool has_mac, is_named, is_complete, is_leaving, is_partial, is_timed_out;
 	struct cells cells;
 	struct found found;
 };
@@ -206,6 +206,7 @@ void host_facts(const struct hosts *h, const struct host *host, struct host_fact
 		.ttl = host->ttl,
 		.has_mac = host->has_mac,
 		.is_partial = host->is_partial,
+		.is_timed_out = host->is_timed_out,
 		.mac = host->mac,
 		.from = host->from,
 		.name = host->name,
@@ -265,6 +266,7 @@ static void release(struct hosts *h, struct host *host, uint64_t time_ns)
 					.state = host->state,
 					.reason = host->reason,
 					.is_partial = host->is_partial,
+					.is_timed_out = host->is_timed_out,
 					.evidence = host->evidence,
 					.srtt_us = host->srtt_us,
 					.rttvar_us = host->rttvar_us,
@@ -414,7 +416,8 @@ static void on_scanned(struct hosts *h, const struct event *ev)
 	if (!host || host->is_complete)
 		return;
 	host->n_parts_done++;
-	host->is_partial |= ev->done.is_partial || ev->done.is_given_up;
+	host->is_timed_out |= ev->done.is_timed_out;
+	host->is_partial |= ev->done.is_partial || ev->done.is_given_up || ev->done.is_timed_out;
 	add_evidence(&host->evidence, &ev->done.evidence);
 	if (host->state == HOST_UNKNOWN ||
 	    (host->state == HOST_DOWN && ev->done.state == HOST_UP)) {

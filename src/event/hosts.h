@@ -46,7 +46,7 @@ struct host_facts {
 	uint64_t idx;
 	struct addr addr;
 	uint8_t state, reason, ttl;
-	bool has_mac, is_partial;
+	bool has_mac, is_partial, is_timed_out;
 	struct mac mac;
 	struct addr from;
 	const char *name;            /* PTR name or NULL; borrowed until the host is finished */

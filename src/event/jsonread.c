@@ -262,6 +262,7 @@ static void read_host(struct fetch *f, struct json_host *ret)
 		.state = h.state,
 		.reason = h.reason,
 		.is_partial = get_bool(f, "partial"),
+		.is_timed_out = get_bool(f, "timed_out"),
 		.evidence = read_evidence(f),
 		.srtt_us = h.rtt_us,
 		.rttvar_us = (uint32_t)get_known(f, "rttvar_us", UINT32_MAX),

@@ -363,6 +363,8 @@ static void on_host(struct out *o, const struct event *ev)
 	put_counts(b, n);
 	if (f->is_partial)
 		text_lit(b, ",\"partial\":true");
+	if (f->is_timed_out)
+		text_lit(b, ",\"timed_out\":true");
 	if (f->evidence.mark)
 		put_evidence(b, &f->evidence);
 	text_lit(b, "}\n");

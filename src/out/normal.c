@@ -284,7 +284,7 @@ static void on_host(struct out *o, const struct event *ev)
 		text_lit(&o->buf, ". Its open ports prove nothing.\n");
 	}
 	if (v->facts.is_partial && n_unknown) {
-		text_lit(&o->buf, "Stopped early: ");
+		buf_puts(&o->buf, v->facts.is_timed_out ? "Host timed out: " : "Stopped early: ");
 		buf_put_u64(&o->buf, n_unknown);
 		buf_puts(&o->buf,
 			 n_unknown == 1 ? " port has no result.\n" : " ports have no result.\n");

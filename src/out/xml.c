@@ -308,8 +308,10 @@ static void put_comment(struct buf *b, const struct host_facts *f)
 		text_lit(b, "dishonest: ");
 		text_put_evidence(b, &f->evidence);
 	}
+	if (f->is_partial && f->evidence.mark)
+		text_lit(b, "; ");
 	if (f->is_partial)
-		buf_puts(b, f->evidence.mark ? "; stopped early" : "stopped early");
+		buf_puts(b, f->is_timed_out ? "timed out" : "stopped early");
 	buf_putc(b, '"');
 }
 

@@ -28,6 +28,9 @@ void space_init_shard(struct space *s, const struct range_set *set, const struct
 	*s = (struct space){.set = set, .n_addrs = set->n_addrs, .shard = c->shard};
 	s->n_hosts = space_n_hosts(set->n_addrs, c->shard);
 	s->hosts_per_group = CLAMP(by_probes, 1u, SPACE_GROUP_HOSTS_MAX);
+	s->hosts_per_group = MAX(s->hosts_per_group, MIN(c->min_hosts, SPACE_GROUP_HOSTS_MAX));
+	if (c->max_hosts)
+		s->hosts_per_group = MIN(s->hosts_per_group, c->max_hosts);
 	if (c->min_groups > 1 && s->n_hosts >= (uint64_t)c->min_groups * HOSTS_PER_GROUP_MIN) {
 		uint64_t fair = (s->n_hosts + c->min_groups - 1) / c->min_groups;
 		s->hosts_per_group = (uint32_t)MIN(fair, s->hosts_per_group);

@@ -33,8 +33,9 @@ struct space {
 
 /** What a number line is made of. */
 struct space_conf {
-	uint32_t width;      /* probes per host, at least 1 */
-	uint32_t min_groups; /* cut finer when there are enough hosts (threads) */
+	uint32_t width;                /* probes per host, at least 1 */
+	uint32_t min_groups;           /* cut finer when there are enough hosts (threads) */
+	uint32_t min_hosts, max_hosts; /* of a group; 0: by width */
 	uint64_t seed;
 	struct shard shard;
 };

@@ -31,6 +31,11 @@ def flag(*spellings):
     return register
 
 
+def filter_usual(bed):
+    bed.target.filter_input("tcp dport 9000-9019 drop", "udp dport 9000-9019 drop", "ip daddr 198.18.99.0/24 drop",
+                            "ip daddr 198.18.0.77 numgen random mod 100 < 30 drop")
+
+
 def run(bed, *options, code=0, namespace=None):
     done = (namespace or bed.scanner).run([suite.PRTIP, *options], 120)
     if code is not None and done.returncode != code:
@@ -542,11 +547,115 @@ def max_rtt(bed, directory, spelling):
 
 @flag("--max-parallelism")
 def max_parallelism(bed, directory, spelling):
-    def at_once(*options):
-        found = probes(bed, "-sT", "-Pn", "--max-retries", "0", "--initial-rtt-timeout", "200ms", "-p9000-9009",
+    def at_once(scan, *options):
+        found = probes(bed, scan, "-Pn", "--max-retries", "0", "--initial-rtt-timeout", "200ms", "-p9000-9009",
                        *options, "198.18.99.1")
         return len({p.dport for p in found if p.time_ns - found[0].time_ns < 100_000_000})
-    return at_once(spelling, "3") <= 3 < at_once()
+    return all(at_once(scan, spelling, "3") <= 3 < at_once(scan) for scan in ("-sT", "-sS"))
+
+
+def spacing_ns(bed, *options):
+    """Shortest time between two probes to the same host."""
+    last, shortest = {}, 1 << 62
+    for p in sorted(probes(bed, "-Pn", "-sS", *options), key=lambda p: p.time_ns):
+        shortest = min(shortest, p.time_ns - last.get(p.dst, -1 << 62))
+        last[p.dst] = p.time_ns
+    return shortest
+
+
+@flag("-T")
+def timing(bed, directory, spelling):
+    """The spacing of polite on the wire; retransmissions of insane; -T0 and -T1 are told by unit tests with a fake clock."""
+    polite = [spacing_ns(bed, level, "-p81-83", "10.99.0.2") for level in (spelling + "2", spelling + "polite")]
+    both = spacing_ns(bed, spelling + "2", "--scan-delay", "100ms", "-p81-84", "10.99.0.2")
+    few = len(probes(bed, "-sS", "-Pn", "-p9000", spelling + "5", "--max-retries", "0", "10.99.0.2"))
+    insane = gaps_ns(bed, spelling + "5", "-p9000-9009", "198.18.99.1")
+    return min(polite) >= 399_000_000 > both >= 99_000_000 and few == 1 and max(insane) < 900_000_000
+
+
+@flag("--scan-delay")
+def scan_delay(bed, directory, spelling):
+    alone = spacing_ns(bed, spelling, "60ms", "-p81-88,9000", "10.99.0.2")
+    with bed.target.capture("vb") as capture:  # discovery of a host, then its ports: one delay for all
+        run(bed, "-n", "-sS", spelling, "60ms", "-p81-83", "198.18.0.5")
+        times = sorted(p.time_ns for p in packet.parse(capture.stop()) if p.is_incoming and p.kind in ("tcp", "icmp"))
+    pairs = [b - a for a, b in zip(times, times[1:])]
+    return 59_000_000 <= alone < 500_000_000 and len(pairs) >= 3 and min(pairs[:-1]) >= 59_000_000
+
+
+RESETS = """table inet limits {
+ chain out { type filter hook output priority 0; policy accept;
+  tcp flags & rst == rst limit rate over 20/second burst 5 packets drop;
+ }
+}
+"""
+
+
+def beside_resets(bed, *options):
+    """Packets a second towards a host that resets 20 a second, and whether a limit was stated."""
+    bed.target.nft(RESETS)
+    try:
+        with bed.target.capture("vb") as capture:
+            text = run(bed, "-sS", "-n", "-Pn", "-p1-150", *options, "10.99.0.2", "-oJ", "-", code=None).stdout
+            times = sorted(p.time_ns for p in packet.syns(packet.parse(capture.stop())))
+    finally:
+        filter_usual(bed)
+    return len(times) / ((times[-1] - times[0]) / 1e9), bool(suite.json_records(text, "rate_limit"))
+
+
+@flag("--rate")
+def rate(bed, directory, spelling):
+    found, fixed = beside_resets(bed, spelling, "auto"), beside_resets(bed, spelling, "max")
+    return found[1] and not fixed[1] and found[0] < 100 < fixed[0]
+
+
+@flag("--min-rate")
+def min_rate(bed, directory, spelling):
+    return beside_resets(bed, spelling, "400")[0] > 150 > beside_resets(bed)[0]
+
+
+@flag("--max-scan-delay")
+def max_scan_delay(bed, directory, spelling):
+    return beside_resets(bed, spelling, "3ms")[0] > 150
+
+
+@flag("--min-parallelism")
+def min_parallelism(bed, directory, spelling):
+    return beside_resets(bed, spelling, "100")[0] > 150
+
+
+def under_way(bed, *options):
+    """Most hosts with a probe sent and another to come."""
+    first, last = {}, {}
+    for p in probes(bed, "-sS", "-Pn", "--max-rate", "5000", *options):
+        first.setdefault(p.dst, p.time_ns)
+        last[p.dst] = p.time_ns
+    return max(sum(first[h] <= t <= last[h] for h in first) for t in first.values())
+
+
+@flag("--max-hostgroup")
+def max_hostgroup(bed, directory, spelling):
+    command = ["-p1-50", "198.18.0.0/27"]
+    return under_way(bed, *command, spelling, "1") <= 1 < under_way(bed, *command, spelling, "4") <= 4 < \
+        under_way(bed, *command)
+
+
+@flag("--min-hostgroup")
+def min_hostgroup(bed, directory, spelling):
+    def early(*options):
+        found = probes(bed, "-sS", "-Pn", "--max-rate", "20000", "-p1-10000", *options, "198.18.0.0/26",
+                       "--host-timeout", "300ms")
+        return len({p.dst for p in sorted(found, key=lambda p: p.time_ns)[:2000]})
+    return early(spelling, "60") >= 60 > 40 >= early()
+
+
+@flag("--host-timeout")
+def host_timeout(bed, directory, spelling):
+    text = run(bed, "-sS", "-n", "-Pn", "-p70-89,9000-9009", "--max-retries", "0", "--initial-rtt-timeout", "3s",
+               "--min-rtt-timeout", "3s", spelling, "500ms", "198.18.0.1", "-oJ", "-", "-oN", str(directory / "timed")).stdout
+    host = suite.json_records(text, "host")[0]
+    return (host.get("timed_out") and host["ports"]["unknown"] == 10 and len(suite.json_ports(text)) == 20 and
+            "Host timed out: 10 ports have no result" in (directory / "timed").read_text())
 
 
 @flag("--threads")
@@ -756,8 +865,7 @@ def set_up(bed):
     bed.scanner.sh("ip link set vx up")
     bed.scanner.sh("ip link set vy up")
     bed.scanner.sh("ip addr add 10.97.0.1/24 dev vx")
-    bed.target.filter_input("tcp dport 9000-9019 drop", "udp dport 9000-9019 drop", "ip daddr 198.18.99.0/24 drop",
-                            "ip daddr 198.18.0.77 numgen random mod 100 < 30 drop")
+    filter_usual(bed)
 
 
 if __name__ == "__main__":

@@ -216,11 +216,53 @@ static void lists_choices_addresses(void **state)
 	config_fini(&l.c);
 }
 
+/** -T sets what nmap's guide says, by name and number; options of their own win on either side. */
+static void timing_templates(void **state)
+{
+	static const struct {
+		const char *line;
+		uint32_t initial_rto_us, min_rto_us, max_rto_us, max_retries, scan_delay_us,
+			max_outstanding, max_tcp_delay_us, host_timeout_ms;
+	} rows[] = {
+		{"h", 1000000, 25000, 10000000, 10, 0, 0, 0, 0},
+		{"-T3 h", 1000000, 25000, 10000000, 10, 0, 0, 0, 0},
+		{"-T normal h", 1000000, 25000, 10000000, 10, 0, 0, 0, 0},
+		{"-T0 h", 300000000, 25000, 300000000, 10, 300000000, 1, 0, 0},
+		{"-Tsneaky h", 15000000, 25000, 15000000, 10, 15000000, 1, 0, 0},
+		{"-T 2 h", 1000000, 25000, 10000000, 10, 400000, 1, 0, 0},
+		{"-T4 h", 500000, 25000, 1250000, 6, 0, 0, 10000, 0},
+		{"-Tinsane h", 250000, 50000, 300000, 2, 0, 0, 5000, 900000},
+		{"--max-retries 9 -T5 h", 250000, 50000, 300000, 9, 0, 0, 5000, 900000},
+		{"-T5 --max-retries 9 h", 250000, 50000, 300000, 9, 0, 0, 5000, 900000},
+		{"-T5 --host-timeout 2s --initial-rtt-timeout 100ms h", 100000, 50000, 300000, 2, 0,
+		 0, 5000, 2000},
+		{"--max-scan-delay 20ms -T4 h", 500000, 25000, 1250000, 6, 0, 0, 0, 0},
+		{"-T2 --scan-delay 1s --max-parallelism 7 h", 1000000, 25000, 10000000, 10, 1000000,
+		 7, 0, 0},
+		{"-T5 --min-rtt-timeout 1s h", 1000000, 1000000, 1000000, 2, 0, 0, 5000, 900000},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct line l;
+
+		accept_line(&l, rows[i].line);
+		assert_int_equal(l.c.initial_rto_us, rows[i].initial_rto_us);
+		assert_int_equal(l.c.min_rto_us, rows[i].min_rto_us);
+		assert_int_equal(l.c.max_rto_us, rows[i].max_rto_us);
+		assert_int_equal(l.c.max_retries, rows[i].max_retries);
+		assert_int_equal(l.c.bounds.scan_delay_us, rows[i].scan_delay_us);
+		assert_int_equal(l.c.bounds.max_outstanding, rows[i].max_outstanding);
+		assert_int_equal(l.c.bounds.max_tcp_delay_us, rows[i].max_tcp_delay_us);
+		assert_int_equal(l.c.bounds.host_timeout_ms, rows[i].host_timeout_ms);
+		config_fini(&l.c);
+	}
+}
+
 static void prefixes_and_single_dash(void **state)
 {
 	struct line l;
 
-	accept_line(&l, "--top 7 --max-ra=9 --rate=0 h");
+	accept_line(&l, "--top 7 --max-ra=9 --rate-=0 h");
 	assert_int_equal(l.c.ports.top_n, 7);
 	assert_int_equal(l.c.max_rate_pps, 0);
 	config_fini(&l.c);
@@ -293,11 +335,17 @@ static void refusals(void **state)
 		{"--maxrate 5 h", -E_SYNTAX,
 		 "\"--maxrate\": unknown option; the nearest is --max-rate"},
 		{"--tll=5 h", -E_SYNTAX, "the nearest is --ttl"},
-		{"-T4 h", -E_SYNTAX, "\"-T4\": unknown option; prtip --help lists"},
+		{"-T9 h", -E_SYNTAX,
+		 "-T \"9\": want normal|paranoid|sneaky|polite|aggressive|insane"},
+		{"--min-rate 9 --max-rate 8 h", -E_RANGE, "--min-rate: larger than --max-rate"},
+		{"--min-hostgroup 9 --max-hostgroup 8 h", -E_RANGE,
+		 "--min-hostgroup: larger than --max-hostgroup"},
+		{"--min-parallelism 9 --max-parallelism 8 h", -E_RANGE,
+		 "--min-parallelism: larger than --max-parallelism"},
 		{"-q h", -E_SYNTAX, "\"-q\": unknown option; prtip --help lists"},
 		{"-nq h", -E_SYNTAX, "\"-nq\": unknown option"},
 		{"--max 5 h", -E_SYNTAX,
-		 "ambiguous; could be --max-os-tries, --max-rate, --max-retries"},
+		 "ambiguous; could be --max-os-tries, --max-rate, --max-scan-delay"},
 		{"--= h", -E_SYNTAX, "unknown option"},
 		{"-sSQ h", -E_SYNTAX, "no option -sQ; after -s want S T A W F N X M U Y n L"},
 		{"-s h", -E_SYNTAX, "letter missing after -s"},
@@ -416,6 +464,7 @@ int main(void)
 		cmocka_unit_test(one_dash_before_a_full_name),
 		cmocka_unit_test(dashes_as_values_and_end_of_options),
 		cmocka_unit_test(help_and_version_stop),
+		cmocka_unit_test(timing_templates),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(hostile_words),
 		cmocka_unit_test(words_cut_at_every_byte),

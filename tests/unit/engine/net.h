@@ -38,6 +38,8 @@ struct net_conf {
 	uint32_t again_max; /* answered ports asked once more */
 	uint32_t max_retries, initial_rto_us, max_rto_us, min_groups;
 	uint32_t defer_percent;
+	struct pace_bounds bounds;
+	uint32_t groups_max, hosts_per_group;
 	uint32_t all_open_percent; /* of hosts; they answer on ports that nobody asked, too */
 	uint32_t open_percent;     /* of asked ports; 0: every eighth */
 	bool never_abandons;
@@ -69,7 +71,8 @@ struct net_link {
 };
 
 struct net_host {
-	uint32_t n_pings, n_ports_sent, n_canaries, n_scanned, n_partial, n_given_up, n_up;
+	uint32_t n_pings, n_ports_sent, n_canaries, n_scanned, n_partial, n_given_up, n_timed_out,
+		n_up;
 	struct ev_evidence evidence;
 	uint8_t last_state;
 	double tokens;
@@ -93,6 +96,8 @@ struct net {
 	struct net_link fwd, rev;
 	uint64_t n_again, n_sent, n_dup_sent, n_deferred;
 	uint8_t max_attempt;
+	uint64_t last_host;          /* that a port probe was sent to */
+	uint32_t batch;              /* probes a turn */
 	uint32_t n_limits, n_lifted; /* EVENT_RATE_LIMIT */
 	uint64_t took_ns;
 	struct track_stats stats; /* sum over shards */
@@ -207,6 +212,7 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 	uint8_t kind = REPLY_NONE;
 
 	n->n_sent++;
+	n->last_host = idx;
 	if (p->is_again) {
 		const struct net_cell *c = net_cell(n, idx, p->to.port);
 		assert_true(p->type->flag && c->n_found && p->attempt >= c->n_sent);
@@ -288,6 +294,7 @@ static inline void net_drain(void *ctx)
 			h->n_scanned++;
 			h->n_partial += ev->done.is_partial;
 			h->n_given_up += ev->done.is_given_up;
+			h->n_timed_out += ev->done.is_timed_out;
 			h->last_state = ev->done.state;
 			h->evidence = ev->done.evidence;
 		} else if (ev->kind == EVENT_RATE_LIMIT) {
@@ -323,6 +330,7 @@ static inline void net_init(struct net *n, const struct net_conf *c)
 	memset(n, 0, sizeof(*n));
 	coverage_init(&n->ports_seen);
 	n->c = *c;
+	n->batch = NET_BATCH;
 	n->c.n_shards = MAX(c->n_shards, 1u);
 	n->c.initial_rto_us = c->initial_rto_us ? c->initial_rto_us : 1000000;
 	n->c.most_ns = c->most_ns ? c->most_ns : 600 * NS_PER_S;
@@ -333,6 +341,10 @@ static inline void net_init(struct net *n, const struct net_conf *c)
 		port_bits_add(&n->ports.of[PORT_TCP], (uint16_t)p);
 	port_bits_seal(&n->ports.of[PORT_TCP]);
 	space_init(&n->space, &n->set, MAX(c->n_ports, 1u), MAX(c->min_groups, 1u), c->seed);
+	if (c->hosts_per_group) {
+		n->space.hosts_per_group = c->hosts_per_group;
+		n->space.n_groups = (c->n_hosts + c->hosts_per_group - 1) / c->hosts_per_group;
+	}
 	rng_init(&n->rng, c->seed + 99);
 	assert_int_equal(ring_init(&n->events, sizeof(struct event), 64), 0);
 	n->flying = calloc(NET_FLYING_CAP, sizeof(*n->flying));
@@ -354,6 +366,8 @@ static inline void net_shard_open(struct net *n, uint32_t shard)
 				.next_shared = n->c.is_sharded_by_port ? NULL : &n->next_group,
 				.is_sharded_by_port = n->c.is_sharded_by_port,
 				.max_retries = n->c.max_retries,
+				.bounds = n->c.bounds,
+				.groups_max = n->c.groups_max,
 				.never_abandons = n->c.never_abandons,
 				.again_max = n->c.again_max,
 				.initial_rto_us = n->c.initial_rto_us,
@@ -389,7 +403,7 @@ static inline void net_turn(struct net *n)
 	uint32_t sent = 0;
 	int more = 1;
 
-	while (sent < NET_BATCH && (more = track_next(&n->t, n->now_ns, &p)) > 0) {
+	while (sent < n->batch && (more = track_next(&n->t, n->now_ns, &p)) > 0) {
 		sent++;
 		if (n->c.defer_percent && rng_below(&n->rng, 100) < n->c.defer_percent) {
 			track_defer(&n->t, &p, n->now_ns, 2000);

@@ -27,6 +27,7 @@ static void every_row(void **state)
 		 "--max-rate: 90 % of the time went by waiting for 500"},
 		{{.spent_ns = {10 * MS, 0, 40 * MS, 50 * MS}},
 		 "the targets or the path to them: 40 %"},
+		{{.spent_ns = {50 * MS, 0, 0, 0, 50 * MS}}, "the scan delay or for probes"},
 		{{.n_result_waits = 100}, "results had to wait for them 100 times"},
 		{{.elapsed_ns = 100 * MS, .cpu_ns = 190 * MS, .n_cores = 2},
 		 "2 cores were busy 95 %"},

@@ -229,7 +229,7 @@ static void source_is_used(void **state)
 	struct bed *b = bed_new(backend_of(state), "127.0.0.1", "127.0.0.1");
 	b->conf.source4 = addr_v4(0x7f000009);
 	b->conf.source_port = sport;
-	b->conf.max_sockets = 2;
+	b->conf.bounds.max_outstanding = 2;
 	b->conf.ttl = 9;
 	b->conf.if_idx = if_nametoindex("lo");
 	add_port(b, port);
