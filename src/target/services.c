@@ -30,7 +30,7 @@ struct remembered {
 	char name[32]; /* "": it has none */
 };
 
-enum { REMEMBERED = 32 };
+enum { REMEMBERED = 8 };
 
 struct services {
 	const char *text; /* NULL: our own table */
