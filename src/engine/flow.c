@@ -29,6 +29,9 @@ enum {
 	SHORT_PERCENT = 70,
 	SHORT_SIGMAS = 5,
 	RECOVERED_MIN = 8,
+	BY_RULE_SAVED = 6, /* ICMP errors, by Linux */
+	BY_RULE_GAP_NS =
+		250000000,     /* few answers say little, and cutting is quicker than growing */
 	FINE_EXPECTED_MIN = 8, /* answers */
 	WINDOW_WAITS = 4,      /* time-outs that a window lasts at most */
 	GAP_MIN_NS = 500,      /* 2,000,000/s: as good as none */
@@ -269,9 +272,17 @@ static void limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double sh
 		(uint16_t)CLAMP(BARREN_ANSWERS / share, 1.0 * BARREN_ANSWERS, 1.0 * BARREN_MAX);
 	f->found_gap_ns = 0;
 	f->n_settled++;
-	set_rate(f, elapsed_ns / MAX(n_answers, 1u) * share);
+	if (f->is_limited_by_rule) /* what had been saved up is no rate */
+		n_answers -= MIN(n_answers - MIN(n_answers, 1u), (uint32_t)BY_RULE_SAVED);
+	double gap_ns = elapsed_ns / MAX(n_answers, 1u) * share;
+	set_rate(f, f->is_limited_by_rule ? MIN(gap_ns, (double)BY_RULE_GAP_NS) : gap_ns);
 	f->next_ns = 0;
 	phases_restart(f, now_us);
+}
+
+static double short_sigmas(const struct flow *f)
+{
+	return f->is_limited_by_rule ? 2.4 : SHORT_SIGMAS;
 }
 
 /** One phase of a free flow. @return true when it became limited. */
@@ -292,12 +303,17 @@ static bool judge_free(struct flow *f, const struct flow_phase *newest, uint32_t
 		return false;
 	}
 	f->carry = sum;
-	if (!is_below(&j, SHORT_PERCENT) || sigmas_squared(&j) < SHORT_SIGMAS * SHORT_SIGMAS)
+	if (!is_below(&j, SHORT_PERCENT) || sigmas_squared(&j) < short_sigmas(f) * short_sigmas(f))
 		return false;
 	f->n_short += f->n_short < UINT8_MAX;
 	if (may_begin)
 		limit(f, now_us, f->n_win_answers[j.class], j.expected / j.n_sent);
 	return may_begin;
+}
+
+static uint32_t recovered_min(const struct flow *f)
+{
+	return f->is_limited_by_rule ? 1 : RECOVERED_MIN;
 }
 
 /**
@@ -306,7 +322,8 @@ static bool judge_free(struct flow *f, const struct flow_phase *newest, uint32_t
  */
 static bool is_losing(const struct flow *f)
 {
-	return f->n_recovered >= RECOVERED_MIN && f->n_recovered > f->n_answers / 2;
+	return f->n_recovered >= recovered_min(f) &&
+	       f->n_recovered * 2 + f->is_limited_by_rule > f->n_answers;
 }
 
 /** A limit that was there from the start shows in no share. @return true when it is one. */
@@ -315,7 +332,7 @@ static bool watch_recoveries(struct flow *f, uint32_t now_us, uint32_t wait_us, 
 	uint32_t len_us = now_us - f->win_start_us,
 		 n_answers = f->n_win_answers[0] + f->n_win_answers[1];
 
-	if (may_begin && !f->n_settled && len_us >= wait_us && n_answers >= RECOVERED_MIN &&
+	if (may_begin && !f->n_settled && len_us >= wait_us && n_answers >= recovered_min(f) &&
 	    is_losing(f)) {
 		limit(f, now_us, n_answers, 1);
 		f->is_by_recoveries = true;

@@ -69,6 +69,7 @@ struct flow {
 	uint16_t share[FLOW_KINDS][FLOW_CLASSES], n_share[FLOW_KINDS];
 	struct flow_phase carry;
 	uint32_t n_free_sent;
+	bool is_limited_by_rule;         /* limits are the norm: any sign of one counts */
 	bool is_due;                     /* enough has been sent for a look at it */
 	uint32_t n_answers, n_recovered; /* so far; to retransmissions */
 	uint32_t win_start_us, n_win_sent, n_win_answers[FLOW_CLASSES];
@@ -109,8 +110,8 @@ static inline bool flow_is_due(const struct flow *f, uint32_t now_us)
 uint32_t flow_budget(struct flow *f, uint64_t now_ns, uint32_t most);
 /** @p n probes leave. */
 void flow_spend(struct flow *f, uint32_t n);
-/** @return packets a second; 0: no limit. */
+/** @return packets a second, at least 1; 0: no limit. */
 static inline uint32_t flow_rate_pps(const struct flow *f)
 {
-	return f->rate_gap_ns ? (uint32_t)(NS_PER_S / f->rate_gap_ns) : 0;
+	return f->rate_gap_ns ? MAX((uint32_t)(NS_PER_S / f->rate_gap_ns), 1u) : 0;
 }

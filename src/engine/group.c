@@ -143,9 +143,6 @@ int track_init(struct track *t, const struct track_conf *conf)
 	return 0;
 }
 
-/** Probes a host must have for a rate of its own. */
-enum { FLOW_WIDTH_MIN = 8 };
-
 /** A delay that the user wants is kept for any host, in discovery too. */
 static uint32_t flows_per_host(const struct track *t)
 {

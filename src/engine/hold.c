@@ -26,6 +26,7 @@ struct host_flow *hold_flow(const struct track *t, const struct track_group *g, 
 	uint32_t type = t->type_of ? t->type_of[q % g->width] : 0;
 	struct host_flow *hf = &g->flows[host * t->n_flows + t->flow_of_type[type]];
 	hf->proto = t->conf.types[type]->proto;
+	hf->flow.is_limited_by_rule = hf->proto == PROTO_UDP;
 	return hf;
 }
 

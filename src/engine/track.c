@@ -15,6 +15,8 @@
 
 enum {
 	RETRIES_MIN = 1, /* a silent port is asked twice */
+	UDP_RETRIES_MIN = 2,
+	UDP_LAST_GAP_US = 1000000,
 	SAMPLES_FOR_LOSS = 64,
 	OWN_ANSWERS_MIN = 64,
 	BACKOFF_SHIFT_MAX = 3,
@@ -65,6 +67,20 @@ static uint32_t retries_allowed(const struct track *t, const struct host_slot *h
 	return MIN(n + n_excused(t, h), t->conf.max_retries);
 }
 
+/**
+ * UDP silence means little: ICMP errors are limited everywhere (RFC 1812 4.3.2.8), by Linux to one
+ * a second, and an exhausted limit looks like a filter. Hosts of which many ports are asked are
+ * asked once more, a second later: one answer then tells.
+ */
+static bool is_doubtful_udp(const struct track *t, const struct track_group *g, uint32_t q)
+{
+	if (g->stage != GROUP_PORTS || !g->flows)
+		return false;
+	uint32_t i = t->type_of ? t->type_of[q % g->width] : 0;
+	return t->conf.types[i]->proto == PROTO_UDP && t->type_n[i] >= FLOW_WIDTH_MIN &&
+	       !hold_flow(t, g, q)->flow.gap_ns;
+}
+
 /** Retransmissions of one probe: never fewer than it takes to ask everything its port is asked. */
 static uint32_t probe_retries(const struct track *t, const struct track_group *g, uint32_t q)
 {
@@ -72,6 +88,8 @@ static uint32_t probe_retries(const struct track *t, const struct track_group *g
 
 	if (g->stage == GROUP_PORTS && t->requests_of)
 		n = MAX(n, t->requests_of[q % g->width] - 1u);
+	if (is_doubtful_udp(t, g, q))
+		n = MAX(n, (uint32_t)UDP_RETRIES_MIN);
 	return MIN(n, t->conf.max_retries);
 }
 
@@ -489,6 +507,19 @@ void probe_fill(const struct track *t, struct track_group *g, uint32_t q, struct
 	ret->to.proto = ret->type->proto;
 }
 
+/** Time-out of a probe's attempt. */
+static uint32_t probe_rto_us(const struct track *t, const struct track_group *g, uint32_t q,
+			     uint32_t attempt)
+{
+	uint32_t us = track_rto_us(t, group_host(g, q), attempt);
+
+	if (attempt == UDP_RETRIES_MIN - 1 && attempt < t->conf.max_retries &&
+	    is_doubtful_udp(t, g, q))
+		us = CLAMP(us, MIN((uint32_t)UDP_LAST_GAP_US, t->conf.max_rto_us),
+			   t->conf.max_rto_us);
+	return us;
+}
+
 /** Send @p q now if its host's rate allows. */
 static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns,
 		       struct track_probe *ret)
@@ -500,7 +531,7 @@ static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint6
 	probe_fill(t, g, q, ret);
 	g->state[q] = (uint8_t)((g->state[q] & ~(PROBE_STATE | PROBE_MARK)) | PROBE_FLIGHT);
 	g->sent_us[q] = us_of(now_ns);
-	uint64_t check_us = track_rto_us(t, h, ret->attempt);
+	uint64_t check_us = probe_rto_us(t, g, q, ret->attempt);
 	/* without an RTT the time-out is a guess that the first answers will correct: look again
 	 * soon */
 	if (!h->rtt.srtt_us && check_us > RTT_UNKNOWN_CHECK_US)
@@ -607,9 +638,8 @@ void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, 
 
 static void flight_expired(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns)
 {
-	struct host_slot *h = group_host(g, q);
 	uint32_t attempt = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
-	uint32_t rto_us = track_rto_us(t, h, attempt), age_us = us_of(now_ns) - g->sent_us[q];
+	uint32_t rto_us = probe_rto_us(t, g, q, attempt), age_us = us_of(now_ns) - g->sent_us[q];
 
 	if ((int32_t)age_us < (int32_t)rto_us) {
 		wheel_add(g, q, now_ns, now_ns + (uint64_t)(rto_us - age_us) * NS_PER_US);

@@ -5,6 +5,8 @@
 #include "engine/track.h"
 
 #define NO_PROBE UINT32_MAX
+/** Probes a host must have for a rate of its own. */
+#define FLOW_WIDTH_MIN 8u
 
 /** Per-probe byte: two bits of state, four of attempt, two marks. */
 enum {

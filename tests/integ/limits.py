@@ -70,6 +70,16 @@ def test_shared(cases, bed):
     check(cases, "1mbit back from 128 hosts", result, 2560, 6 * 2560, False)
 
 
+def test_udp(cases, bed):
+    """ICMP errors at the kernel's own pace: 20 a second, its store of six used up by a run before."""
+    bed.target.sh("sysctl -qw net.ipv4.icmp_ratemask=6168 net.ipv4.icmp_ratelimit=50")
+    for name in ("fresh", "exhausted"):
+        done = bed.scanner.run([suite.PRTIP, "-sU", "-n", "-Pn", "-p20000-20099", "10.99.0.2", "-oJ", "-"], 120)
+        summary = suite.json_summary(done.stdout)
+        cases.check(f"UDP beside 20 ICMP errors a second, {name}", summary["ports"]["closed"] >= 98, summary["ports"])
+    bed.target.sh("sysctl -qw net.ipv4.icmp_ratemask=0 net.ipv4.icmp_ratelimit=0")
+
+
 def test_no_limit(cases, bed):
     for name, rules, options, closed in (
             ("nothing", "", ["-p1-20000", "10.99.0.2"], 20000),
@@ -88,5 +98,5 @@ if __name__ == "__main__":
     suite.need_root()
     suite.need_tools("ip", "nft", "tc")
     with netns.Bed() as bed:
-        code = suite.run([test_resets, test_shaper, test_shared, test_no_limit], bed)
+        code = suite.run([test_resets, test_shaper, test_shared, test_udp, test_no_limit], bed)
     sys.exit(code)
