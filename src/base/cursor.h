@@ -29,6 +29,15 @@ static inline struct cursor cursor_of(const void *p, size_t len)
 	return (struct cursor){.p = p, .len = len};
 }
 
+/** @return the value of a hexadecimal digit, or -1. */
+static inline int hex_digit(int c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 static inline size_t cursor_left(const struct cursor *c)
 {
 	return c->failed ? 0 : c->len - c->pos;

@@ -5,49 +5,10 @@
 #include "cli/run.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { ALONE_WAIT_US = 2000 };
 
-/** Where nmap installs its data. */
-static const char *const places[] = {"/usr/share/nmap/nmap-os-db",
-				     "/usr/local/share/nmap/nmap-os-db"};
-
-static int map_file(const char *path, struct osdetect *d)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	int err = fstat(fd, &st) < 0 ? -errno : st.st_size == 0 ? -E_EMPTY : 0;
-	if (!err) {
-		d->text_len = (size_t)st.st_size;
-		d->text = mmap(NULL, d->text_len, PROT_READ, MAP_PRIVATE, fd, 0);
-		if (d->text == MAP_FAILED) {
-			d->text = NULL;
-			err = -errno;
-		}
-	}
-	close(fd);
-	return err;
-}
-
-/** @return 0 or -code of the last place; @p ret_path the one that was tried last. */
-static int find_file(const struct config *c, struct osdetect *d, const char **ret_path)
-{
-	int err = -ENOENT;
-
-	*ret_path = c->os_file;
-	if (c->os_file)
-		return map_file(c->os_file, d);
-	for (size_t i = 0; i < ARRAY_LEN(places) && err == -ENOENT; i++)
-		err = map_file(*ret_path = places[i], d);
-	return err;
-}
+enum { FILE_BYTES_MAX = 64 << 20 };
 
 static int refuse(const struct config *c, const struct plan *p)
 {
@@ -66,12 +27,15 @@ static int refuse(const struct config *c, const struct plan *p)
 int osdetect_load(const struct config *c, struct plan *p, struct osdetect *ret)
 {
 	struct err_where w = {0};
-	const char *path;
+	char installed[MAPFILE_PATH_CAP] = "";
 	int code = refuse(c, p);
 
 	if (code || !c->wants_os)
 		return code;
-	int err = find_file(c, ret, &path);
+	int err = c->os_file
+			  ? mapfile_open(c->os_file, FILE_BYTES_MAX, &ret->file)
+			  : mapfile_open_nmap("nmap-os-db", FILE_BYTES_MAX, &ret->file, installed);
+	const char *path = c->os_file ? c->os_file : installed;
 	if (err) {
 		say_error("-O: fingerprint file \"%s\": %s%s", path, err_text(err),
 			  err == -ENOENT && !c->os_file
@@ -79,7 +43,7 @@ int osdetect_load(const struct config *c, struct plan *p, struct osdetect *ret)
 				  : "");
 		return EXIT_FATAL;
 	}
-	err = osdb_parse((struct bytes){ret->text, ret->text_len}, path, &ret->db, &w);
+	err = osdb_parse(ret->file.text, path, &ret->db, &w);
 	if (err) {
 		say_where("-O", &w, err);
 		return EXIT_FATAL;
@@ -135,7 +99,6 @@ void osdetect_close(struct osdetect *d)
 {
 	osscan_free(d->scan);
 	osdb_free(d->db);
-	if (d->text)
-		munmap(d->text, d->text_len);
+	mapfile_close(&d->file);
 	*d = (struct osdetect){0};
 }

@@ -2,14 +2,14 @@
 /* -O: the fingerprint file, the test of hosts beside the port scan, and its rest after it. */
 #pragma once
 
+#include "base/mapfile.h"
 #include "cli/plan.h"
 #include "detect/osscan.h"
 
 /** All zero: not asked for. */
 struct osdetect {
 	struct osdb *db;
-	void *text; /* the file, mapped */
-	size_t text_len;
+	struct mapfile file;
 	uint32_t if_idx; /* -e */
 	struct osscan *scan;
 };

@@ -5,47 +5,25 @@
  */
 #include "cli/vendor.h"
 
+#include "base/mapfile.h"
 #include "base/mem.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+enum { FILE_BYTES_MAX = 64 << 20 };
 
 struct vendor {
-	const char *map; /* NULL: no file */
-	size_t len;
+	struct mapfile file; /* none: nobody is known */
 	char name[64];
 };
-
-static const char *const places[] = {"/usr/share/nmap/nmap-mac-prefixes",
-				     "/usr/local/share/nmap/nmap-mac-prefixes"};
-
-static void vendor_open(struct vendor *v)
-{
-	struct stat st;
-
-	for (size_t i = 0; i < ARRAY_LEN(places) && !v->map; i++) {
-		int fd = open(places[i], O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		if (fstat(fd, &st) == 0 && st.st_size > 0) {
-			void *m = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-			v->map = m == MAP_FAILED ? NULL : m;
-			v->len = v->map ? (size_t)st.st_size : 0;
-		}
-		close(fd);
-	}
-}
 
 /** @return the text after "\nPREFIX ", or NULL. */
 static const char *find_prefix(const struct vendor *v, const char *hex, size_t n_digits)
 {
 	char key[16];
 	int len = snprintf(key, sizeof(key), "\n%.*s ", (int)n_digits, hex);
-	const char *at = memmem(v->map, v->len, key, (size_t)len);
+	const char *at = memmem(v->file.text.p, v->file.text.len, key, (size_t)len);
 
 	return at ? at + len : NULL;
 }
@@ -60,10 +38,12 @@ const char *vendor_name(struct vendor **handle, const struct mac *mac)
 		*handle = mem_alloc(1, sizeof(**handle));
 		if (!*handle)
 			return NULL;
-		vendor_open(*handle);
+		char path[MAPFILE_PATH_CAP];
+		(void)!mapfile_open_nmap("nmap-mac-prefixes", FILE_BYTES_MAX, &(*handle)->file,
+					 path);
 	}
 	struct vendor *v = *handle;
-	if (!v->map)
+	if (!v->file.text.p)
 		return NULL;
 	snprintf(hex, sizeof(hex), "%02X%02X%02X%02X%02X%02X", mac->b[0], mac->b[1], mac->b[2],
 		 mac->b[3], mac->b[4], mac->b[5]);
@@ -71,8 +51,9 @@ const char *vendor_name(struct vendor **handle, const struct mac *mac)
 		at = find_prefix(v, hex, n_digits[i]);
 	if (!at)
 		return NULL;
-	const char *end = memchr(at, '\n', v->len - (size_t)(at - v->map));
-	size_t len = end ? (size_t)(end - at) : v->len - (size_t)(at - v->map);
+	size_t left = v->file.text.len - (size_t)(at - (const char *)v->file.text.p);
+	const char *end = memchr(at, '\n', left);
+	size_t len = end ? (size_t)(end - at) : left;
 	len = MIN(len, sizeof(v->name) - 1);
 	memcpy(v->name, at, len);
 	v->name[len] = '\0';
@@ -83,7 +64,6 @@ void vendor_free(struct vendor *v)
 {
 	if (!v)
 		return;
-	if (v->map)
-		munmap((void *)(uintptr_t)v->map, v->len);
+	mapfile_close(&v->file);
 	mem_free(v);
 }

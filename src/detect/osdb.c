@@ -99,14 +99,10 @@ static bool hex(struct bytes b, uint32_t *ret)
 	if (!b.len || b.len > 8)
 		return false;
 	for (size_t i = 0; i < b.len; i++) {
-		uint8_t c = b.p[i];
-		uint32_t digit = c >= '0' && c <= '9'   ? c - '0' + 0u
-				 : c >= 'A' && c <= 'F' ? c - 'A' + 10u
-				 : c >= 'a' && c <= 'f' ? c - 'a' + 10u
-							: 16;
-		if (digit == 16)
+		int digit = hex_digit(b.p[i]);
+		if (digit < 0)
 			return false;
-		n = n << 4 | digit;
+		n = n << 4 | (uint32_t)digit;
 	}
 	*ret = n;
 	return true;

@@ -108,14 +108,6 @@ static int on_exclude(struct reader *r)
 
 /* --- probes ------------------------------------------------------------------- */
 
-static int hex(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /** One escape of a payload; *pp behind the backslash, moved on. @return the byte, or -1. */
 static int unescape(const uint8_t **pp, const uint8_t *end)
 {
@@ -126,10 +118,10 @@ static int unescape(const uint8_t **pp, const uint8_t *end)
 		return -1;
 	*pp = p + 1;
 	if (*p == 'x') {
-		if (end - p < 3 || hex(p[1]) < 0 || hex(p[2]) < 0)
+		if (end - p < 3 || hex_digit(p[1]) < 0 || hex_digit(p[2]) < 0)
 			return -1;
 		*pp = p + 3;
-		return hex(p[1]) << 4 | hex(p[2]);
+		return hex_digit(p[1]) << 4 | hex_digit(p[2]);
 	}
 	const char *at = *p ? strchr(from, *p) : NULL;
 	return at ? (uint8_t)to[at - from] : -1;

@@ -6,14 +6,6 @@
  */
 #include "detect/svcfiles.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #define BUILTIN_NAME "prtip-service-probes (built in)"
 
 /* The file's bytes, put here by the assembler. */
@@ -31,69 +23,25 @@ struct bytes svcfiles_builtin(void)
 			      (size_t)(svcfiles_builtin_end - svcfiles_builtin_start)};
 }
 
-static int map_file(const char *path, struct svcfiles *f)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = 0;
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		err = -errno;
-	else if (!S_ISREG(st.st_mode))
-		err = -EINVAL;
-	else if (st.st_size > SVC_FILE_BYTES_MAX)
-		err = -EFBIG;
-	if (!err && st.st_size) {
-		f->map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-		f->map_len = (size_t)st.st_size;
-		if (f->map == MAP_FAILED) {
-			err = -errno;
-			f->map = NULL;
-		}
-	}
-	close(fd);
-	return err;
-}
-
-/** @return the file that was mapped, or NULL: there is none. */
-static const char *map_installed(struct svcfiles *f, char own[4096])
-{
-	static const char *const places[] = {"/usr/share/nmap/nmap-service-probes",
-					     "/usr/local/share/nmap/nmap-service-probes"};
-	const char *dir = secure_getenv("NMAPDIR");
-
-	if (dir && snprintf(own, 4096, "%s/nmap-service-probes", dir) < 4096 &&
-	    map_file(own, f) == 0)
-		return own;
-	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		if (map_file(places[i], f) == 0)
-			return places[i];
-	return NULL;
-}
-
 int svcfiles_open(const char *path, struct svcfiles *ret, struct err_where *reterr)
 {
 	struct svcfiles f = {0};
 	struct bytes texts[2];
 	const char *names[2];
 	uint32_t n = 0;
-	char own[4096];
+	char own[MAPFILE_PATH_CAP];
+	int err = path ? mapfile_open(path, SVC_FILE_BYTES_MAX, &f.file)
+		       : mapfile_open_nmap("nmap-service-probes", SVC_FILE_BYTES_MAX, &f.file, own);
 
-	if (path) {
-		int err = map_file(path, &f);
-		if (err)
-			return err;
-	} else {
-		path = map_installed(&f, own);
-	}
-	if (f.map) {
-		texts[n] = (struct bytes){f.map, f.map_len};
-		names[n++] = path;
+	if (path && err && err != -E_TRUNCATED)
+		return err;
+	if (f.file.text.p) {
+		texts[n] = f.file.text;
+		names[n++] = path ? path : own;
 	}
 	texts[n] = svcfiles_builtin();
 	names[n++] = BUILTIN_NAME;
-	int err = svcdb_parse(texts, names, n, &f.db, reterr);
+	err = svcdb_parse(texts, names, n, &f.db, reterr);
 	if (err)
 		svcfiles_close(&f);
 	else
@@ -104,7 +52,6 @@ int svcfiles_open(const char *path, struct svcfiles *ret, struct err_where *rete
 void svcfiles_close(struct svcfiles *f)
 {
 	svcdb_free(f->db);
-	if (f->map)
-		munmap(f->map, f->map_len);
+	mapfile_close(&f->file);
 	*f = (struct svcfiles){0};
 }

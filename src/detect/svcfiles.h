@@ -2,12 +2,12 @@
 /* Where probe files come from: nmap's where it is installed, and the one built into the program. */
 #pragma once
 
+#include "base/mapfile.h"
 #include "detect/svcdb.h"
 
 struct svcfiles {
 	struct svcdb *db;
-	void *map; /* the file's bytes, which db borrows; NULL: built-in probes only */
-	size_t map_len;
+	struct mapfile file; /* its bytes, which db borrows; none: built-in probes only */
 };
 
 /**

@@ -6,16 +6,12 @@
  */
 #include "probe/payload.h"
 
+#include "base/mapfile.h"
 #include "base/mem.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { FILE_BYTES_MAX = 8 << 20, SETS_MAX = 1024, ENTRIES_MAX = 1024 };
 
@@ -119,39 +115,6 @@ int payloads_open_builtin(struct payloads **ret)
 	return payloads_open_bytes("", 0, ret, NULL);
 }
 
-static int open_fd(int fd, struct payloads **ret, struct err_where *reterr)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if (st.st_size > FILE_BYTES_MAX)
-		return -EFBIG;
-	if (!st.st_size)
-		return payloads_open_builtin(ret);
-	void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (map == MAP_FAILED)
-		return -errno;
-	int err = payloads_open_bytes(map, (size_t)st.st_size, ret, reterr);
-	munmap(map, (size_t)st.st_size);
-	return err;
-}
-
-static int open_file(const char *path, struct payloads **ret, struct err_where *reterr)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	int err = open_fd(fd, ret, reterr);
-	close(fd);
-	if (err && reterr)
-		snprintf(reterr->file, sizeof(reterr->file), "%s", path);
-	return err;
-}
-
 static bool is_missing(int err)
 {
 	return err == -ENOENT || err == -ENOTDIR || err == -EACCES;
@@ -159,19 +122,19 @@ static bool is_missing(int err)
 
 int payloads_open(const char *path, struct payloads **ret, struct err_where *reterr)
 {
-	static const char *const places[] = {"/usr/share/nmap/nmap-payloads",
-					     "/usr/local/share/nmap/nmap-payloads"};
-	const char *dir = secure_getenv("NMAPDIR");
-	char own[4096];
-	int err = -ENOENT;
+	struct mapfile f = {.text = {NULL, 0}};
+	char own[MAPFILE_PATH_CAP] = "";
+	int err = path ? mapfile_open(path, FILE_BYTES_MAX, &f)
+		       : mapfile_open_nmap("nmap-payloads", FILE_BYTES_MAX, &f, own);
 
-	if (path)
-		return open_file(path, ret, reterr);
-	if (dir && snprintf(own, sizeof(own), "%s/nmap-payloads", dir) < (int)sizeof(own))
-		err = open_file(own, ret, reterr);
-	for (size_t i = 0; i < ARRAY_LEN(places) && is_missing(err); i++)
-		err = open_file(places[i], ret, reterr);
-	return is_missing(err) ? payloads_open_builtin(ret) : err;
+	if (err == -E_TRUNCATED || (!path && is_missing(err)))
+		return payloads_open_builtin(ret);
+	if (!err)
+		err = payloads_open_bytes((const char *)f.text.p, f.text.len, ret, reterr);
+	mapfile_close(&f);
+	if (err && reterr)
+		snprintf(reterr->file, sizeof(reterr->file), "%s", path ? path : own);
+	return err;
 }
 
 void payloads_close(struct payloads *p)

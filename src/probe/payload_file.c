@@ -107,14 +107,6 @@ static int read_ports(struct reader *r)
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
-}
-
 #define WANT_ESCAPE "want \\xHH, \\0, \\\\, \\\" or one of \\a \\b \\f \\n \\r \\t \\v"
 
 /** Behind a backslash. @return the byte or -E_SYNTAX. */

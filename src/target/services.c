@@ -8,14 +8,9 @@
 #include "target/services.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/mapfile.h"
 #include "base/mem.h"
 
 #define FILE_BYTES_MAX (64u << 20)
@@ -35,7 +30,7 @@ enum { REMEMBERED = 8 };
 struct services {
 	const char *text; /* NULL: our own table */
 	size_t len;
-	bool is_mapped;
+	struct mapfile file;
 	enum order order;
 	struct remembered remembered[REMEMBERED]; /* by port */
 };
@@ -71,49 +66,12 @@ int services_open_bytes(const char *text, size_t len, struct services **ret)
 	return rc;
 }
 
-static int map_file(struct services *s, const char *path)
+/** None installed is no error: there is our own table. */
+static int open_installed(struct services *s)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = 0;
-	struct stat st;
-	void *map;
+	char path[MAPFILE_PATH_CAP];
 
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st) < 0)
-		rc = -errno;
-	else if (S_ISDIR(st.st_mode))
-		rc = -EISDIR;
-	else if (!S_ISREG(st.st_mode))
-		rc = -E_UNSUPPORTED;
-	else if (st.st_size == 0)
-		rc = -E_TRUNCATED;
-	else if (st.st_size > FILE_BYTES_MAX)
-		rc = -EFBIG;
-	map = rc < 0 ? MAP_FAILED : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (rc == 0 && map == MAP_FAILED)
-		rc = -errno;
-	close(fd);
-	if (rc < 0)
-		return rc;
-	s->text = map;
-	s->len = (size_t)st.st_size;
-	s->is_mapped = true;
-	return 0;
-}
-
-static int map_usual(struct services *s)
-{
-	static const char *const places[] = {"/usr/share/nmap/nmap-services",
-					     "/usr/local/share/nmap/nmap-services"};
-	const char *dir = secure_getenv("NMAPDIR");
-	char path[4096];
-
-	if (dir && snprintf(path, sizeof(path), "%s/nmap-services", dir) < (int)sizeof(path) &&
-	    map_file(s, path) == 0)
-		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(places); i++)
-		if (map_file(s, places[i]) == 0)
-			return 0;
+	(void)!mapfile_open_nmap("nmap-services", FILE_BYTES_MAX, &s->file, path);
 	return 0;
 }
 
@@ -123,20 +81,22 @@ int services_open(const char *path, struct services **ret)
 	int rc = services_new(&s);
 
 	if (rc == 0)
-		rc = path ? map_file(s, path) : map_usual(s);
-	if (rc < 0)
+		rc = path ? mapfile_open(path, FILE_BYTES_MAX, &s->file) : open_installed(s);
+	if (rc < 0) {
 		services_close(s);
-	else
-		*ret = s;
-	return rc;
+		return rc;
+	}
+	s->text = (const char *)s->file.text.p;
+	s->len = s->file.text.len;
+	*ret = s;
+	return 0;
 }
 
 void services_close(struct services *s)
 {
 	if (!s)
 		return;
-	if (s->is_mapped)
-		munmap((void *)(uintptr_t)s->text, s->len);
+	mapfile_close(&s->file);
 	mem_free(s);
 }
 

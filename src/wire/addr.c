@@ -95,21 +95,13 @@ static int parse_v4(const char *s, size_t len, uint8_t out[4])
 	return i == len ? 0 : -E_SYNTAX;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Up to four hexadecimal digits. @return how many there were. */
 static size_t parse_group(const char *s, size_t len, uint16_t *ret)
 {
 	unsigned int v = 0;
 	size_t i = 0;
 
-	for (int d; i < len && i < 4 && (d = hex_value(s[i])) >= 0; i++)
+	for (int d; i < len && i < 4 && (d = hex_digit(s[i])) >= 0; i++)
 		v = v << 4 | (unsigned int)d;
 	*ret = (uint16_t)v;
 	return i;
