@@ -157,6 +157,12 @@ bool detection_wait(struct detection *d, int ms)
 	return true;
 }
 
+void detection_totals(const struct detection *d, struct ev_scan_completed *ret)
+{
+	if (d->services)
+		ret->n_sent += detect_n_sent(d->services);
+}
+
 void detection_stop(struct detection *d)
 {
 	if (d->services)

@@ -27,4 +27,6 @@ void detection_pump(struct detection *d);
 bool detection_wait(struct detection *d, int ms);
 /** ^C: publish what is known, ask nothing more. */
 void detection_stop(struct detection *d);
+/** Adds what services were sent. */
+void detection_totals(const struct detection *d, struct ev_scan_completed *ret);
 void detection_close(struct detection *d);

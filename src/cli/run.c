@@ -355,6 +355,7 @@ static void add_totals(struct run *r, struct ev_scan_completed *ret)
 {
 	engine_totals(r->engine, ret);
 	osdetect_totals(&r->os, ret);
+	detection_totals(&r->detection, ret);
 	ret->n_sent += r->before.n_sent;
 	ret->n_received += r->before.n_received;
 	if (r->journal)

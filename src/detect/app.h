@@ -112,8 +112,6 @@ void app_cpe(struct app_facts *f, const char *name, struct bytes version);
 bool app_os_of(struct app_facts *f, struct bytes text);
 /** Cut the first line off @p in (LF or CRLF, not part of it). @return false without a line end. */
 bool app_line(struct bytes *in, struct bytes *ret_line);
-/** As app_line, but the rest counts as a line when it is not empty. */
-bool app_last_line(struct bytes *in, struct bytes *ret_line);
 /** First place of @p what, ignoring case; from there to the end. @return false: not found. */
 bool app_find(struct bytes in, const char *what, struct bytes *ret_from_there);
 bool app_starts(struct bytes in, const char *what); /* ignoring case */

@@ -87,15 +87,6 @@ bool app_line(struct bytes *in, struct bytes *ret_line)
 	return true;
 }
 
-bool app_last_line(struct bytes *in, struct bytes *ret_line)
-{
-	if (app_line(in, ret_line))
-		return true;
-	*ret_line = *in;
-	*in = app_skip(*in, in->len);
-	return ret_line->len != 0;
-}
-
 struct bytes app_version(struct bytes in)
 {
 	size_t n = 0;

@@ -354,6 +354,14 @@ void detect_wait(struct detect *d, int ms)
 		asker_wait(d->asker, ms);
 }
 
+uint64_t detect_n_sent(const struct detect *d)
+{
+	if (!d->asker)
+		return 0;
+	struct streams_stats s = asker_stats(d->asker);
+	return s.n_opened + s.n_sends;
+}
+
 void detect_scan_over(struct detect *d)
 {
 	d->is_scan_over = true;

@@ -29,6 +29,8 @@ int detect_new(const struct detect_conf *conf, struct bus *bus, struct detect **
 bool detect_pump(struct detect *d);
 /** Wait until the pump has something to do, at most @p ms. */
 void detect_wait(struct detect *d, int ms);
+/** Connects and messages so far: as a connect scan counts. Slightly stale. */
+uint64_t detect_n_sent(const struct detect *d);
 /** The port scan has ended: no more ports will come. */
 void detect_scan_over(struct detect *d);
 /** Nothing waits for an answer. */

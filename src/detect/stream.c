@@ -551,11 +551,6 @@ void *stream_tls(const struct stream *s)
 	return s->tls ? streamtls_ssl(s->tls) : NULL;
 }
 
-uint32_t streams_n_open(const struct streams *all)
-{
-	return all->n_open;
-}
-
 const struct streams_stats *streams_stats(const struct streams *all)
 {
 	return &all->stats;

@@ -84,5 +84,4 @@ void stream_close(struct stream *s);
 int streams_turn(struct streams *all, uint32_t wait_us) MUST_CHECK;
 /** Another thread's knock: streams_turn returns soon. Async-signal-safe. Thread: any. */
 void streams_wake(struct streams *all);
-uint32_t streams_n_open(const struct streams *all);
 const struct streams_stats *streams_stats(const struct streams *all);

@@ -201,29 +201,6 @@ static const struct name_row group_rows[] = {
 	{21, "secp224r1"},          {19, "secp192r1"},
 };
 
-static const struct name_row alert_rows[] = {
-	{0, "close_notify"},
-	{10, "unexpected_message"},
-	{20, "bad_record_mac"},
-	{22, "record_overflow"},
-	{40, "handshake_failure"},
-	{41, "no_certificate"},
-	{42, "bad_certificate"},
-	{47, "illegal_parameter"},
-	{50, "decode_error"},
-	{51, "decrypt_error"},
-	{70, "protocol_version"},
-	{71, "insufficient_security"},
-	{80, "internal_error"},
-	{86, "inappropriate_fallback"},
-	{90, "user_canceled"},
-	{109, "missing_extension"},
-	{110, "unsupported_extension"},
-	{112, "unrecognized_name"},
-	{116, "certificate_required"},
-	{120, "no_application_protocol"},
-};
-
 static const struct name_row version_rows[] = {
 	{TLS_SSL2, "SSLv2"}, {TLS_SSL3, "SSLv3"}, {TLS_10, "TLSv1.0"},
 	{TLS_11, "TLSv1.1"}, {TLS_12, "TLSv1.2"}, {TLS_13, "TLSv1.3"},
@@ -245,11 +222,6 @@ const char *tls_version_name(uint16_t version)
 const char *tls_group_name(uint16_t group)
 {
 	return find(group_rows, ARRAY_LEN(group_rows), group);
-}
-
-const char *tls_alert_name(uint8_t alert)
-{
-	return find(alert_rows, ARRAY_LEN(alert_rows), alert);
 }
 
 const char *tls_suite_name(uint16_t suite)

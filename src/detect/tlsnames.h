@@ -31,8 +31,6 @@ const char *tls_version_name(uint16_t version);
 const char *tls_suite_name(uint16_t suite);
 /** "secp256r1"; NULL. */
 const char *tls_group_name(uint16_t group);
-/** "handshake_failure"; NULL. */
-const char *tls_alert_name(uint8_t alert);
 static inline bool tls_suite_is_13(uint16_t suite)
 {
 	return suite >> 8 == 0x13;

@@ -21,17 +21,6 @@ struct json_state {
 	struct ev_scan_completed completed;
 };
 
-static void put_string(struct buf *b, const char *s)
-{
-	if (!s) {
-		text_lit(b, "null");
-		return;
-	}
-	buf_putc(b, '"');
-	text_put(b, s, TEXT_JSON);
-	buf_putc(b, '"');
-}
-
 static void put_field(struct buf *b, const char *name, uint64_t v)
 {
 	text_lit(b, ",\"");
@@ -48,11 +37,6 @@ static void put_known_u64(struct buf *b, uint64_t v)
 		text_lit(b, "null");
 }
 
-static void put_bool(struct buf *b, const char *name, bool is_true)
-{
-	buf_printf(b, ",\"%s\":%s", name, is_true ? "true" : "false");
-}
-
 /** What was asked of each host. */
 static void put_asked(struct buf *b, const struct scan_info *scan)
 {
@@ -61,7 +45,7 @@ static void put_asked(struct buf *b, const struct scan_info *scan)
 	text_lit(b, ",\"types\":[");
 	for (uint32_t i = 0; i < scan->n_types; i++) {
 		buf_puts(b, i ? "," : "");
-		put_string(b, scan->types[i]->name);
+		text_put_json(b, scan->types[i]->name);
 	}
 	text_lit(b, "],\"ports\":{");
 	for (uint32_t proto = 0; scan->ports && proto < PORT_PROTO_N; proto++) {
@@ -80,7 +64,7 @@ static void put_asked(struct buf *b, const struct scan_info *scan)
 static void put_scope(struct buf *b, const struct scan_info *scan)
 {
 	text_lit(b, ",\"kind\":");
-	put_string(b, scan->is_list ? "list" : scan->is_ping_only ? "ping" : "ports");
+	text_put_json(b, scan->is_list ? "list" : scan->is_ping_only ? "ping" : "ports");
 	put_asked(b, scan);
 	put_field(b, "hosts", scan->n_hosts);
 	buf_printf(b, ",\"targets\":\"%016llx\"", (unsigned long long)scan->targets_sum);
@@ -90,8 +74,8 @@ static void put_scope(struct buf *b, const struct scan_info *scan)
 			   scan->n_shards, scan->is_sharded_by_port ? "ports" : "hosts");
 	else
 		text_lit(b, "null");
-	put_bool(b, "discovery", !scan->skips_discovery);
-	put_bool(b, "open_only", scan->wants_open_only);
+	text_put_json_bool(b, "discovery", !scan->skips_discovery);
+	text_put_json_bool(b, "open_only", scan->wants_open_only);
 	put_field(b, "silent_attempt", scan->silent_attempt);
 }
 
@@ -102,15 +86,15 @@ static void on_started(struct out *o, const struct event *ev)
 	char time[32];
 
 	text_lit(b, "{\"schema\":1,\"type\":\"scan\",\"id\":");
-	put_string(b, scan->scan_id);
+	text_put_json(b, scan->scan_id);
 	text_lit(b, ",\"version\":");
-	put_string(b, scan->version);
+	text_put_json(b, scan->version);
 	text_lit(b, ",\"args\":");
-	put_string(b, scan->args);
+	text_put_json(b, scan->args);
 	text_lit(b, ",\"seed\":");
 	buf_put_u64(b, scan->seed);
 	text_lit(b, ",\"start\":");
-	put_string(b, clock_format_rfc3339(scan->start_wall_ns, time));
+	text_put_json(b, clock_format_rfc3339(scan->start_wall_ns, time));
 	put_scope(b, scan);
 	text_lit(b, "}\n");
 }
@@ -152,7 +136,7 @@ static void put_port(struct out *o, const struct addr *addr, const struct host_p
 	buf_put_u64(b, p->attempt);
 	if (p->from.family != ADDR_NONE) {
 		text_lit(b, ",\"from\":");
-		put_string(b, addr_format_bare(&p->from, from));
+		text_put_json(b, addr_format_bare(&p->from, from));
 	}
 	text_lit(b, "}\n");
 }
@@ -200,7 +184,7 @@ static void put_name(struct buf *b, const char *name, const char *value)
 	text_lit(b, ",\"");
 	buf_puts(b, name);
 	text_lit(b, "\":");
-	put_string(b, value);
+	text_put_json(b, value);
 }
 
 static void put_endpoint(struct out *o, const char *type, const struct ev_service *s)
@@ -246,7 +230,7 @@ static void on_service(struct out *o, const struct event *ev)
 	text_lit(b, ",\"cpe\":[");
 	for (uint32_t i = 0; i < f->n_cpe; i++) {
 		buf_puts(b, i ? "," : "");
-		put_string(b, f->cpe[i]);
+		text_put_json(b, f->cpe[i]);
 	}
 	text_lit(b, "]");
 	put_name(b, "tunnel", f->tunnel == TUNNEL_TLS ? "tls" : NULL);
@@ -301,15 +285,15 @@ static void put_mac(struct out *o, const struct view *v)
 	char text[MAC_TEXT_CAP];
 
 	text_lit(&o->buf, ",\"mac\":");
-	put_string(&o->buf, v->facts.has_mac ? mac_format(&v->facts.mac, text) : NULL);
+	text_put_json(&o->buf, v->facts.has_mac ? mac_format(&v->facts.mac, text) : NULL);
 	text_lit(&o->buf, ",\"vendor\":");
-	put_string(&o->buf, v->facts.has_mac ? text_vendor(o, &v->facts.mac) : NULL);
+	text_put_json(&o->buf, v->facts.has_mac ? text_vendor(o, &v->facts.mac) : NULL);
 }
 
 static void put_evidence(struct buf *b, const struct ev_evidence *e)
 {
 	text_lit(b, ",\"dishonest\":");
-	put_string(b, host_mark_name((enum host_mark)e->mark));
+	text_put_json(b, host_mark_name((enum host_mark)e->mark));
 	text_lit(b, ",\"evidence\":{\"asked\":");
 	buf_put_u64(b, e->n_asked);
 	put_field(b, "open", e->n_open);
@@ -339,17 +323,17 @@ static void on_host(struct out *o, const struct event *ev)
 	text_lit(b, "{\"schema\":1,\"type\":\"host\",\"address\":\"");
 	put_address(o, &f->addr);
 	text_lit(b, "\",\"hostname\":");
-	put_string(b, v->name);
+	text_put_json(b, v->name);
 	if (f->name && f->target_name && strcmp(f->name, f->target_name) != 0) {
 		text_lit(b, ",\"ptr\":");
-		put_string(b, f->name);
+		text_put_json(b, f->name);
 	}
 	if (f->target_name)
 		text_lit(b, ",\"typed\":true");
 	text_lit(b, ",\"state\":");
-	put_string(b, v->scan->is_list ? "unknown" : host_state_name((enum host_state)f->state));
+	text_put_json(b, v->scan->is_list ? "unknown" : host_state_name((enum host_state)f->state));
 	text_lit(b, ",\"reason\":");
-	put_string(b, reason_name(v->scan->is_list ? REASON_USER_SET : (enum reason)f->reason));
+	text_put_json(b, reason_name(v->scan->is_list ? REASON_USER_SET : (enum reason)f->reason));
 	text_lit(b, ",\"ttl\":");
 	put_known_u64(b, f->ttl);
 	text_lit(b, ",\"rtt_us\":");
@@ -429,7 +413,7 @@ static void put_coverage(struct buf *b, const struct scan_trust *t)
 	const struct coverage_estimate *e = &t->estimate;
 
 	text_lit(b, ",\"coverage\":{\"of\":");
-	put_string(b, t->is_of_hosts ? "hosts" : "ports");
+	text_put_json(b, t->is_of_hosts ? "hosts" : "ports");
 	if (e->is_known) {
 		put_fraction(b, "estimate", e->estimate);
 		put_fraction(b, "low", e->low);
@@ -446,7 +430,7 @@ static void put_coverage(struct buf *b, const struct scan_trust *t)
 		put_stratum(b, "ports", &t->ports.strata[i]);
 	put_stratum(b, "hosts", &t->hosts);
 	text_lit(b, "]},\"bottleneck\":");
-	put_string(b, t->bottleneck);
+	text_put_json(b, t->bottleneck);
 }
 
 static void put_drops(struct buf *b, const struct ev_scan_completed *c)
@@ -502,7 +486,7 @@ static void end(struct out *o)
 	else
 		text_lit(b, ",\"coverage\":null,\"bottleneck\":null");
 	text_lit(b, ",\"backend\":");
-	put_string(b, c->backend);
+	text_put_json(b, c->backend);
 	put_field(b, "exit", is_degraded ? 3 : c->exit_code);
 	text_lit(b, ",\"interrupted\":");
 	buf_puts(b, c->interrupted ? "true}\n" : "false}\n");
@@ -519,9 +503,9 @@ static void on_rate_limit(struct out *o, const struct event *ev)
 		text_lit(b, "null,\"protocol\":null");
 	else {
 		addr_format_bare(&r->addr, text);
-		put_string(b, text);
+		text_put_json(b, text);
 		text_lit(b, ",\"protocol\":");
-		put_string(b, proto_name(r->proto));
+		text_put_json(b, proto_name(r->proto));
 	}
 	put_field(b, "current_pps", r->current_pps);
 	if (r->target_pps)
@@ -529,7 +513,7 @@ static void on_rate_limit(struct out *o, const struct event *ev)
 	else
 		text_lit(b, ",\"target_pps\":null");
 	text_lit(b, ",\"cause\":");
-	put_string(b, rate_cause_name(r->cause));
+	text_put_json(b, rate_cause_name(r->cause));
 	text_lit(b, "}\n");
 }
 

@@ -140,6 +140,22 @@ void text_put(struct buf *b, const char *text, enum text_kind kind)
 	}
 }
 
+void text_put_json(struct buf *b, const char *s)
+{
+	if (!s) {
+		text_lit(b, "null");
+		return;
+	}
+	buf_putc(b, '"');
+	text_put(b, s, TEXT_JSON);
+	buf_putc(b, '"');
+}
+
+void text_put_json_bool(struct buf *b, const char *name, bool is_so)
+{
+	buf_printf(b, ",\"%s\":%s", name, is_so ? "true" : "false");
+}
+
 void text_put_time(struct buf *b, uint64_t wall_ns, enum text_time form)
 {
 	time_t t = (time_t)(wall_ns / NS_PER_S);

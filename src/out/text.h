@@ -21,6 +21,11 @@ enum text_kind {
 /** Append @p s escaped; NULL appends nothing. */
 void text_put(struct buf *b, const char *s, enum text_kind kind);
 
+/** A JSON string, or null. */
+void text_put_json(struct buf *b, const char *s);
+/** ,"name":true */
+void text_put_json_bool(struct buf *b, const char *name, bool is_so);
+
 /** Calendar forms of a wall clock time, in local time. */
 enum text_time {
 	TEXT_TIME_CTIME,  /* Sun Nov 22 01:56:45 2026 */

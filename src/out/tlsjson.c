@@ -8,21 +8,10 @@
 #include "out/text.h"
 #include "out/tlstext.h"
 
-static void put_string(struct buf *b, const char *s)
-{
-	if (!s) {
-		text_lit(b, "null");
-		return;
-	}
-	buf_putc(b, '"');
-	text_put(b, s, TEXT_JSON);
-	buf_putc(b, '"');
-}
-
 static void put_text(struct buf *b, const char *key, const char *value)
 {
 	buf_printf(b, ",\"%s\":", key);
-	put_string(b, value);
+	text_put_json(b, value);
 }
 
 static void put_number(struct buf *b, const char *key, int64_t value)
@@ -30,17 +19,12 @@ static void put_number(struct buf *b, const char *key, int64_t value)
 	buf_printf(b, ",\"%s\":%lld", key, (long long)value);
 }
 
-static void put_bool(struct buf *b, const char *key, bool is_so)
-{
-	buf_printf(b, ",\"%s\":%s", key, is_so ? "true" : "false");
-}
-
 static void put_list(struct buf *b, const char *key, const char *const *names, uint32_t n)
 {
 	buf_printf(b, ",\"%s\":[", key);
 	for (uint32_t i = 0; i < n; i++) {
 		buf_puts(b, i ? "," : "");
-		put_string(b, names[i]);
+		text_put_json(b, names[i]);
 	}
 	buf_putc(b, ']');
 }
@@ -78,8 +62,8 @@ static void put_version(struct buf *b, const struct tls_version_info *v)
 {
 	buf_printf(b, "{\"version\":\"%s\"", v->name);
 	put_text(b, "order", v->order);
-	put_bool(b, "complete", !v->is_cut);
-	put_bool(b, "compression", v->has_compression);
+	text_put_json_bool(b, "complete", !v->is_cut);
+	text_put_json_bool(b, "compression", v->has_compression);
 	text_lit(b, ",\"suites\":[");
 	for (uint32_t i = 0; i < v->n_suites; i++) {
 		const struct tls_suite_info *s = &v->suites[i];
@@ -115,15 +99,15 @@ void tlstext_put_json(struct buf *b, const struct tls_facts *t)
 	put_list(b, "groups", t->groups, t->n_groups);
 	put_list(b, "alpn", t->alpn, t->n_alpn);
 	put_number(b, "dh_bits", t->dh_bits);
-	put_bool(b, "secure_renegotiation", t->has_renegotiation_info);
+	text_put_json_bool(b, "secure_renegotiation", t->has_renegotiation_info);
 	put_text(b, "jarm", t->jarm);
 	put_number(b, "certificates", t->n_certs);
-	put_bool(b, "trusted", t->is_trusted);
+	text_put_json_bool(b, "trusted", t->is_trusted);
 	put_text(b, "trust", t->trust);
 	put_text(b, "name_checked", t->name_checked);
-	put_bool(b, "name_matches", t->matches_name);
+	text_put_json_bool(b, "name_matches", t->matches_name);
 	put_number(b, "connections", t->n_connections);
-	put_bool(b, "complete", !t->is_cut);
+	text_put_json_bool(b, "complete", !t->is_cut);
 	put_findings(b, t);
 }
 
@@ -167,13 +151,13 @@ void tlstext_put_json_cert(struct buf *b, const struct tls_facts *t, uint32_t ce
 	put_sans(b, c);
 	put_words(b, "key_usage", c->key_usage);
 	put_words(b, "extended_key_usage", c->eku);
-	put_bool(b, "ca", c->is_ca);
+	text_put_json_bool(b, "ca", c->is_ca);
 	put_number(b, "path_len", c->path_len);
 	put_number(b, "version", c->version);
 	put_text(b, "ski", c->ski);
 	put_text(b, "aki", c->aki);
 	put_text(b, "sha1", c->sha1);
 	put_text(b, "sha256", c->sha256);
-	put_bool(b, "self_signed", c->is_self_signed);
-	put_bool(b, "signed_by_next", c->is_signed_by_next);
+	text_put_json_bool(b, "self_signed", c->is_self_signed);
+	text_put_json_bool(b, "signed_by_next", c->is_signed_by_next);
 }

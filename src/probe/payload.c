@@ -133,7 +133,7 @@ int payloads_open(const char *path, struct payloads **ret, struct err_where *ret
 		err = payloads_open_bytes((const char *)f.text.p, f.text.len, ret, reterr);
 	mapfile_close(&f);
 	if (err && reterr)
-		snprintf(reterr->file, sizeof(reterr->file), "%s", path ? path : own);
+		snprintf(reterr->file, sizeof(reterr->file), "%.95s", path ? path : own);
 	return err;
 }
 

@@ -232,8 +232,13 @@ static void a_refused_frame_does_not_stop_the_batch(struct run *r)
 static void waiting_ends_in_time(struct run *r)
 {
 	struct frame f[4];
-	uint64_t t0 = clock_now_ns();
+	uint64_t t0;
+	int n;
 
+	/* answers to what was sent before may still come in */
+	while ((n = r->ops->rx_acquire(r->io, f, 4, 50000)) > 0)
+		r->ops->rx_release(r->io, f, (uint32_t)n);
+	t0 = clock_now_ns();
 	assert_int_equal(r->ops->rx_acquire(r->io, f, 4, 0), 0);
 	assert_true(clock_now_ns() - t0 < 10 * NS_PER_MS);
 	t0 = clock_now_ns();

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
+# alone: rates are found by the clock
 """Bottlenecks found without being told: limited resets, shapers; and none seen where nothing depends on the rate.
 
 Asserted are states, packets and records; how fast is measured by bench/limits.

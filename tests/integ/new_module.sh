@@ -8,7 +8,7 @@ trap 'rm -rf "$scratch"' EXIT
 export PYTHONDONTWRITEBYTECODE=1
 
 mkdir "$scratch/t"
-cp -r "$root"/{meson.build,meson_options.txt,src,tests,tools} "$scratch/t/"
+cp -r "$root"/{meson.build,meson_options.txt,data,src,tests,tools} "$scratch/t/"
 cd "$scratch/t" || exit 1
 tools/new-module scan newscan && tools/new-module pktio newback && tools/new-module out newform || exit 1
 if tools/new-module out newform 2>/dev/null; then

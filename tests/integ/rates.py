@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
+# alone: seconds on the wire are judged
 """--max-rate by the capture's time stamps: a token bucket of 10 ms worth, and 2 % over any second.
 
 The stamps are made in the sender's context, so the reading does not depend on when this program runs.
