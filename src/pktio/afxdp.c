@@ -65,13 +65,14 @@ static uint32_t afxdp_sender_close(struct l2io *l, int *fds)
 }
 
 /**
- * Have the kernel take all that waits. @return frames it refused or was not given in time: a frame
- * refused for good is taken from the ring like a sent one.
+ * Have the kernel take all that waits. What a full device queue threw away is queued again after a
+ * while: a loss that depends on how busy this machine is would look like one of the path. @return
+ * frames that did not leave in time.
  */
 static uint32_t flush(struct xsk *x, struct pktio_stats *st, int *gone)
 {
 	struct txwait wait = {0};
-	uint32_t n_refused = 0, n_waiting = xsk_n_waiting(x);
+	uint32_t n_lost = 0, n_waiting = xsk_n_waiting(x);
 
 	while (n_waiting) {
 		uint32_t was = n_waiting;
@@ -79,18 +80,20 @@ static uint32_t flush(struct xsk *x, struct pktio_stats *st, int *gone)
 
 		st->n_tx_calls++;
 		n_waiting = xsk_n_waiting(x);
-		n_refused += error == EBUSY; /* dropped by the driver; the rest may pass */
-		if (n_waiting < was) {
-			wait.backoff_ns = 0;
+		wait.backoff_ns = n_waiting < was ? 0 : wait.backoff_ns;
+		if (n_waiting < was && error != EBUSY)
 			continue;
-		}
 		xsk_reap(x);
+		if (error == EBUSY) {
+			n_lost += !xsk_put_again(x);
+			n_waiting = xsk_n_waiting(x);
+		}
 		*gone = tx_is_device_gone(error) ? error : *gone;
 		st->n_tx_retries++;
 		if (*gone || !txwait_again(&wait, x->fd, ENOBUFS))
 			break;
 	}
-	return n_refused + n_waiting;
+	return n_lost + n_waiting;
 }
 
 /** Put frames from @p i on in slots or among the strays until the slots are full. @return next. */

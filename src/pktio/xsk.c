@@ -180,9 +180,41 @@ uint32_t xsk_n_waiting(const struct xsk *x)
 	return *x->tx_head - __atomic_load_n(x->tx_tail, __ATOMIC_ACQUIRE);
 }
 
+/**
+ * The kernel stops at a frame that the driver drops. It states its tail only when it has sent
+ * something, or has run out of the descriptors it looked at last: frames dropped before are not in
+ * it then.
+ */
+static void note_refused(struct xsk *x, uint32_t was_tail, uint32_t tail)
+{
+	bool has_sent = tail - was_tail > x->n_unsaid;
+
+	x->refused_at = has_sent ? tail - 1 : was_tail + x->n_unsaid;
+	x->n_unsaid = x->refused_at + 1 - tail;
+}
+
 int xsk_wake(struct xsk *x)
 {
-	return sendto(x->fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) < 0 ? errno : 0;
+	uint32_t was_tail = __atomic_load_n(x->tx_tail, __ATOMIC_ACQUIRE);
+	int error = sendto(x->fd, NULL, 0, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) < 0 ? errno : 0;
+	uint32_t tail = __atomic_load_n(x->tx_tail, __ATOMIC_ACQUIRE);
+
+	if (error == EBUSY)
+		note_refused(x, was_tail, tail);
+	else
+		x->n_unsaid -= MIN(x->n_unsaid, tail - was_tail);
+	return error;
+}
+
+bool xsk_put_again(struct xsk *x)
+{
+	const struct xdp_desc *d = &x->tx[x->refused_at & (x->n_slots - 1)];
+	uint8_t bytes[SLOT_BYTES];
+	struct iovec frame = {.iov_base = bytes, .iov_len = d->len};
+
+	/* by way of a copy: its own slot may be the one that is free */
+	memcpy(bytes, x->area + d->addr, d->len);
+	return xsk_put(x, &frame);
 }
 
 void xsk_reap(struct xsk *x)

@@ -22,6 +22,8 @@ struct xsk {
 	uint64_t *done;
 	uint32_t *free_at;
 	uint32_t n_free;
+	uint32_t refused_at; /* place of the frame refused last; as the heads and tails count */
+	uint32_t n_unsaid;   /* taken by the kernel beyond the tail that it states */
 };
 
 enum xsk_mode {
@@ -50,7 +52,12 @@ int xsk_close(struct xsk *x);
 bool xsk_put(struct xsk *x, const struct iovec *frame);
 /** Frames queued that the kernel has not taken yet. */
 uint32_t xsk_n_waiting(const struct xsk *x);
-/** One system call: have the kernel take what waits. @return 0 or an errno. */
+/**
+ * One system call: have the kernel take what waits. @return 0 or an errno. EBUSY: the device's
+ * queue was full (or the device is down); one frame was taken and thrown away.
+ */
 int xsk_wake(struct xsk *x);
+/** After EBUSY: queue the frame that was thrown away again. @return false: no slot is free. */
+bool xsk_put_again(struct xsk *x);
 /** Take back the slots of frames that have left. */
 void xsk_reap(struct xsk *x);
