@@ -4,6 +4,7 @@
  * grammar of command lines (nmap's, which is getopt_long_only's with two-letter families), leaves
  * values to value.c, and knows no option by name but for the checks across options at the end.
  */
+#include "cli/foreign.h"
 #include "cli/timing.h"
 #include "cli/value.h"
 
@@ -88,11 +89,16 @@ static int apply(struct parse *p, const struct opt_spec *o, const char *name, co
 	return -E_SYNTAX;
 }
 
-static int refuse_unknown(struct parse *p, const char *word)
+/** @param name the option in @p word that there is not: the word itself, or a letter of it. */
+static int refuse_unknown(struct parse *p, const char *word, const char *name)
 {
 	char near[OPT_NAME_CAP];
+	const char *advice = foreign_advice(name);
 	bool has_near = *options_nearest(word, near);
 
+	if (advice)
+		return value_refuse(&p->to, -E_SYNTAX, "\"%.*s\": no option %.*s; %s",
+				    TOKEN_SHOWN_MAX, word, (int)strcspn(name, "="), name, advice);
 	return value_refuse(
 		&p->to, -E_SYNTAX, "\"%.*s\": unknown option; %s%s", TOKEN_SHOWN_MAX, word,
 		has_near ? "the nearest is " : "prtip --help lists those there are", near);
@@ -130,7 +136,8 @@ static int refuse_ambiguous(struct parse *p, const char *word, const char *s, si
 	return -E_SYNTAX;
 }
 
-/** Exact name, else the only one that begins so. @return NULL when refused with *@p ret_code. */
+/** Exact name, else the only one that begins so; --port is masscan's, not the start of
+ * --port-ratio. @return NULL when refused with *@p ret_code. */
 static const struct opt_spec *long_find(struct parse *p, const char *word, const char *s,
 					size_t len, int *ret_code)
 {
@@ -140,7 +147,7 @@ static const struct opt_spec *long_find(struct parse *p, const char *word, const
 	*ret_code = 0;
 	if (found)
 		return found;
-	for (uint32_t i = 0; i < opt_table_n && len; i++) {
+	for (uint32_t i = 0; i < opt_table_n && len && !foreign_advice(word); i++) {
 		if (opt_table[i].long_name && strncmp(opt_table[i].long_name, s, len) == 0) {
 			found = &opt_table[i];
 			n++;
@@ -148,7 +155,7 @@ static const struct opt_spec *long_find(struct parse *p, const char *word, const
 	}
 	if (n == 1)
 		return found;
-	*ret_code = n ? refuse_ambiguous(p, word, s, len) : refuse_unknown(p, word);
+	*ret_code = n ? refuse_ambiguous(p, word, s, len) : refuse_unknown(p, word, word);
 	return NULL;
 }
 
@@ -201,14 +208,14 @@ static int family_option(struct parse *p, const char *word, const char *s, const
 	int rc = 0;
 
 	if (!s[1])
-		return value_refuse(&p->to, -E_SYNTAX,
-				    "\"%.*s\": letter missing after -%c; want one of %s",
-				    TOKEN_SHOWN_MAX, word, first, members);
+		return refuse_unknown(p, word, word);
 	for (const char *c = s + 1; *c && rc == 0; c++) {
 		const struct opt_spec *o;
 
 		key[1] = name[2] = *c;
 		o = short_find(key, 2);
+		if (!o && foreign_advice(name))
+			return refuse_unknown(p, word, name);
 		if (!o)
 			return value_refuse(&p->to, -E_SYNTAX,
 					    "\"%.*s\": no option -%c%c; after -%c want %s",
@@ -233,7 +240,7 @@ static int short_cluster(struct parse *p, const char *word, const char *s)
 		char name[3] = {'-', *s, 0}, digits[12] = "";
 
 		if (!o)
-			return refuse_unknown(p, word);
+			return refuse_unknown(p, word, foreign_advice(word) ? word : name);
 		s++;
 		if (opt_takes_value(o))
 			return apply(p, o, name, *s ? s : NULL);

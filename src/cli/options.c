@@ -179,9 +179,9 @@ const struct opt_spec opt_table[] = {
 	 .group = OPT_PACKETS, .nmap = NMAP_OURS, .help = "Packets handed to the kernel together"},
 
 	/* Timing */
-	{SHORT("T"), .kind = OPT_CHOICE, AT(timing), .choices = opt_timings, .aliases = timing_numbers, .metavar = "LEVEL", .group = OPT_TIMING, .nmap = NMAP_SAME,
+	{SHORT("T"), .kind = OPT_CHOICE, AT(timing), .choices = opt_timings, .aliases = timing_numbers, .unit = "or 0 to 5", .metavar = "LEVEL", .group = OPT_TIMING, .nmap = NMAP_SAME,
 	 .help = "Timing template, by name or from -T0 (paranoid) to -T5 (insane). Options of their own win over it"},
-	{LONG("rate"), .kind = OPT_CHOICE, AT(rate), .choices = opt_rates, .metavar = "HOW", .group = OPT_TIMING, .nmap = NMAP_OURS,
+	{LONG("rate"), .kind = OPT_CHOICE, AT(rate), .choices = opt_rates, .unit = "a number of packets per second goes to --max-rate", .metavar = "HOW", .group = OPT_TIMING, .nmap = NMAP_OURS,
 	 .help = "auto: find the highest rate at which no answers are lost, of each host and of the path; max: as fast as --max-rate and this machine allow"},
 	{LONG("max-rate"), UINT(max_rate_pps, 1, 100000000, "packets per second"), .zero = "no limit", .metavar = "PPS",
 	 .group = OPT_TIMING, .nmap = NMAP_EXTENDED, .help = "Send no faster than this, retransmissions and discovery included"},
@@ -389,6 +389,8 @@ void opt_put_want(const struct opt_spec *o, struct buf *b)
 	case OPT_CHOICE:
 		for (size_t i = 0; o->choices[i]; i++)
 			buf_printf(b, "%s%s", i ? "|" : "", o->choices[i]);
+		if (o->unit)
+			buf_printf(b, "; %s", o->unit);
 		break;
 	case OPT_SHARE:
 		buf_printf(b, "I/N such as 2/4, I from 1 to N, N at most %" PRIu64, o->max);

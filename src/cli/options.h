@@ -181,8 +181,9 @@ struct opt_spec {
 	const char *long_name;  /* without dashes, or NULL */
 	const char *short_name; /* "p", or a family letter and a member: "sS", "oN"; or NULL */
 	const char *metavar;
-	const char *help; /* one or more sentences without the final full stop */
-	const char *unit; /* OPT_UINT, OPT_STRING, OPT_LIST: what the value is, as in "want UNIT" */
+	const char *help;   /* one or more sentences without the final full stop */
+	const char *unit;   /* OPT_UINT, OPT_STRING, OPT_LIST: what the value is, as in "want UNIT";
+			       OPT_CHOICE: said after the choices, or NULL */
 	const char *absent; /* OPT_STRING: the value may be left out and is then this; it
 			       is never the next word */
 	const char *zero;   /* what 0 means where 0 is accepted beside min..max, else NULL */

@@ -13,6 +13,10 @@ TARGET = "10.99.0.2"
 #: options, words that the message must hold: the wrong part, and the form wanted
 USAGE = [
     (["--no-such-option", TARGET], ["--no-such-option", "unknown option", "prtip --help"]),
+    (["-sP", TARGET], ["-sP", "-sn"]),
+    (["--blocklist-file=x", TARGET], ["--blocklist-file", "--excludefile FILE"]),
+    (["--rate", "1000", TARGET], ["--rate", "1000", "--max-rate"]),
+    (["-T6", TARGET], ["\"6\"", "0 to 5"]),
     (["--max-rat", "x", TARGET], ["--max-rate", "x", "packets per second"]),
     (["-sQ", TARGET], ["-sQ", "S T"]),
     (["-Q", TARGET], ["-Q"]),
