@@ -331,7 +331,8 @@ static int check_bounds(struct parse *p)
 static int check_outputs(struct parse *p)
 {
 	const struct output_requests *o = &p->to.cfg->out;
-	const char *const files[] = {o->normal, o->xml, o->grepable, o->json};
+	const char *const files[] = {o->normal, o->xml, o->grepable, o->json,
+				     p->to.cfg->capture_file};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		for (size_t j = 0; j < i; j++)
@@ -421,6 +422,20 @@ static int check_alone(struct parse *p)
 	return alone != NULL;
 }
 
+/** A capture is of packets. */
+static int check_capture(struct parse *p)
+{
+	const struct config *c = p->to.cfg;
+	bool is_connect = c->wants_list || c->tcp_scan == 'T';
+
+	if (c->capture_file && is_connect)
+		return value_refuse(&p->to, -E_SYNTAX,
+				    "--packet-capture: cannot be combined with %s, which sends no "
+				    "packets of its own",
+				    c->wants_list ? "-sL" : "-sT");
+	return 0;
+}
+
 /** A journal is of a scan that can be planned again. */
 static int check_journal(struct parse *p)
 {
@@ -470,6 +485,8 @@ static int check_all(struct parse *p)
 		rc = check_bounds(p);
 	if (rc == 0)
 		rc = check_journal(p);
+	if (rc == 0)
+		rc = check_capture(p);
 	if (rc == 0)
 		rc = check_scans(p);
 	if (rc == 0)

@@ -258,6 +258,9 @@ const struct opt_spec opt_table[] = {
 	 .help = "Show only ports that are open or may be"},
 	{LONG("packet-trace"), FLAG(wants_trace), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Show every packet sent and received"},
+	{LONG("packet-capture"), PATH(capture_file), .group = OPT_OUTPUT, .nmap = NMAP_OURS,
+	 .help = "Write the packets sent and received to FILE, as pcapng with direction and counts of drops. Connections of a "
+	 "connect scan and of service detection are the kernel's and not among them"},
 	{LONG("stats-every"), .kind = OPT_DURATION, .scale_ns = NS_PER_MS, .min = 100, .max = 86400000, AT(stats_every_ms),
 	 .metavar = "TIME", .group = OPT_OUTPUT, .nmap = NMAP_SAME, .help = "Print a progress line this often"},
 	{LONG("iflist"), FLAG(wants_iflist), .group = OPT_OUTPUT, .nmap = NMAP_SAME,

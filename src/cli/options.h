@@ -127,6 +127,7 @@ struct config {
 	bool wants_help, wants_version; /* parsing stopped at them: nothing else is checked */
 	const char *help_topic;         /* prtip help TOPIC, or NULL */
 	bool wants_merge;               /* prtip merge: target.specs are files */
+	const char *capture_file;       /* --packet-capture, or NULL */
 	const char *journal_file;       /* --journal, or NULL */
 	const char *resume_file;        /* --resume: everything else comes from it; or NULL */
 	const char *const *argv;        /* the words parsed; borrowed */

@@ -64,6 +64,7 @@ int osdetect_open(struct osdetect *d, const struct config *c, const struct hosts
 		.wants_limit = c->limits_os,
 		.wants_guess = c->guesses_os,
 		.wants_trace = c->wants_trace,
+		.capture = d->capture,
 		.max_rate_pps = c->max_rate_pps,
 		.if_idx = d->if_idx,
 		.ttl = c->ttl,

@@ -10,7 +10,8 @@
 struct osdetect {
 	struct osdb *db;
 	struct mapfile file;
-	uint32_t if_idx; /* -e */
+	uint32_t if_idx;         /* -e */
+	struct capture *capture; /* --packet-capture */
 	struct osscan *scan;
 };
 

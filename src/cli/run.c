@@ -10,6 +10,7 @@
 #include "cli/detection.h"
 #include "cli/names.h"
 #include "cli/osdetect.h"
+#include "cli/packetfile.h"
 #include "cli/plan.h"
 #include "cli/priv.h"
 #include "cli/report.h"
@@ -445,7 +446,11 @@ static int finish(struct run *r)
 static int open_all(struct run *r, bool has_engine)
 {
 	bool wants_journal = has_engine && r->c->journal_file && !r->is_resumed;
-	int code = has_engine ? open_engine(r) : 0;
+	int code = has_engine ? packetfile_open(r->c, &r->plan) : 0;
+
+	r->os.capture = r->plan.engine.capture;
+	if (!code && has_engine)
+		code = open_engine(r);
 
 	if (!code && wants_journal)
 		code = resume_create(r->c->journal_file, &r->plan, r->engine, r->c, &r->journal);
@@ -480,6 +485,9 @@ static int scan(struct run *r)
 		return code;
 	if (has_engine)
 		drop_privileges(r);
+	code = packetfile_start(&r->plan);
+	if (code)
+		return code;
 	r->progress_ns = r->flush_ns = r->start_ns;
 	bus_publish(&r->bus, &started);
 	if (has_engine && r->journal && (code = start_journal(r)))
@@ -521,6 +529,7 @@ int run_scan(const struct config *c, const char *args, struct journal *resumed)
 	detection_close(&r.detection);
 	hosts_free(r.hosts);
 	engine_free(r.engine);
+	code = packetfile_close(c, &r.plan, code);
 	plan_fini(&r.plan);
 	return code;
 }

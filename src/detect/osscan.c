@@ -15,7 +15,7 @@
 #include "detect/osmatch.h"
 #include "detect/osreport.h"
 #include "engine/pace.h"
-#include "pktio/pktio.h"
+#include "pktio/capture.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -484,6 +484,7 @@ int osscan_new(const struct osscan_conf *c, struct bus *bus, struct osscan **ret
 				.port_hi = (uint16_t)(o->sport + OS_PROBE_N - 1),
 				.if_idx = c->if_idx};
 	err = err ? err : pktio_open(&pktio_rawip, &pc, &o->io);
+	err = err ? err : capture_tap(c->capture, &o->io);
 	err = err ? err : bus_subscribe(bus, EVENT_BIT(EVENT_HOST_SCANNED), on_scanned, o);
 	if (err) {
 		osscan_free(o);

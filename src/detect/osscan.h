@@ -21,6 +21,7 @@ struct osscan_conf {
 	bool wants_limit;          /* only hosts with an open and a closed TCP port */
 	bool wants_guess;          /* say also what is merely near */
 	bool wants_trace;          /* EVENT_PACKET */
+	struct capture *capture;   /* of its packets; NULL: none */
 	uint32_t max_rate_pps; /* 0: no limit; else nothing leaves before osscan_turn(is_alone) */
 	uint32_t if_idx;       /* -e; 0 any */
 	uint8_t ttl;           /* 0: 64 */

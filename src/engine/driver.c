@@ -60,7 +60,7 @@ static uint8_t provable_rows(const struct worker *w, uint8_t *ret, bool *ret_has
 void driver_conf(const struct worker *w, struct pktio_conf *pc, uint8_t *rows)
 {
 	pc->xdp = w->e->xdp;
-	if (w->conf->wants_trace)
+	if (w->conf->wants_trace || w->conf->capture)
 		return; /* everything is to be seen here */
 	pc->cookie_key = &w->key.sip;
 	pc->cookie_rows = rows;

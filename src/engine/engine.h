@@ -55,6 +55,7 @@ struct engine_conf {
 	const struct pktio_ops *backend;  /* NULL: chosen */
 	uint8_t conn_backend;             /* connect scan: enum conn_backend */
 	bool wants_trace;                 /* --packet-trace: EVENT_PACKET for every packet */
+	struct capture *capture;          /* --packet-capture; NULL: none */
 	bool wants_checkpoints;           /* EVENT_CHECKPOINT for a journal */
 	const struct engine_shape *shape; /* divide the work as an earlier part of this scan did */
 	/** Called on the coordinator's thread about every millisecond while the scan runs. */

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/engine_int.h"
+#include "pktio/capture.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -299,7 +300,10 @@ static int lane_open(struct worker *w, const struct pktio_ops *ops, struct pktio
 	if (!l)
 		return -ENOMEM;
 	int err = ops ? pktio_open(ops, pc, &l->io) : backend_open(w, pc, &l->io);
+	if (!err)
+		err = capture_tap(w->conf->capture, &l->io);
 	if (err) {
+		pktio_close(l->io);
 		mem_free(l);
 		return err;
 	}
@@ -347,6 +351,8 @@ static int driver_lanes(struct worker *w, struct pktio_conf *pc)
 	int err = lane_open(w, NULL, pc, &w->l2);
 	if (!err)
 		err = pktio_open(&pktio_xdp_rx, &by_program, &w->ear);
+	if (!err)
+		err = capture_tap(w->conf->capture, &w->ear);
 	w->rx = w->ear;
 	w->has_ear = !err;
 	return err;

@@ -781,6 +781,14 @@ def packet_trace(bed, directory, spelling):
             len(re.findall(r"^RCVD .*TCP 198\.18\.0\.1:81 > .* RA ", text, re.M)) == 1)
 
 
+@flag("--packet-capture")
+def packet_capture(bed, directory, spelling):
+    run(bed, "-sS", "-n", "-Pn", "-p80,81", spelling, str(directory / "c.pcapng"), "198.18.0.1")
+    shown = subprocess.run(["tshark", "-r", directory / "c.pcapng", "-T", "fields", "-e", "tcp.port", "tcp"],
+                           capture_output=True, text=True, check=True).stdout
+    return sorted(sum(f"{port}" in line.split(",") for line in shown.splitlines()) for port in (80, 81)) == [2, 2]
+
+
 @flag("--stats-every")
 def stats_every(bed, directory, spelling):
     command = ["-sS", "-n", "-Pn", "-p1-200", "--max-rate", "200", "10.99.0.2"]
@@ -871,7 +879,7 @@ def set_up(bed):
 
 if __name__ == "__main__":
     suite.need_root()
-    suite.need_tools("ip", "nft", "strace")
+    suite.need_tools("ip", "nft", "strace", "tshark")
     with netns.Bed() as bed, suite.scratch() as directory:
         set_up(bed)
         listeners = [bed.target.listen(port) for port in (22, 80)]
