@@ -21,7 +21,7 @@ all: build ## build/prtip
 build:
 	@tools/install-deps --check build
 	@tools/configure build $(PRODUCT)
-	@ninja --quiet -C build prtip optgen prtip.1 prtip.bash _prtip options.md
+	@ninja --quiet -C build prtip optgen prtip.1 prtip.bash _prtip options.md event-log.schema.json
 
 gcc:
 	@tools/configure build-gcc $(GCC)
@@ -79,8 +79,8 @@ lint: clang ## layers, sizes, banned calls, globals, documents, format
 fmt: ## apply .clang-format
 	git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
 
-docs: build ## docs/options.md from the option table
-	cp build/options.md docs/options.md
+docs: build ## generated documents, from the tables in the program
+	cp build/options.md build/event-log.schema.json docs/
 
 demo: ## build it, scan a network of namespaces, check the result
 	@tools/demo

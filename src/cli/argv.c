@@ -331,7 +331,12 @@ static int check_bounds(struct parse *p)
 static int check_outputs(struct parse *p)
 {
 	const struct output_requests *o = &p->to.cfg->out;
-	const char *const files[] = {o->normal, o->xml, o->grepable, o->json,
+	const char *const files[] = {o->normal,
+				     o->xml,
+				     o->grepable,
+				     o->json,
+				     o->event_log,
+				     o->metrics,
 				     p->to.cfg->capture_file};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)

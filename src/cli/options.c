@@ -263,6 +263,12 @@ const struct opt_spec opt_table[] = {
 	 "connect scan and of service detection are the kernel's and not among them"},
 	{LONG("stats-every"), .kind = OPT_DURATION, .scale_ns = NS_PER_MS, .min = 100, .max = 86400000, AT(stats_every_ms),
 	 .metavar = "TIME", .group = OPT_OUTPUT, .nmap = NMAP_SAME, .help = "Print a progress line this often"},
+	{LONG("event-log"), PATH(out.event_log), .group = OPT_OUTPUT, .nmap = NMAP_OURS,
+	 .help = "Write every event of the scan to FILE as it happens, as JSON lines; prtip replay makes any output of it"},
+	{LONG("event-log-size"), UINT(event_log_bytes, 4096, 1ull << 40, "bytes"), .zero = "all in one file", .metavar = "BYTES",
+	 .group = OPT_OUTPUT, .nmap = NMAP_OURS, .help = "Go on in FILE.1, FILE.2, ... when the event log's file has about this size"},
+	{LONG("metrics-file"), PATH(out.metrics), .group = OPT_OUTPUT, .nmap = NMAP_OURS,
+	 .help = "Keep the scan's counters in FILE, replaced once a second, as OpenMetrics"},
 	{LONG("iflist"), FLAG(wants_iflist), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "List interfaces and routes, then stop"},
 

@@ -49,6 +49,7 @@ enum names_mode { NAMES_UP, NAMES_NEVER, NAMES_ALL };
  * equal. */
 struct output_requests {
 	const char *normal, *xml, *grepable, *json;
+	const char *event_log, *metrics; /* never "-" */
 	const char *all_base; /* -oA: every format, each with its own extension; never "-" */
 };
 
@@ -124,6 +125,7 @@ struct config {
 	bool wants_reason, wants_open_only, wants_trace, wants_iflist;
 	bool is_confirmed;              /* --yes */
 	uint32_t stats_every_ms;        /* 0: not asked */
+	uint64_t event_log_bytes;       /* of one file; 0: all in one */
 	bool wants_help, wants_version; /* parsing stopped at them: nothing else is checked */
 	const char *help_topic;         /* prtip help TOPIC, or NULL */
 	bool wants_merge;               /* prtip merge: target.specs are files */

@@ -97,6 +97,7 @@ static void fill_engine(const struct config *c, struct engine_conf *e)
 	e->backend = backend_of(c->tx_backend);
 	e->conn_backend = c->connect_backend;
 	e->wants_trace = c->wants_trace;
+	e->wants_retries = c->out.event_log != NULL;
 }
 
 static int choose_iface(const struct config *c, struct plan *p)
@@ -265,12 +266,14 @@ static void fill_scan(const struct config *c, const char *args, struct plan *p)
 		 (unsigned long long)(b & 0xffffffffffffull));
 	s->seed = p->engine.seed;
 	s->targets_sum = targets_sum(&p->targets.set);
-	s->start_wall_ns = clock_wall_ns();
 	s->ports = &p->ports;
 	s->is_list = c->wants_list;
 	s->is_ping_only = c->wants_ping_only;
 	s->skips_discovery = c->skips_discovery;
 	s->n_hosts = n > UINT64_MAX ? UINT64_MAX : (uint64_t)n;
+	s->specs = c->target.specs;
+	s->n_specs = c->target.n_specs;
+	s->input_file = c->target.input_file;
 	s->wants_reason = c->wants_reason;
 	s->wants_open_only = c->wants_open_only;
 	s->wants_trace = c->wants_trace;
@@ -288,6 +291,7 @@ static void fill_scan(const struct config *c, const char *args, struct plan *p)
 int plan_make(const struct config *c, const char *args, struct plan *p)
 {
 	memset(p, 0, sizeof(*p));
+	p->scan.start_wall_ns = clock_wall_ns();
 	p->has_raw = !c->wants_list && priv_has_net_raw();
 	fill_engine(c, &p->engine);
 	int code = scans_choose(c, p);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "cli/detection.h"
+#include "cli/monitor.h"
 #include "cli/names.h"
 #include "cli/osdetect.h"
 #include "cli/packetfile.h"
@@ -24,21 +25,17 @@
 /** Less than this found, probably: exit code 3. */
 #define COVERAGE_MIN 0.99
 
-enum {
-	PROGRESS_MS = 250,
-	FLUSH_MS = 1000,
-	NAMES_WAIT_MS = 4000,
-	LIST_INFLIGHT_MAX = 2048,
-	DETECT_WAIT_MS = 20
-};
+enum { FLUSH_MS = 1000, NAMES_WAIT_MS = 4000, LIST_INFLIGHT_MAX = 2048, DETECT_WAIT_MS = 20 };
 
-/** The stop flag: set by ^C, read by the coordinator. One of the program's two globals. */
-static volatile sig_atomic_t n_stop_signals;
+/** The stop flag: the signal that asked for it, read by the coordinator; 0: none. One of the
+ * program's two globals. */
+static volatile sig_atomic_t stop_signal;
 
 static void on_signal(int sig)
 {
-	if (++n_stop_signals > 1)
+	if (stop_signal)
 		_exit(EXIT_INTERRUPTED);
+	stop_signal = sig;
 }
 
 static void catch_signals(void)
@@ -61,8 +58,8 @@ struct run {
 	struct osdetect os;
 	struct report report;
 	struct engine *engine;
-	uint64_t start_ns, progress_ns, flush_ns;
-	uint64_t progress_sent; /* packets at the last progress event */
+	struct monitor monitor;
+	uint64_t start_ns, flush_ns;
 	bool is_failed;
 	struct journal *journal; /* NULL: none is kept */
 	bool is_resumed, is_journal_broken;
@@ -71,36 +68,6 @@ struct run {
 };
 
 /* --- while it runs ------------------------------------------------------------------- */
-
-static void publish_progress(struct run *r, uint64_t now_ns)
-{
-	struct engine_progress ep;
-	uint64_t since_ns = now_ns - r->progress_ns, elapsed_ns = now_ns - r->start_ns;
-
-	engine_progress(r->engine, &ep);
-	struct event ev = {
-		.kind = EVENT_PROGRESS,
-		.progress = {
-			.stage = (uint8_t)r->bus.stage,
-			.n_done = ep.n_concluded,
-			.n_total = ep.n_total,
-			.n_sent = ep.n_sent,
-			.rate_pps =
-				since_ns ? (ep.n_sent - r->progress_sent) * NS_PER_S / since_ns : 0,
-			.n_hosts_done = ep.n_hosts_done,
-			.n_hosts = r->plan.scan.n_hosts,
-			.elapsed_ns = elapsed_ns,
-		}};
-	if (ep.n_hosts_done && ep.n_hosts_done < r->plan.scan.n_hosts)
-		ev.progress.eta_ns = (uint64_t)((double)elapsed_ns / (double)ep.n_hosts_done *
-						(double)(r->plan.scan.n_hosts - ep.n_hosts_done));
-	else if (ep.n_concluded && ep.n_concluded < ep.n_total)
-		ev.progress.eta_ns = (uint64_t)((double)elapsed_ns / (double)ep.n_concluded *
-						(double)(ep.n_total - ep.n_concluded));
-	r->progress_sent = ep.n_sent;
-	r->progress_ns = now_ns;
-	bus_publish(&r->bus, &ev);
-}
 
 /** Hand the journal's events to the kernel; from then on our death cannot lose them. */
 static void flush_journal(struct run *r, uint64_t now_ns)
@@ -120,25 +87,29 @@ static void flush_journal(struct run *r, uint64_t now_ns)
 	bus_warn(&r->bus, "the journal cannot be written any more: %s", err_text(err));
 }
 
+static void cancel(struct run *r)
+{
+	monitor_cancelled(&r->monitor, stop_signal);
+	bus_control_post(&r->bus, CONTROL_STOP);
+}
+
 static void on_tick(void *ctx, uint64_t now_ns)
 {
 	struct run *r = ctx;
 
-	if (n_stop_signals)
-		bus_control_post(&r->bus, CONTROL_STOP);
+	if (stop_signal)
+		cancel(r);
 	names_poll(r->names, 0);
 	detection_pump(&r->detection);
 	(void)osdetect_turn(&r->os, now_ns, false);
 	if (r->journal && now_ns - r->journal_ns >= JOURNAL_FLUSH_NS)
 		flush_journal(r, now_ns);
-	if (bus_wants(&r->bus, EVENT_PROGRESS) &&
-	    now_ns - r->progress_ns >= PROGRESS_MS * NS_PER_MS)
-		publish_progress(r, now_ns);
+	monitor_tick(&r->monitor, r->engine, now_ns);
 	if (now_ns - r->flush_ns >= FLUSH_MS * NS_PER_MS) {
 		outs_flush(r->report.outs);
 		r->flush_ns = now_ns;
 		if (outs_are_broken(r->report.outs)) /* nobody would ever see the results */
-			bus_control_post(&r->bus, CONTROL_STOP);
+			cancel(r);
 	}
 }
 
@@ -172,6 +143,7 @@ static int open_subscribers(struct run *r, uint32_t n_parts)
 {
 	struct scan_info *s = &r->plan.scan;
 
+	s->n_parts = n_parts;
 	r->hosts = hosts_new(&r->bus, n_parts, s->wants_order ? (uint32_t)s->n_hosts : 0);
 	if (!r->hosts) {
 		say_error("out of memory");
@@ -188,6 +160,8 @@ static int open_subscribers(struct run *r, uint32_t n_parts)
 				on_message, r);
 	if (!err)
 		err = report_open(&r->report, r->c, r->hosts, r->plan.services, &r->bus);
+	if (!err)
+		err = monitor_open(&r->monitor, r->c, r->hosts, &r->bus);
 	return err ? EXIT_FATAL : 0;
 }
 
@@ -224,16 +198,18 @@ static void list_targets(struct run *r)
 	space_init_shard(&line, &r->plan.targets.set,
 			 &(struct space_conf){.width = 1, .shard = r->plan.engine.shard});
 	line.is_permuted = false; /* in target order; a shard's in the order of its deal */
-	for (uint64_t i = 0;
-	     i < line.n_hosts && !n_stop_signals && !outs_are_broken(r->report.outs); i++) {
+	for (uint64_t i = 0; i < line.n_hosts && !stop_signal && !outs_are_broken(r->report.outs);
+	     i++) {
 		struct event ev = {.kind = EVENT_HOST_SCANNED, .done = {.state = HOST_UNKNOWN}};
 		space_host(&line, i, &ev.done.addr, &ev.host_idx);
 		bus_publish(&r->bus, &ev);
 		if (i % 256 == 255)
-			while (names_poll(r->names, 0) > LIST_INFLIGHT_MAX && !n_stop_signals)
+			while (names_poll(r->names, 0) > LIST_INFLIGHT_MAX && !stop_signal)
 				names_poll(r->names, 10);
-		if (i % 65536 == 65535)
+		if (i % 65536 == 65535) {
 			outs_flush(r->report.outs);
+			monitor_tick(&r->monitor, NULL, clock_now_ns());
+		}
 	}
 }
 
@@ -253,14 +229,14 @@ static int replay(struct run *r)
 	uint64_t n_events = 0;
 	int n;
 
-	while ((n = journal_next(r->journal, &ev)) > 0 && !n_stop_signals) {
+	while ((n = journal_next(r->journal, &ev)) > 0 && !stop_signal) {
 		n = engine_restore(r->engine, &ev);
 		if (n < 0)
 			break;
 		if (ev.kind != EVENT_CHECKPOINT)
 			bus_publish(&r->bus, &ev);
 		if (++n_events % 256 == 0)
-			while (names_poll(r->names, 0) > LIST_INFLIGHT_MAX && !n_stop_signals)
+			while (names_poll(r->names, 0) > LIST_INFLIGHT_MAX && !stop_signal)
 				names_poll(r->names, 10);
 	}
 	if (n < 0) {
@@ -281,7 +257,7 @@ static int start_journal(struct run *r)
 
 	if (code)
 		return code;
-	int err = n_stop_signals ? 0 : journal_append(r->journal);
+	int err = stop_signal ? 0 : journal_append(r->journal);
 	if (!err)
 		err = bus_subscribe(&r->bus,
 				    EVENT_BIT(EVENT_HOST_DISCOVERED) | EVENT_BIT(EVENT_PORT_FOUND) |
@@ -347,7 +323,7 @@ static int exit_code(const struct run *r, const struct ev_scan_completed *c)
 	if (r->is_failed)
 		return EXIT_FATAL;
 	if (hosts_error(r->hosts) || r->is_journal_broken || is_degraded(r, c) ||
-	    outs_have_failed(r->report.outs))
+	    outs_have_failed(r->report.outs) || monitor_has_failed(&r->monitor))
 		return EXIT_DEGRADED;
 	return EXIT_DONE;
 }
@@ -368,7 +344,7 @@ static void detect_rest(struct run *r)
 {
 	while (detection_wait(&r->detection, DETECT_WAIT_MS)) {
 		bus_enter(&r->bus, STAGE_DETECTING_SERVICES);
-		if (n_stop_signals || outs_are_broken(r->report.outs))
+		if (stop_signal || outs_are_broken(r->report.outs))
 			detection_stop(&r->detection);
 		on_tick(r, clock_now_ns());
 	}
@@ -377,7 +353,7 @@ static void detect_rest(struct run *r)
 /** Ports are all known: the hosts whose system is not yet. */
 static void finish_os(struct run *r)
 {
-	while (!n_stop_signals && !outs_are_broken(r->report.outs) &&
+	while (!stop_signal && !outs_are_broken(r->report.outs) &&
 	       osdetect_turn(&r->os, clock_now_ns(), true)) {
 		bus_enter(&r->bus, STAGE_DETECTING_SERVICES);
 		on_tick(r, clock_now_ns());
@@ -395,7 +371,7 @@ static int finish(struct run *r)
 		finish_os(r);
 	uint64_t deadline_ns = clock_now_ns() + NAMES_WAIT_MS * NS_PER_MS;
 	bus_enter(&r->bus, STAGE_FINALIZING);
-	while (!n_stop_signals && names_poll(r->names, 50) && clock_now_ns() < deadline_ns)
+	while (!stop_signal && names_poll(r->names, 50) && clock_now_ns() < deadline_ns)
 		;
 	hosts_finish_all(r->hosts);
 	hosts_totals(r->hosts, &t);
@@ -427,13 +403,16 @@ static int finish(struct run *r)
 		bus_warn(&r->bus,
 			 "%llu RST or SYN without acknowledgement prove nothing: not believed",
 			 (unsigned long long)ev.completed.n_unproven);
-	ev.completed.interrupted = n_stop_signals > 0;
+	ev.completed.interrupted = stop_signal > 0;
 	ev.completed.broke_off = r->is_failed;
 	ev.completed.elapsed_ns = clock_now_ns() - r->start_ns;
 	ev.completed.n_up = t.n_up;
 	ev.completed.n_down = t.n_down;
 	ev.completed.n_dishonest = t.n_dishonest;
 	memcpy(ev.completed.n_ports, t.n_ports, sizeof(t.n_ports));
+	if (ev.completed.interrupted)
+		monitor_cancelled(&r->monitor, stop_signal);
+	monitor_end(&r->monitor, r->engine, clock_now_ns());
 	outs_flush(r->report.outs);
 	ev.completed.exit_code = (uint8_t)exit_code(r, &ev.completed);
 	bus_enter(&r->bus, STAGE_COMPLETED);
@@ -477,7 +456,6 @@ static void drop_privileges(const struct run *r)
 
 static int scan(struct run *r)
 {
-	struct event started = {.kind = EVENT_SCAN_STARTED};
 	bool is_list = r->plan.scan.is_list, has_engine = !is_list && !r->plan.is_empty;
 	int code = open_all(r, has_engine);
 
@@ -488,8 +466,8 @@ static int scan(struct run *r)
 	code = packetfile_start(&r->plan);
 	if (code)
 		return code;
-	r->progress_ns = r->flush_ns = r->start_ns;
-	bus_publish(&r->bus, &started);
+	r->flush_ns = r->start_ns;
+	monitor_begin(&r->monitor, &r->plan.targets, r->start_ns);
 	if (has_engine && r->journal && (code = start_journal(r)))
 		r->is_failed = true;
 	else if (is_list)
@@ -521,8 +499,9 @@ int run_scan(const struct config *c, const char *args, struct journal *resumed)
 		bus_init(&r.bus, &r.plan.scan);
 		code = scan(&r);
 	}
-	if (report_close(&r.report) < 0)
-		code = code == EXIT_DONE ? EXIT_DEGRADED : code;
+	int log_err = monitor_close(&r.monitor), err = report_close(&r.report);
+	if ((err || log_err) && code == EXIT_DONE)
+		code = EXIT_DEGRADED;
 	code = close_journal(&r, code);
 	osdetect_close(&r.os);
 	names_free(r.names);

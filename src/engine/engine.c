@@ -521,6 +521,7 @@ void engine_progress(const struct engine *e, struct engine_progress *ret)
 		ret->n_concluded += stat_read(&w->track.stats.n_concluded);
 		ret->n_sent += stat_read(&w->stats.n_sent);
 		ret->n_received += stat_read(&w->stats.n_received);
+		ret->n_sent_bytes += stat_read(&w->stats.n_sent_bytes);
 		ret->n_hosts_done += stat_read(&w->track.stats.n_hosts_done);
 	}
 }

@@ -57,6 +57,7 @@ struct engine_conf {
 	bool wants_trace;                 /* --packet-trace: EVENT_PACKET for every packet */
 	struct capture *capture;          /* --packet-capture; NULL: none */
 	bool wants_checkpoints;           /* EVENT_CHECKPOINT for a journal */
+	bool wants_retries;               /* EVENT_RETRY_SCHEDULED */
 	const struct engine_shape *shape; /* divide the work as an earlier part of this scan did */
 	/** Called on the coordinator's thread about every millisecond while the scan runs. */
 	void (*on_tick)(void *ctx, uint64_t now_ns);
@@ -81,6 +82,7 @@ int engine_run(struct engine *e) MUST_CHECK;
  * read without synchronisation, so slightly stale. */
 struct engine_progress {
 	uint64_t n_concluded, n_total, n_sent, n_received, n_hosts_done;
+	uint64_t n_sent_bytes; /* from the network header on; 0 for connects */
 };
 void engine_progress(const struct engine *e, struct engine_progress *ret);
 /** How the work is divided. */

@@ -43,3 +43,33 @@ void hosts_time_out(struct track *t, uint64_t now_ns)
 		}
 	}
 }
+
+/* --- telling ----------------------------------------------------------------------- */
+
+void retry_count(struct track *t, const struct host_slot *h, uint32_t attempt, uint32_t waited_us)
+{
+	struct ev_retry *r = &t->retries.told;
+
+	if (!t->conf.wants_retries)
+		return;
+	if (!r->n_probes) {
+		r->addr = h->addr;
+		t->retries.host_idx = h->idx;
+	} else if (t->retries.host_idx != h->idx) {
+		r->addr = (struct addr){.family = ADDR_NONE};
+	}
+	r->n_probes++;
+	r->attempt = (uint8_t)MAX(r->attempt, attempt);
+	r->wait_us = waited_us;
+}
+
+void retries_tell(struct track *t)
+{
+	if (!t->retries.told.n_probes)
+		return;
+	struct event *ev = track_event(t, EVENT_RETRY_SCHEDULED);
+	ev->host_idx = t->retries.host_idx;
+	ev->retry = t->retries.told;
+	track_event_commit(t);
+	t->retries = (struct track_retries){0};
+}

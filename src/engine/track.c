@@ -657,6 +657,7 @@ static void flight_expired(struct track *t, struct track_group *g, uint32_t q, u
 		return;
 	}
 	g->state[q] = (uint8_t)(PROBE_WAIT | (attempt + 1) << PROBE_ATTEMPT_SHIFT);
+	retry_count(t, group_host(g, q), attempt + 1, age_us);
 	t->n_outstanding--;
 	ready_push(g, q);
 }
@@ -687,6 +688,7 @@ void track_expire(struct track *t, uint64_t now_ns)
 			fire_slot(t, g, tick % TRACK_WHEEL_SLOTS, now_ns);
 		}
 	}
+	retries_tell(t);
 	canary_expire(t, now_ns);
 	track_flush_silent(t);
 	hosts_time_out(t, now_ns);

@@ -63,6 +63,7 @@ struct track_conf {
 	struct ring *events;            /* of struct event */
 	void (*events_full)(void *ctx); /* make room: pump or wait */
 	bool wants_checkpoints;         /* state what a journal must know */
+	bool wants_retries;             /* state what is asked again */
 	struct restore *restored;       /* what an earlier part of this scan did; NULL: nothing */
 	/** Discovery pass before sharding by port: told of each host in place of
 	 * EVENT_HOST_SCANNED. NULL otherwise. */
@@ -211,6 +212,12 @@ struct track_silent {
 	uint32_t probe[CHECKPOINT_PROBES_MAX];
 };
 
+/** Probes found due again in this turn, to be told in one event. */
+struct track_retries {
+	struct ev_retry told;
+	uint64_t host_idx;
+};
+
 struct track {
 	struct track_conf conf;
 	struct track_group groups[TRACK_GROUPS_MAX];
@@ -247,6 +254,7 @@ struct track {
 	struct canary_set canaries[TRACK_CANARY_SETS];
 	uint32_t n_canary_sets, n_canaries_todo;
 	struct track_silent silent;
+	struct track_retries retries;
 	struct track_stats stats;
 	struct again again[TRACK_AGAIN_MAX];
 	uint32_t n_again;

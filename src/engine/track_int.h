@@ -124,3 +124,7 @@ void hold_drop_group(struct track *t, const struct track_group *g);
 /* timeout.c */
 /** Drop the hosts that have taken too long. Every turn, outside of timers. */
 void hosts_time_out(struct track *t, uint64_t now_ns);
+/** A probe of the host is due again as attempt @p attempt. */
+void retry_count(struct track *t, const struct host_slot *h, uint32_t attempt, uint32_t waited_us);
+/** State what was counted since the last call: at most one event a turn. */
+void retries_tell(struct track *t);

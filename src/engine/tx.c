@@ -92,6 +92,7 @@ static void fill(struct worker *w, const struct track_probe *p, uint64_t now_ns)
 		trace_packet(w, f, true, now_ns);
 	lane->n_filled++;
 	stat_add(&w->stats.n_sent, 1);
+	stat_add(&w->stats.n_sent_bytes, f->len - (tpl->link == LINK_ETHERNET ? 14u : 0u));
 }
 
 int tx_batch(struct worker *w, uint64_t now_ns)

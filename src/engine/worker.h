@@ -41,6 +41,7 @@ struct lane {
 
 struct worker_stats {
 	uint64_t n_sent, n_received; /* packets; connect scan: attempts and outcomes */
+	uint64_t n_sent_bytes;       /* from the network header on; 0 for connects */
 	uint64_t n_forged;           /* to our port, cookie wrong */
 	uint64_t n_unproven;         /* RST or SYN of a target without an acknowledgement */
 	uint64_t n_malformed;        /* cut short, contradictory, or a wrong checksum */

@@ -4,7 +4,7 @@
  * event schema becomes a word that a person or a program reads. Reason and state words are
  * nmap's, so that existing readers of its output understand ours.
  */
-#include "event/event.h"
+#include "event/fields.h"
 
 static const char *const port_state_names[] = {
 	"unknown", "open", "closed", "filtered", "unfiltered", "open|filtered", "closed|filtered"};
@@ -24,10 +24,22 @@ static const char *const reason_names[] = {REASON_LIST(X)};
 static_assert(ARRAY_LEN(reason_names) == REASON_N, "a name for every reason");
 #undef X
 
-static const char *const stage_names[] = {"initializing",   "discovering_hosts",
-					  "scanning_ports", "detecting_services",
-					  "finalizing",     "completed"};
+static const char *const stage_names[] = {
+	"initializing",       "resolving_targets", "discovering_hosts", "scanning_ports",
+	"detecting_services", "finalizing",        "completed"};
 static_assert(ARRAY_LEN(stage_names) == STAGE_N, "a name for every stage");
+
+#define X(id, metric_name, metric_unit, counts, text)                                              \
+	[id] = {.name = metric_name, .unit = metric_unit, .help = text, .is_counter = counts},
+const struct metric_spec metric_specs[METRIC_N] = {METRIC_LIST(X)};
+#undef X
+
+const struct words words_port_state = {port_state_names, PORT_STATE_N};
+const struct words words_host_state = {host_state_names, HOST_STATE_N};
+const struct words words_host_mark = {host_mark_names, HOST_MARK_N};
+const struct words words_reason = {reason_names, REASON_N};
+const struct words words_stage = {stage_names, STAGE_N};
+const struct words words_rate_cause = {rate_cause_names, RATE_CAUSE_N};
 
 const char *port_state_name(enum port_state s)
 {

@@ -80,6 +80,12 @@ enum event_kind {
 	EVENT_OS_DETECTED,
 	EVENT_TLS_FOUND,
 	EVENT_CERTIFICATE_FOUND,
+	EVENT_TARGET_NAMED,
+	EVENT_SCAN_PAUSED,
+	EVENT_SCAN_RESUMED,
+	EVENT_SCAN_CANCELLED,
+	EVENT_RETRY_SCHEDULED,
+	EVENT_METRIC,
 	EVENT_N
 };
 #define EVENT_BIT(kind) (1u << (kind))
@@ -88,6 +94,7 @@ enum event_kind {
  * the latter stage. */
 enum stage {
 	STAGE_INITIALIZING,
+	STAGE_RESOLVING_TARGETS,
 	STAGE_DISCOVERING_HOSTS,
 	STAGE_SCANNING_PORTS,
 	STAGE_DETECTING_SERVICES, /* ports are known; what is behind them not of all */
@@ -125,9 +132,13 @@ struct scan_info {
 	bool is_sharded_by_port;      /* this shard asks some ports of every host, not some hosts */
 	bool wants_reason, wants_open_only, wants_trace;
 	int verbosity, debugging;
-	bool wants_names;       /* PTR names are looked up: a finished host waits for its name */
-	bool wants_down_names;  /* -R: hosts that are down wait for theirs too */
-	bool wants_order;       /* finished hosts are released in target order */
+	bool wants_names;         /* PTR names are looked up: a finished host waits for its name */
+	bool wants_down_names;    /* -R: hosts that are down wait for theirs too */
+	bool wants_order;         /* finished hosts are released in target order */
+	uint32_t n_parts;         /* EVENT_HOST_SCANNED that each host gets; 0 counts as 1 */
+	const char *const *specs; /* targets as the user gave them */
+	uint32_t n_specs;
+	const char *input_file; /* -iL, or NULL */
 	bool wants_services;    /* -sV: open ports are asked what they are */
 	uint8_t n_detectors;    /* EVENT_HOST_DETECTED that a host up waits for, one of each */
 	uint8_t silent_attempt; /* attempt of the last probe to a port that stays silent:
@@ -167,6 +178,27 @@ struct ev_progress {
 	uint64_t rate_pps;        /* over the last interval */
 	uint64_t n_hosts_done, n_hosts;
 	uint64_t elapsed_ns, eta_ns; /* eta_ns 0: unknown */
+	double percent;              /* of n_total, or of hosts where these are what is counted */
+	uint64_t hosts_per_min, rate_bps; /* over the last interval; bits on the wire, 0: unknown */
+};
+
+/** scan_paused, scan_resumed, scan_cancelled. */
+struct ev_reason {
+	const char *reason; /* "SIGINT"; static text */
+};
+
+/** retry_scheduled: probes that are sent again because no answer came, many in one record. */
+struct ev_retry {
+	struct addr addr; /* of the host; family ADDR_NONE: of several */
+	uint32_t n_probes;
+	uint32_t wait_us; /* how long answers were waited for: of the last of them */
+	uint8_t attempt;  /* the highest: 1 is the first retransmission */
+};
+
+/** metric_recorded. */
+struct ev_metric {
+	uint8_t metric; /* enum metric */
+	double value;
 };
 
 struct ev_host {
@@ -223,6 +255,31 @@ enum rate_cause {
 };
 /** "answers_missing"; never NULL. */
 const char *rate_cause_name(enum rate_cause c);
+
+/** Measured of the scan, told about once a second and at its end. */
+// clang-format off
+#define METRIC_LIST(X) \
+	X(METRIC_SENT, "sent_packets", "packets", true, "Probes sent, retransmissions included; connect scan: attempts") \
+	X(METRIC_RECEIVED, "received_packets", "packets", true, "Answers received; connect scan: outcomes") \
+	X(METRIC_SENT_BYTES, "sent_bytes", "bytes", true, "Bytes of probes from the network header on; 0 for connect scans") \
+	X(METRIC_CONCLUDED, "concluded_probes", "probes", true, "Probes answered or given up") \
+	X(METRIC_HOSTS_DONE, "finished_hosts", "hosts", true, "Hosts whose results are complete") \
+	X(METRIC_OPEN, "open_ports", "ports", true, "Open ports of finished hosts") \
+	X(METRIC_EVENTS, "published_events", "events", true, "Events published on the bus") \
+	X(METRIC_DROPPED, "dropped_events", "events", true, "Events that the event log had no room for") \
+	X(METRIC_RATE, "rate_packets_per_second", "packets_per_second", false, "Packets sent a second, lately") \
+	X(METRIC_ELAPSED, "elapsed_seconds", "seconds", false, "Time since the scan began") \
+	X(METRIC_MEMORY, "resident_memory_bytes", "bytes", false, "Resident set of the process")
+// clang-format on
+#define X(id, ...) id,
+enum metric { METRIC_LIST(X) METRIC_N };
+#undef X
+/** One of them; its name ends in its unit. */
+struct metric_spec {
+	const char *name, *unit, *help;
+	bool is_counter; /* never falls */
+};
+extern const struct metric_spec metric_specs[METRIC_N];
 
 /** rate_limit_triggered: what the scan found out about how fast it may ask. A bounded number a
  * scan. */
@@ -295,7 +352,8 @@ struct event {
 	uint64_t seq;      /* from 1, set by bus_publish */
 	uint64_t time_ns;  /* wall clock, set by the producer, 0: set by bus_publish */
 	uint64_t host_idx; /* host's place in target order: key of hosts.c; valid for host, port,
-			      done, named, service, and for host_detected, which has no more */
+			      done, named, service, retry of one host, and for host_detected, which
+			      has no more */
 	uint32_t kind;     /* enum event_kind */
 	uint32_t part;     /* worker that wrote it */
 	union {
@@ -313,6 +371,9 @@ struct event {
 		struct ev_packet packet;
 		struct ev_rate_limit rate;
 		struct ev_checkpoint checkpoint;
+		struct ev_reason reason;
+		struct ev_retry retry;
+		struct ev_metric metric;
 	};
 };
 static_assert(sizeof(struct event) <= 256, "event records stay small");

@@ -796,6 +796,30 @@ def stats_every(bed, directory, spelling):
     return "Stats: " in told.stderr + told.stdout and "Stats: " not in quiet.stderr + quiet.stdout
 
 
+@flag("--event-log")
+def event_log(bed, directory, spelling):
+    log = directory / "events"
+    found = ports(bed, "-sS", "-p20-30", "10.99.0.2", spelling, str(log))
+    records = suite.json_records(log.read_text())
+    told = {(r["address"], r["port"]): (r["state"], r["reason"]) for r in records if r["type"] == "port_found"}
+    return told == found and (records[0]["type"], records[-1]["type"]) == ("header", "footer")
+
+
+@flag("--event-log-size")
+def event_log_size(bed, directory, spelling):
+    log = directory / "parts"
+    run(bed, "-sS", "-n", "-Pn", "-p1-200", "10.99.0.2", "--event-log", str(log), spelling, "16384")
+    footer = suite.json_records(log.read_text())[-1]
+    return footer["next"] == "parts.1" and 16384 <= log.stat().st_size < 20000 and (directory / "parts.1").exists()
+
+
+@flag("--metrics-file")
+def metrics_file(bed, directory, spelling):
+    path = directory / "metrics"
+    sent = summary(bed, "-sS", "-Pn", "-p1-200", "10.99.0.2", spelling, str(path))["sent"]
+    return f"\nprtip_sent_packets_total {sent}\n" in path.read_text() and path.read_text().endswith("# EOF\n")
+
+
 @flag("--iflist")
 def interface_list(bed, directory, spelling):
     text = run(bed, spelling).stdout
