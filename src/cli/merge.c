@@ -147,6 +147,7 @@ static int take_scan(struct merge *m, const char *path, const struct json_scan *
 	if (err)
 		return err;
 	m->has_several_seeds |= s->seed != m->info.seed;
+	m->info.wants_services |= s->wants_services;
 	m->info.start_wall_ns = MIN(m->info.start_wall_ns, s->start_wall_ns);
 	m->info.n_hosts = s->is_sharded_by_port ? s->n_hosts : m->info.n_hosts + s->n_hosts;
 	if (!s->n_shards)
@@ -255,6 +256,8 @@ static int read_file(struct merge *m, const char *path)
 	uint64_t n_records = 0;
 	bool has_end = false;
 	int err = jsonread_open(m->in, path), n;
+
+	union_next_file(&m->all);
 
 	if (err)
 		return refuse(path, err, &w);

@@ -24,12 +24,13 @@ void union_fini(struct unions *u)
 	mem_free(u->hosts);
 	mem_free(u->ports);
 	mem_free(u->froms);
+	union_found_fini(u);
 	map64_fini(&u->by_addr);
 	arena_fini(&u->text);
 }
 
-/** Room for one element more. */
-static int grow(void **p, uint64_t n, uint64_t *cap, size_t size)
+/** Room for one element more. @return 0 or -ENOMEM. */
+int union_grow(void **p, uint64_t n, uint64_t *cap, size_t size)
 {
 	uint64_t more = *cap ? *cap * 2 : 64;
 
@@ -45,7 +46,7 @@ static int grow(void **p, uint64_t n, uint64_t *cap, size_t size)
 
 /* --- hosts -------------------------------------------------------------------------- */
 
-static int host_of(struct unions *u, const struct addr *a, uint32_t *ret)
+int union_host_of(struct unions *u, const struct addr *a, uint32_t *ret)
 {
 	const struct siphash_key key = {1, 2};
 	uint64_t cap = u->hosts_cap, hash = siphash24(&key, a->b, sizeof(a->b)) ^ a->family;
@@ -57,7 +58,7 @@ static int host_of(struct unions *u, const struct addr *a, uint32_t *ret)
 		if (addr_equal(&u->hosts[*ret].found.addr, a))
 			return 0;
 	}
-	int err = grow((void **)&u->hosts, u->n_hosts, &cap, sizeof(*u->hosts));
+	int err = union_grow((void **)&u->hosts, u->n_hosts, &cap, sizeof(*u->hosts));
 	u->hosts_cap = (uint32_t)cap;
 	if (!err)
 		err = map64_put(&u->by_addr, hash, u->n_hosts);
@@ -89,7 +90,7 @@ static int copy_text(struct unions *u, const char **to, const char *from)
 static int add_host(struct unions *u, const struct json_host *j)
 {
 	uint32_t idx;
-	int err = host_of(u, &j->found.addr, &idx);
+	int err = union_host_of(u, &j->found.addr, &idx);
 
 	if (err)
 		return err;
@@ -146,7 +147,7 @@ static int add_from(struct unions *u, const struct addr *from, uint32_t *ret)
 		*ret = u->n_froms;
 		return 0;
 	}
-	int err = grow((void **)&u->froms, u->n_froms, &cap, sizeof(*u->froms));
+	int err = union_grow((void **)&u->froms, u->n_froms, &cap, sizeof(*u->froms));
 	u->froms_cap = (uint32_t)cap;
 	if (err)
 		return err;
@@ -164,20 +165,27 @@ static int add_port(struct unions *u, const struct ev_port *p)
 			       .reason = p->reason,
 			       .ttl = p->ttl,
 			       .attempt = p->attempt};
-	int err = host_of(u, &p->addr, &n.host);
+	int err = union_host_of(u, &p->addr, &n.host);
 
 	if (err || p->reason == REASON_NO_RESPONSE)
 		return err;
 	err = add_from(u, &p->from, &n.from);
 	if (!err)
-		err = grow((void **)&u->ports, u->n_ports, &u->ports_cap, sizeof(*u->ports));
+		err = union_grow((void **)&u->ports, u->n_ports, &u->ports_cap, sizeof(*u->ports));
 	if (!err)
 		u->ports[u->n_ports++] = n;
 	return err;
 }
 
+void union_next_file(struct unions *u)
+{
+	u->n_files++;
+}
+
 int union_add(struct unions *u, const struct json_record *rec)
 {
+	if (rec->kind >= JSON_SERVICE)
+		return union_add_found(u, rec);
 	return rec->kind == JSON_PORT ? add_port(u, &rec->port) : add_host(u, &rec->host);
 }
 
@@ -260,6 +268,9 @@ static int publish_host(const struct unions *u, struct bus *bus, struct hosts *h
 	if (h->is_finished && h->found.state != HOST_UNKNOWN)
 		bus_publish(bus, &found);
 	publish_ports(u, bus, host, idx);
+	int err = union_publish_found(u, bus, host, idx);
+	if (err)
+		return err;
 	if (!h->is_finished)
 		return 0; /* its file was cut off: hosts_finish_all ends it as partial */
 	if (ptr) {
@@ -284,6 +295,7 @@ int union_publish(struct unions *u, struct bus *bus, struct hosts *hosts)
 		qsort_r(order, u->n_hosts, sizeof(*order), host_cmp, u);
 	if (!err && u->n_ports)
 		qsort(u->ports, u->n_ports, sizeof(*u->ports), port_cmp);
+	union_sort_found(u);
 	for (uint32_t i = 0; i < u->n_hosts && !err; i++)
 		err = publish_host(u, bus, hosts, order[i], i);
 	mem_free(order);

@@ -26,11 +26,23 @@ struct union_host {
 	uint32_t n_files; /* with a host record that says up */
 };
 
+/** A finding of detection. */
+struct union_found {
+	struct facts *block; /* held */
+	const void *facts;   /* by kind: service_facts, os_facts, tls_facts, cert_info */
+	uint32_t host, rank, file, cert_idx;
+	uint16_t port;
+	uint8_t proto, kind; /* enum json_kind */
+};
+
 struct unions {
 	struct union_host *hosts;
 	uint32_t n_hosts, hosts_cap;
 	struct union_port *ports;
 	uint64_t n_ports, ports_cap;
+	struct union_found *found;
+	uint64_t n_found, found_cap;
+	uint32_t n_files;
 	struct addr *froms;
 	uint32_t n_froms, froms_cap;
 	struct map64 by_addr; /* hash of an address -> host; collisions go to the next number */
@@ -39,7 +51,9 @@ struct unions {
 
 void union_init(struct unions *u);
 void union_fini(struct unions *u);
-/** Take one record of JSON_PORT or JSON_HOST; texts are copied. @return 0, -ENOMEM, -E_FULL. */
+/** Records from now on are of another file. */
+void union_next_file(struct unions *u);
+/** Take one record of results; texts are copied, blocks held. @return 0, -ENOMEM, -E_FULL. */
 int union_add(struct unions *u, const struct json_record *rec) MUST_CHECK;
 /**
  * Which of two results of one port stands: the higher. Open, then what else the port itself
@@ -51,3 +65,12 @@ uint32_t union_precedence(uint8_t state, uint8_t reason);
  * host_idx counted from 0. @return 0 or -ENOMEM.
  */
 int union_publish(struct unions *u, struct bus *bus, struct hosts *hosts) MUST_CHECK;
+
+/* Between union.c and unionfound.c. */
+int union_host_of(struct unions *u, const struct addr *a, uint32_t *ret) MUST_CHECK;
+int union_grow(void **p, uint64_t n, uint64_t *cap, size_t size) MUST_CHECK;
+int union_add_found(struct unions *u, const struct json_record *rec) MUST_CHECK;
+void union_sort_found(struct unions *u);
+int union_publish_found(const struct unions *u, struct bus *bus, uint32_t host,
+			uint64_t idx) MUST_CHECK;
+void union_found_fini(struct unions *u);

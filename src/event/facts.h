@@ -8,8 +8,11 @@
 
 #include "base/mem.h"
 
-#define FACTS_CPES_MAX       8
-#define FACTS_BANNER_MAX     1024u
+#define FACTS_CPES_MAX   8
+#define FACTS_BANNER_MAX 1024u
+#define FACTS_BANNER_TEXT_MAX                                                                      \
+	(4 * FACTS_BANNER_MAX)          /* when read back: \xNN for what is no text                \
+					 */
 #define FACTS_BLOCK_MAX      (1u << 20) /* bytes of one block; beyond it texts are unknown */
 #define FACTS_HOST_BLOCK_MAX (64u << 20)
 

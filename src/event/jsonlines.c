@@ -42,6 +42,7 @@ void jsonread_free(struct jsonread *r)
 		return;
 	close_file(r);
 	json_decref(r->root);
+	facts_free(r->block);
 	buf_fini(&r->bytes);
 	mem_free(r);
 }

@@ -14,49 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#define EXACT_MAX 9007199254740992.0 /* 2^53 */
-
-/** Fetching from one object; the first error sticks. */
-struct fetch {
-	const json_t *obj;
-	const char *line; /* for columns */
-	size_t len;
-	struct err_where *where;
-	int err;
-};
-
-/* --- values ------------------------------------------------------------------------ */
-
-/** Refuse the value of @p key. */
-static void refuse(struct fetch *f, const char *key, int code, const char *want)
-{
-	char quoted[40];
-	uint32_t column = 1;
-
-	if (f->err)
-		return;
-	size_t n = (size_t)snprintf(quoted, sizeof(quoted), "\"%.30s\"", key);
-	const char *at = memmem(f->line, f->len, quoted, n);
-	if (at)
-		column = (uint32_t)(at - f->line) + 1;
-	f->err = err_at(f->where, code, key, strlen(key), column, "want %s", want);
-}
-
-static uint64_t get_u64(struct fetch *f, const char *key, uint64_t max)
-{
-	const json_t *v = json_object_get(f->obj, key);
-	double d = json_number_value(v);
-	/* beside a number beyond 63 bits, which has no other form, every number is a double */
-	json_int_t n =
-		json_is_real(v) && d >= 0 && d < EXACT_MAX ? (json_int_t)d : json_integer_value(v);
-
-	if (!json_is_number(v) || (json_is_real(v) && (double)n != d) || n < 0 ||
-	    (uint64_t)n > max) {
-		refuse(f, key, -E_RANGE, "a whole number within its range");
-		return 0;
-	}
-	return (uint64_t)n;
-}
+/* --- words -------------------------------------------------------------------------------- */
 
 static bool read_mac(const char *s, struct mac *ret)
 {
@@ -66,85 +24,6 @@ static bool read_mac(const char *s, struct mac *ret)
 	       sscanf(s, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &ret->b[0], &ret->b[1],
 		      &ret->b[2], &ret->b[3], &ret->b[4], &ret->b[5], &n) == 6 &&
 	       n == MAC_TEXT_CAP - 1;
-}
-
-/** As get_u64; null or no key at all is 0. */
-static uint64_t get_known(struct fetch *f, const char *key, uint64_t max)
-{
-	const json_t *v = json_object_get(f->obj, key);
-
-	return !v || json_is_null(v) ? 0 : get_u64(f, key, max);
-}
-
-/** A number that may be beyond what JSON readers hold exactly; saturates. */
-static uint64_t get_count(struct fetch *f, const char *key)
-{
-	double d = json_number_value(json_object_get(f->obj, key));
-
-	if (d >= EXACT_MAX)
-		return d >= 0x1p64 ? UINT64_MAX : (uint64_t)d;
-	return get_u64(f, key, INT64_MAX);
-}
-
-static double get_real(struct fetch *f, const char *key)
-{
-	const json_t *v = json_object_get(f->obj, key);
-
-	if (!json_is_number(v) || !(json_number_value(v) >= 0 && json_number_value(v) < 1e15)) {
-		refuse(f, key, -E_RANGE, "a number that is not negative");
-		return 0;
-	}
-	return json_number_value(v);
-}
-
-static bool get_bool(struct fetch *f, const char *key)
-{
-	const json_t *v = json_object_get(f->obj, key);
-
-	if (v && !json_is_boolean(v))
-		refuse(f, key, -E_SYNTAX, "true or false");
-	return json_is_true(v);
-}
-
-/** NULL for null and for no key. */
-static const char *get_text(struct fetch *f, const char *key)
-{
-	const json_t *v = json_object_get(f->obj, key);
-
-	if (v && !json_is_null(v) && !json_is_string(v))
-		refuse(f, key, -E_SYNTAX, "a text");
-	return json_string_value(v);
-}
-
-static const char *need_text(struct fetch *f, const char *key)
-{
-	const char *s = get_text(f, key);
-
-	if (!s)
-		refuse(f, key, -E_SYNTAX, "a text");
-	return s ? s : "";
-}
-
-static struct addr get_addr(struct fetch *f, const char *key, bool must)
-{
-	const char *s = must ? need_text(f, key) : get_text(f, key);
-	struct addr a = {0};
-
-	if (s && !f->err && addr_parse(s, strlen(s), &a) < 0)
-		refuse(f, key, -E_SYNTAX, "an IPv4 or IPv6 address");
-	return a;
-}
-
-/** The index of a word in a table of @p n names. */
-static uint8_t get_word(struct fetch *f, const char *key, const char *(*name)(uint32_t), uint32_t n)
-{
-	const char *s = need_text(f, key);
-
-	for (uint32_t i = 0; i < n && !f->err; i++)
-		if (strcmp(name(i), s) == 0)
-			return (uint8_t)i;
-	refuse(f, key, -E_SYNTAX, "a word that prtip writes there");
-	return 0;
 }
 
 static const char *port_state_at(uint32_t i)
@@ -170,21 +49,10 @@ static const char *scan_kind_at(uint32_t i)
 	return names[i];
 }
 
-static uint8_t get_proto(struct fetch *f)
-{
-	const char *s = need_text(f, "protocol");
-
-	for (uint32_t p = 0; p < PORT_PROTO_N; p++)
-		if (strcmp(proto_name(port_proto_number((enum port_proto)p)), s) == 0)
-			return port_proto_number((enum port_proto)p);
-	refuse(f, "protocol", -E_SYNTAX, "tcp, udp or sctp");
-	return 0;
-}
-
 /** "2026-11-22T01:32:45.123456789Z" as nanoseconds since 1970. */
 static uint64_t get_time(struct fetch *f, const char *key)
 {
-	const char *s = need_text(f, key);
+	const char *s = fetch_need_text(f, key);
 	struct tm tm = {0};
 	unsigned ns = 0;
 	int n = 0;
@@ -192,7 +60,7 @@ static uint64_t get_time(struct fetch *f, const char *key)
 	if (sscanf(s, "%4d-%2d-%2dT%2d:%2d:%2d.%9uZ%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday,
 		   &tm.tm_hour, &tm.tm_min, &tm.tm_sec, &ns, &n) != 7 ||
 	    n != 30 || s[n] || tm.tm_year < 1970) {
-		refuse(f, key, -E_SYNTAX, "a time such as 2026-11-22T01:32:45.123456789Z");
+		fetch_refuse(f, key, -E_SYNTAX, "a time such as 2026-11-22T01:32:45.123456789Z");
 		return 0;
 	}
 	tm.tm_year -= 1900;
@@ -205,18 +73,18 @@ static uint64_t get_time(struct fetch *f, const char *key)
 static void read_port(struct fetch *f, struct ev_port *ret)
 {
 	*ret = (struct ev_port){
-		.addr = get_addr(f, "address", true),
-		.port = (uint16_t)get_u64(f, "port", UINT16_MAX),
-		.proto = get_proto(f),
-		.state = get_word(f, "state", port_state_at, PORT_STATE_N),
-		.reason = get_word(f, "reason", reason_at, REASON_N),
-		.ttl = (uint8_t)get_known(f, "ttl", UINT8_MAX),
-		.attempt = (uint8_t)get_u64(f, "attempt", UINT8_MAX),
-		.rtt_us = (uint32_t)get_known(f, "rtt_us", UINT32_MAX),
-		.from = get_addr(f, "from", false),
+		.addr = fetch_addr(f, "address", true),
+		.port = (uint16_t)fetch_u64(f, "port", UINT16_MAX),
+		.proto = fetch_proto(f),
+		.state = fetch_word(f, "state", port_state_at, PORT_STATE_N),
+		.reason = fetch_word(f, "reason", reason_at, REASON_N),
+		.ttl = (uint8_t)fetch_known(f, "ttl", UINT8_MAX),
+		.attempt = (uint8_t)fetch_u64(f, "attempt", UINT8_MAX),
+		.rtt_us = (uint32_t)fetch_known(f, "rtt_us", UINT32_MAX),
+		.from = fetch_addr(f, "from", false),
 	};
 	if (ret->state == PORT_UNKNOWN)
-		refuse(f, "state", -E_SYNTAX, "a port's state");
+		fetch_refuse(f, "state", -E_SYNTAX, "a port's state");
 }
 
 static struct ev_evidence read_evidence(struct fetch *f)
@@ -225,48 +93,48 @@ static struct ev_evidence read_evidence(struct fetch *f)
 
 	if (!json_object_get(f->obj, "dishonest"))
 		return e;
-	e.mark = get_word(f, "dishonest", mark_at, HOST_MARK_N);
+	e.mark = fetch_word(f, "dishonest", mark_at, HOST_MARK_N);
 	const json_t *host = f->obj;
 	f->obj = json_object_get(host, "evidence");
-	e.n_asked = (uint32_t)get_u64(f, "asked", UINT32_MAX);
-	e.n_open = (uint32_t)get_u64(f, "open", UINT32_MAX);
-	e.n_zero = (uint32_t)get_u64(f, "zero_window", UINT32_MAX);
-	e.n_canaries = (uint8_t)get_u64(f, "canaries", UINT8_MAX);
-	e.n_canaries_open = (uint8_t)get_u64(f, "canaries_open", UINT8_MAX);
-	e.ttl_open = (uint8_t)get_known(f, "ttl_open", UINT8_MAX);
-	e.ttl_other = (uint8_t)get_known(f, "ttl_other", UINT8_MAX);
+	e.n_asked = (uint32_t)fetch_u64(f, "asked", UINT32_MAX);
+	e.n_open = (uint32_t)fetch_u64(f, "open", UINT32_MAX);
+	e.n_zero = (uint32_t)fetch_u64(f, "zero_window", UINT32_MAX);
+	e.n_canaries = (uint8_t)fetch_u64(f, "canaries", UINT8_MAX);
+	e.n_canaries_open = (uint8_t)fetch_u64(f, "canaries_open", UINT8_MAX);
+	e.ttl_open = (uint8_t)fetch_known(f, "ttl_open", UINT8_MAX);
+	e.ttl_other = (uint8_t)fetch_known(f, "ttl_other", UINT8_MAX);
 	f->obj = host;
 	return e;
 }
 
 static void read_host(struct fetch *f, struct json_host *ret)
 {
-	const char *mac = get_text(f, "mac");
+	const char *mac = fetch_text(f, "mac");
 	struct ev_host h = {
-		.addr = get_addr(f, "address", true),
-		.state = get_word(f, "state", host_state_at, HOST_STATE_N),
-		.reason = get_word(f, "reason", reason_at, REASON_N),
-		.ttl = (uint8_t)get_known(f, "ttl", UINT8_MAX),
-		.rtt_us = (uint32_t)get_known(f, "rtt_us", UINT32_MAX),
+		.addr = fetch_addr(f, "address", true),
+		.state = fetch_word(f, "state", host_state_at, HOST_STATE_N),
+		.reason = fetch_word(f, "reason", reason_at, REASON_N),
+		.ttl = (uint8_t)fetch_known(f, "ttl", UINT8_MAX),
+		.rtt_us = (uint32_t)fetch_known(f, "rtt_us", UINT32_MAX),
 	};
 
 	if (mac && !read_mac(mac, &h.mac))
-		refuse(f, "mac", -E_SYNTAX, "a MAC address");
+		fetch_refuse(f, "mac", -E_SYNTAX, "a MAC address");
 	h.has_mac = mac != NULL;
 	*ret = (struct json_host){.found = h,
-				  .hostname = get_text(f, "hostname"),
-				  .ptr = get_text(f, "ptr"),
-				  .is_typed = get_bool(f, "typed")};
+				  .hostname = fetch_text(f, "hostname"),
+				  .ptr = fetch_text(f, "ptr"),
+				  .is_typed = fetch_bool(f, "typed")};
 	ret->done = (struct ev_host_done){
 		.addr = h.addr,
 		.state = h.state,
 		.reason = h.reason,
-		.is_partial = get_bool(f, "partial"),
-		.is_timed_out = get_bool(f, "timed_out"),
+		.is_partial = fetch_bool(f, "partial"),
+		.is_timed_out = fetch_bool(f, "timed_out"),
 		.evidence = read_evidence(f),
 		.srtt_us = h.rtt_us,
-		.rttvar_us = (uint32_t)get_known(f, "rttvar_us", UINT32_MAX),
-		.rto_us = (uint32_t)get_known(f, "rto_us", UINT32_MAX),
+		.rttvar_us = (uint32_t)fetch_known(f, "rttvar_us", UINT32_MAX),
+		.rto_us = (uint32_t)fetch_known(f, "rto_us", UINT32_MAX),
 	};
 }
 
@@ -302,11 +170,12 @@ static void read_ports(struct fetch *f, struct port_set *ret)
 		const json_t *v =
 			json_object_get(ports, proto_name(port_proto_number((enum port_proto)p)));
 		if (v && (!json_is_string(v) || !read_port_list(json_string_value(v), &ret->of[p])))
-			refuse(f, "ports", -E_SYNTAX,
-			       "port lists by protocol: {\"tcp\":\"22,80-89\"}");
+			fetch_refuse(f, "ports", -E_SYNTAX,
+				     "port lists by protocol: {\"tcp\":\"22,80-89\"}");
 	}
 	if (!json_is_object(ports))
-		refuse(f, "ports", -E_SYNTAX, "port lists by protocol: {\"tcp\":\"22,80-89\"}");
+		fetch_refuse(f, "ports", -E_SYNTAX,
+			     "port lists by protocol: {\"tcp\":\"22,80-89\"}");
 }
 
 static void read_types(struct fetch *f, struct json_scan *ret)
@@ -315,13 +184,13 @@ static void read_types(struct fetch *f, struct json_scan *ret)
 
 	ret->n_types = (uint32_t)json_array_size(types);
 	if (!json_is_array(types) || ret->n_types > JSONREAD_TYPES) {
-		refuse(f, "types", -E_SYNTAX, "a list of up to 4 scan types");
+		fetch_refuse(f, "types", -E_SYNTAX, "a list of up to 4 scan types");
 		ret->n_types = 0;
 	}
 	for (uint32_t i = 0; i < ret->n_types; i++) {
 		ret->types[i] = json_string_value(json_array_get(types, i));
 		if (!ret->types[i])
-			refuse(f, "types", -E_SYNTAX, "a list of up to 4 scan types");
+			fetch_refuse(f, "types", -E_SYNTAX, "a list of up to 4 scan types");
 	}
 }
 
@@ -332,12 +201,13 @@ static void read_shard(struct fetch *f, struct json_scan *ret)
 	if (!shard || json_is_null(shard))
 		return;
 	f->obj = shard;
-	ret->n_shards = (uint32_t)get_u64(f, "count", UINT16_MAX + 1u);
-	uint64_t idx = get_u64(f, "index", UINT16_MAX + 1u);
-	const char *by = need_text(f, "by");
+	ret->n_shards = (uint32_t)fetch_u64(f, "count", UINT16_MAX + 1u);
+	uint64_t idx = fetch_u64(f, "index", UINT16_MAX + 1u);
+	const char *by = fetch_need_text(f, "by");
 	f->obj = whole;
 	if (!idx || idx > ret->n_shards || (strcmp(by, "hosts") != 0 && strcmp(by, "ports") != 0))
-		refuse(f, "shard", -E_RANGE, "index from 1 to count, by \"hosts\" or \"ports\"");
+		fetch_refuse(f, "shard", -E_RANGE,
+			     "index from 1 to count, by \"hosts\" or \"ports\"");
 	ret->shard_idx = (uint32_t)idx - 1;
 	ret->is_sharded_by_port = strcmp(by, "ports") == 0;
 }
@@ -350,12 +220,12 @@ static uint64_t read_seed(struct fetch *f)
 	uint64_t v = 0;
 
 	if (json_is_integer(json_object_get(f->obj, "seed")))
-		return get_u64(f, "seed", INT64_MAX);
+		return fetch_u64(f, "seed", INT64_MAX);
 	at = at ? at + sizeof(key) - 1 : f->line + f->len;
 	for (; at < f->line + f->len && *at >= '0' && *at <= '9'; at++)
 		if (__builtin_mul_overflow(v, 10ull, &v) ||
 		    __builtin_add_overflow(v, (uint64_t)(*at - '0'), &v))
-			refuse(f, "seed", -E_RANGE, "a number of 64 bits");
+			fetch_refuse(f, "seed", -E_RANGE, "a number of 64 bits");
 	return v;
 }
 
@@ -364,22 +234,23 @@ static void read_scan(struct fetch *f, struct port_set *ports, struct json_scan 
 	char *end = NULL;
 
 	*ret = (struct json_scan){
-		.id = need_text(f, "id"),
-		.version = need_text(f, "version"),
-		.args = need_text(f, "args"),
-		.kind = get_word(f, "kind", scan_kind_at, JSON_SCAN_KIND_N),
+		.id = fetch_need_text(f, "id"),
+		.version = fetch_need_text(f, "version"),
+		.args = fetch_need_text(f, "args"),
+		.kind = fetch_word(f, "kind", scan_kind_at, JSON_SCAN_KIND_N),
 		.seed = read_seed(f),
 		.start_wall_ns = get_time(f, "start"),
-		.n_hosts = get_count(f, "hosts"),
-		.skips_discovery = !get_bool(f, "discovery"),
-		.is_open_only = get_bool(f, "open_only"),
-		.silent_attempt = (uint8_t)get_known(f, "silent_attempt", UINT8_MAX),
+		.n_hosts = fetch_count(f, "hosts"),
+		.skips_discovery = !fetch_bool(f, "discovery"),
+		.is_open_only = fetch_bool(f, "open_only"),
+		.wants_services = fetch_bool(f, "services"),
+		.silent_attempt = (uint8_t)fetch_known(f, "silent_attempt", UINT8_MAX),
 		.ports = ports,
 	};
-	const char *sum = need_text(f, "targets");
+	const char *sum = fetch_need_text(f, "targets");
 	ret->targets_sum = strtoull(sum, &end, 16);
 	if (strlen(sum) != 16 || *end)
-		refuse(f, "targets", -E_SYNTAX, "16 hexadecimal digits");
+		fetch_refuse(f, "targets", -E_SYNTAX, "16 hexadecimal digits");
 	read_types(f, ret);
 	read_shard(f, ret);
 	read_ports(f, ports);
@@ -397,13 +268,13 @@ static void read_list(struct fetch *f, const char *key, uint64_t *ret, size_t ca
 		ret[i] = (uint64_t)v;
 	}
 	if (!is_good)
-		refuse(f, key, -E_SYNTAX, "a short list of counts");
+		fetch_refuse(f, key, -E_SYNTAX, "a short list of counts");
 }
 
 static struct coverage_stratum read_stratum(struct fetch *f)
 {
-	struct coverage_stratum s = {.n_hosts = get_u64(f, "hosts", INT64_MAX),
-				     .is_pooled = get_bool(f, "pooled")};
+	struct coverage_stratum s = {.n_hosts = fetch_u64(f, "hosts", INT64_MAX),
+				     .is_pooled = fetch_bool(f, "pooled")};
 	uint64_t again[2] = {0};
 
 	read_list(f, "answered", s.n_answered, COVERAGE_ATTEMPTS_MAX);
@@ -412,7 +283,7 @@ static struct coverage_stratum read_stratum(struct fetch *f)
 	s.n_again = again[0];
 	s.n_again_answered = again[1];
 	if (again[1] > again[0])
-		refuse(f, "again", -E_RANGE, "no more answers than questions");
+		fetch_refuse(f, "again", -E_RANGE, "no more answers than questions");
 	return s;
 }
 
@@ -425,11 +296,11 @@ static void read_strata(struct fetch *f, struct scan_trust *ret)
 	c->n_strata = 1;
 	c->strata[0] = (struct coverage_stratum){.is_pooled = true};
 	if (!json_is_array(strata) || json_array_size(strata) > COVERAGE_STRATA_MAX + 1)
-		refuse(f, "strata", -E_SYNTAX, "a list of strata");
+		fetch_refuse(f, "strata", -E_SYNTAX, "a list of strata");
 	for (size_t i = 0; i < json_array_size(strata) && !f->err; i++) {
 		f->obj = json_array_get(strata, i);
 		struct coverage_stratum s = read_stratum(f);
-		if (strcmp(need_text(f, "of"), "hosts") == 0)
+		if (strcmp(fetch_need_text(f, "of"), "hosts") == 0)
 			ret->hosts = s;
 		else if (s.is_pooled)
 			c->strata[0] = s;
@@ -444,14 +315,14 @@ static double get_fraction(struct fetch *f, const char *key, bool *ret_is_known)
 	const json_t *v = json_object_get(f->obj, key);
 
 	*ret_is_known = json_is_number(v);
-	return *ret_is_known ? get_real(f, key) : 0;
+	return *ret_is_known ? fetch_real(f, key) : 0;
 }
 
 /** @return NULL when the scan had nothing to estimate. */
 static const struct scan_trust *read_trust(struct fetch *f, struct scan_trust *ret)
 {
 	const json_t *all = f->obj, *cov = json_object_get(all, "coverage");
-	const char *bottleneck = get_text(f, "bottleneck");
+	const char *bottleneck = fetch_text(f, "bottleneck");
 	struct coverage_estimate *e = &ret->estimate;
 	bool is_known;
 
@@ -459,14 +330,14 @@ static const struct scan_trust *read_trust(struct fetch *f, struct scan_trust *r
 		return NULL;
 	memset(ret, 0, sizeof(*ret));
 	f->obj = cov;
-	ret->is_of_hosts = strcmp(need_text(f, "of"), "hosts") == 0;
+	ret->is_of_hosts = strcmp(fetch_need_text(f, "of"), "hosts") == 0;
 	e->estimate = get_fraction(f, "estimate", &e->is_known);
 	e->low = get_fraction(f, "low", &is_known);
 	e->high = get_fraction(f, "high", &is_known);
-	e->n_found = get_u64(f, "found", INT64_MAX);
-	e->n_silent = get_u64(f, "silent", INT64_MAX);
+	e->n_found = fetch_u64(f, "found", INT64_MAX);
+	e->n_silent = fetch_u64(f, "silent", INT64_MAX);
 	e->n_attempts = get_fraction(f, "attempts", &is_known);
-	ret->n_late_ports = get_u64(f, "late", INT64_MAX);
+	ret->n_late_ports = fetch_u64(f, "late", INT64_MAX);
 	read_strata(f, ret);
 	f->obj = all;
 	snprintf(ret->bottleneck, sizeof(ret->bottleneck), "%s", bottleneck ? bottleneck : "");
@@ -477,28 +348,28 @@ static void read_summary(struct fetch *f, struct scan_trust *trust, struct json_
 {
 	const json_t *all = f->obj;
 	struct ev_scan_completed c = {
-		.elapsed_ns = (uint64_t)(get_real(f, "elapsed_s") * 1e9),
-		.n_sent = get_u64(f, "sent", INT64_MAX),
-		.n_received = get_u64(f, "received", INT64_MAX),
-		.n_dup = get_u64(f, "duplicates", INT64_MAX),
-		.n_late = get_u64(f, "late", INT64_MAX),
-		.n_forged = get_u64(f, "forged", INT64_MAX),
-		.n_unproven = get_known(f, "unproven", INT64_MAX),
-		.n_dishonest = get_known(f, "dishonest", INT64_MAX),
-		.backend = need_text(f, "backend"),
-		.exit_code = (uint8_t)get_u64(f, "exit", UINT8_MAX),
-		.interrupted = get_bool(f, "interrupted"),
+		.elapsed_ns = (uint64_t)(fetch_real(f, "elapsed_s") * 1e9),
+		.n_sent = fetch_u64(f, "sent", INT64_MAX),
+		.n_received = fetch_u64(f, "received", INT64_MAX),
+		.n_dup = fetch_u64(f, "duplicates", INT64_MAX),
+		.n_late = fetch_u64(f, "late", INT64_MAX),
+		.n_forged = fetch_u64(f, "forged", INT64_MAX),
+		.n_unproven = fetch_known(f, "unproven", INT64_MAX),
+		.n_dishonest = fetch_known(f, "dishonest", INT64_MAX),
+		.backend = fetch_need_text(f, "backend"),
+		.exit_code = (uint8_t)fetch_u64(f, "exit", UINT8_MAX),
+		.interrupted = fetch_bool(f, "interrupted"),
 	};
 
 	f->obj = json_object_get(all, "hosts");
-	c.n_up = get_u64(f, "up", INT64_MAX);
-	c.n_down = get_u64(f, "down", INT64_MAX);
+	c.n_up = fetch_u64(f, "up", INT64_MAX);
+	c.n_down = fetch_u64(f, "down", INT64_MAX);
 	f->obj = json_object_get(all, "drops");
-	c.n_local_drops = get_u64(f, "local", INT64_MAX);
-	c.n_rx_drops = get_known(f, "rx", INT64_MAX);
-	c.n_tx_errors = get_known(f, "tx", INT64_MAX);
+	c.n_local_drops = fetch_u64(f, "local", INT64_MAX);
+	c.n_rx_drops = fetch_known(f, "rx", INT64_MAX);
+	c.n_tx_errors = fetch_known(f, "tx", INT64_MAX);
 	f->obj = json_object_get(all, "rate_pps");
-	*ret = (struct json_summary){.completed = c, .max_pps = get_u64(f, "max", INT64_MAX)};
+	*ret = (struct json_summary){.completed = c, .max_pps = fetch_u64(f, "max", INT64_MAX)};
 	f->obj = all;
 	ret->completed.trust = read_trust(f, trust);
 }
@@ -524,6 +395,68 @@ static int parse(struct jsonread *r, const char *line, size_t len, struct err_wh
 		      column, "%s", e.text);
 }
 
+/** A fresh block for what the record says; the last record's goes. @return 0 or -ENOMEM. */
+static int new_block(struct jsonread *r, struct fetch *f)
+{
+	facts_free(r->block);
+	r->block = f->block = facts_new(2 * (size_t)JSONREAD_LINE_MAX);
+	return r->block ? 0 : -ENOMEM;
+}
+
+static void read_found(struct fetch *f, struct json_record *ret)
+{
+	switch (ret->kind) {
+	case JSON_SERVICE:
+		jsonfacts_service(f, &ret->service);
+		break;
+	case JSON_BANNER:
+		jsonfacts_banner(f, &ret->service);
+		break;
+	case JSON_OS:
+		jsonfacts_os(f, &ret->os);
+		break;
+	case JSON_TLS:
+		jsonfacts_tls(f, &ret->tls);
+		break;
+	default:
+		jsonfacts_cert(f, &ret->cert);
+		break;
+	}
+}
+
+static int read_record(struct jsonread *r, struct fetch *f, const char *type,
+		       struct json_record *ret)
+{
+	static const char *const types[JSON_KIND_N] = {[JSON_SCAN] = "scan",
+						       [JSON_PORT] = "port",
+						       [JSON_HOST] = "host",
+						       [JSON_SUMMARY] = "summary",
+						       [JSON_SERVICE] = "service",
+						       [JSON_BANNER] = "banner",
+						       [JSON_OS] = "os",
+						       [JSON_TLS] = "tls",
+						       [JSON_CERTIFICATE] = "certificate"};
+	uint32_t kind = JSON_KIND_N - 1;
+
+	while (kind > JSON_OTHER && strcmp(types[kind], type) != 0)
+		kind--;
+	ret->kind = kind;
+	if (kind >= JSON_SERVICE && new_block(r, f) < 0)
+		return -ENOMEM;
+	ret->block = f->block;
+	if (kind == JSON_SCAN)
+		read_scan(f, &r->ports, &ret->scan);
+	else if (kind == JSON_PORT)
+		read_port(f, &ret->port);
+	else if (kind == JSON_HOST)
+		read_host(f, &ret->host);
+	else if (kind == JSON_SUMMARY)
+		read_summary(f, &r->trust, &ret->summary);
+	else if (kind != JSON_OTHER)
+		read_found(f, ret);
+	return f->err;
+}
+
 int jsonread_line(struct jsonread *r, const char *line, size_t len, struct json_record *ret,
 		  struct err_where *reterr)
 {
@@ -536,25 +469,11 @@ int jsonread_line(struct jsonread *r, const char *line, size_t len, struct json_
 		return err_at(reterr, -E_SYNTAX, line, MIN(len, 24ul), 1, "want a record: {...}");
 	const json_t *schema = json_object_get(r->root, "schema");
 	if (!json_is_integer(schema) && !json_is_real(schema))
-		refuse(&f, "schema", -E_SYNTAX, "\"schema\":1: a line of prtip -oJ");
+		fetch_refuse(&f, "schema", -E_SYNTAX, "\"schema\":1: a line of prtip -oJ");
 	else if (json_number_value(schema) != 1)
-		refuse(&f, "schema", -E_UNSUPPORTED, "1, the schema that this version reads");
-	const char *type = need_text(&f, "type");
-	ret->kind = JSON_OTHER;
+		fetch_refuse(&f, "schema", -E_UNSUPPORTED, "1, the schema that this version reads");
+	const char *type = fetch_need_text(&f, "type");
 	if (f.err)
 		return f.err;
-	if (strcmp(type, "port") == 0) {
-		ret->kind = JSON_PORT;
-		read_port(&f, &ret->port);
-	} else if (strcmp(type, "host") == 0) {
-		ret->kind = JSON_HOST;
-		read_host(&f, &ret->host);
-	} else if (strcmp(type, "scan") == 0) {
-		ret->kind = JSON_SCAN;
-		read_scan(&f, &r->ports, &ret->scan);
-	} else if (strcmp(type, "summary") == 0) {
-		ret->kind = JSON_SUMMARY;
-		read_summary(&f, &r->trust, &ret->summary);
-	}
-	return f.err;
+	return read_record(r, &f, type, ret);
 }

@@ -12,7 +12,19 @@
 #define JSONREAD_LINE_MAX (4u << 20)
 #define JSONREAD_TYPES    4
 
-enum json_kind { JSON_OTHER, JSON_SCAN, JSON_PORT, JSON_HOST, JSON_SUMMARY };
+enum json_kind {
+	JSON_OTHER,
+	JSON_SCAN,
+	JSON_PORT,
+	JSON_HOST,
+	JSON_SUMMARY,
+	JSON_SERVICE,
+	JSON_BANNER,
+	JSON_OS,
+	JSON_TLS,
+	JSON_CERTIFICATE,
+	JSON_KIND_N
+};
 enum json_scan_kind { JSON_SCAN_PORTS, JSON_SCAN_PING, JSON_SCAN_LIST, JSON_SCAN_KIND_N };
 
 /** The first record: what was asked, and by whom. */
@@ -23,7 +35,7 @@ struct json_scan {
 	uint8_t kind; /* enum json_scan_kind */
 	uint64_t seed, start_wall_ns, n_hosts, targets_sum;
 	uint32_t shard_idx, n_shards; /* idx from 0; n 0: the whole */
-	bool is_sharded_by_port, skips_discovery, is_open_only;
+	bool is_sharded_by_port, skips_discovery, is_open_only, wants_services;
 	uint8_t silent_attempt;
 	const struct port_set *ports; /* sealed */
 };
@@ -41,6 +53,15 @@ struct json_summary {
 	uint64_t max_pps;
 };
 
+/** One certificate of an endpoint whose JSON_TLS came before. */
+struct json_cert {
+	struct addr addr;
+	uint16_t port;
+	uint8_t proto;
+	uint32_t chain_idx; /* 0: the endpoint's own */
+	struct cert_info cert;
+};
+
 /** One record; texts are valid until the next one is read. */
 struct json_record {
 	enum json_kind kind;
@@ -49,7 +70,12 @@ struct json_record {
 		struct ev_port port;
 		struct json_host host;
 		struct json_summary summary;
+		struct ev_service service; /* JSON_SERVICE; JSON_BANNER: its text as it stands */
+		struct ev_os os;
+		struct ev_tls tls; /* without its certificates: n_certs is how many follow */
+		struct json_cert cert;
 	};
+	struct facts *block; /* of the last five: owns what they point to; facts_hold to keep it */
 };
 
 struct jsonread; /* opaque */

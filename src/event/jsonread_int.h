@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Shared by jsonread.c (one line) and jsonlines.c (a file of them); nobody else includes it. */
+/* Shared by jsonread.c (one line), jsonfacts.c (what detection found), jsonfetch.c (values) and
+ * jsonlines.c (a file of lines); nobody else includes it. */
 #pragma once
 
 #include "base/buf.h"
@@ -11,6 +12,7 @@ struct jsonread {
 	json_t *root;          /* of the last record */
 	struct port_set ports; /* what the last record's pointers lead to */
 	struct scan_trust trust;
+	struct facts *block; /* what the last record of detection found; NULL: it was none */
 	const char *path;
 	int fd;
 	uint32_t line;
@@ -18,3 +20,38 @@ struct jsonread {
 	size_t pos;
 	bool is_end, is_cut;
 };
+
+/** Fetching from one object; the first error sticks, and what is fetched after it is empty. */
+struct fetch {
+	const json_t *obj;
+	const char *line; /* for columns */
+	size_t len;
+	struct err_where *where;
+	struct facts *block; /* for what detection found */
+	int err;
+};
+
+/** Refuse the value of @p key. */
+void fetch_refuse(struct fetch *f, const char *key, int code, const char *want);
+uint64_t fetch_u64(struct fetch *f, const char *key, uint64_t max);
+/** As fetch_u64; null or no key at all is 0. */
+uint64_t fetch_known(struct fetch *f, const char *key, uint64_t max);
+/** A number that may be beyond what JSON readers hold exactly; saturates. */
+uint64_t fetch_count(struct fetch *f, const char *key);
+double fetch_real(struct fetch *f, const char *key);
+bool fetch_bool(struct fetch *f, const char *key);
+/** NULL for null and for no key. */
+const char *fetch_text(struct fetch *f, const char *key);
+/** Never NULL. */
+const char *fetch_need_text(struct fetch *f, const char *key);
+struct addr fetch_addr(struct fetch *f, const char *key, bool must);
+/** The index of a word in a table of @p n names. */
+uint8_t fetch_word(struct fetch *f, const char *key, const char *(*name)(uint32_t), uint32_t n);
+uint8_t fetch_proto(struct fetch *f);
+
+/** Records of detection; texts and lists are in f->block. */
+void jsonfacts_service(struct fetch *f, struct ev_service *ret);
+void jsonfacts_banner(struct fetch *f, struct ev_service *ret);
+void jsonfacts_tls(struct fetch *f, struct ev_tls *ret);
+void jsonfacts_cert(struct fetch *f, struct json_cert *ret);
+void jsonfacts_os(struct fetch *f, struct ev_os *ret);

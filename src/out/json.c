@@ -76,6 +76,7 @@ static void put_scope(struct buf *b, const struct scan_info *scan)
 		text_lit(b, "null");
 	text_put_json_bool(b, "discovery", !scan->skips_discovery);
 	text_put_json_bool(b, "open_only", scan->wants_open_only);
+	text_put_json_bool(b, "services", scan->wants_services);
 	put_field(b, "silent_attempt", scan->silent_attempt);
 }
 
@@ -244,7 +245,7 @@ static void on_service(struct out *o, const struct event *ev)
 static void on_banner(struct out *o, const struct event *ev)
 {
 	const struct service_facts *f = ev->service.facts;
-	char text[FACTS_BANNER_MAX + 1];
+	char text[FACTS_BANNER_TEXT_MAX + 1];
 	struct buf *b = &o->buf;
 
 	memcpy(text, f->banner, f->banner_len);

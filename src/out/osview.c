@@ -400,7 +400,39 @@ static void json_class(struct buf *b, const struct os_class_facts *c)
 		text_put(b, c->cpe[i], TEXT_JSON);
 		buf_putc(b, '"');
 	}
-	text_lit(b, "]}");
+	buf_printf(b, "],\"accuracy\":%u}", c->accuracy);
+}
+
+static void json_classes(struct buf *b, const struct os_class_facts *c, uint32_t n)
+{
+	text_lit(b, ",\"classes\":[");
+	for (uint32_t i = 0; i < n; i++) {
+		buf_puts(b, i ? "," : "");
+		json_class(b, &c[i]);
+	}
+	buf_putc(b, ']');
+}
+
+static void json_values(struct buf *b, const char *lead, const uint32_t *v, uint32_t n)
+{
+	buf_puts(b, lead);
+	for (uint32_t i = 0; i < n; i++)
+		buf_printf(b, "%s%u", i ? "," : "", v[i]);
+	buf_putc(b, ']');
+}
+
+/** What the first SYNs brought: enough to draw the same conclusions again. */
+static void json_sequences(struct buf *b, const struct os_facts *f)
+{
+	uint32_t ids[OS_SEQS_MAX];
+
+	for (uint32_t i = 0; i < f->n_seqs; i++)
+		ids[i] = f->ip_ids[i];
+	json_values(b, ",\"sequences\":{\"tcp\":[", f->seqs, f->n_seqs);
+	json_values(b, ",\"ip_id\":[", ids, f->n_seqs);
+	json_values(b, ",\"timestamps\":[", f->ts, f->has_ts ? f->n_seqs : 0);
+	member(b, "timestamp_class", f->ts_class);
+	buf_putc(b, '}');
 }
 
 static void json_matches(struct buf *b, const struct os_facts *f)
@@ -411,12 +443,9 @@ static void json_matches(struct buf *b, const struct os_facts *f)
 
 		buf_puts(b, i ? ",{\"name\":\"" : "{\"name\":\"");
 		text_put(b, m->name, TEXT_JSON);
-		buf_printf(b, "\",\"accuracy\":%u,\"line\":%u,\"classes\":[", m->accuracy, m->line);
-		for (uint32_t k = 0; k < m->n_classes; k++) {
-			buf_puts(b, k ? "," : "");
-			json_class(b, &m->classes[k]);
-		}
-		text_lit(b, "]}");
+		buf_printf(b, "\",\"accuracy\":%u,\"line\":%u", m->accuracy, m->line);
+		json_classes(b, m->classes, m->n_classes);
+		buf_putc(b, '}');
 	}
 	buf_putc(b, ']');
 }
@@ -431,17 +460,22 @@ void os_put_json(struct buf *b, const struct view *v)
 	buf_printf(b, ",\"perfect\":%u,\"too_many\":%s,\"ideal\":%s", f->n_perfect,
 		   f->is_too_many ? "true" : "false", f->doubt ? "false" : "true");
 	member(b, "doubt", f->doubt);
+	text_put_json_bool(b, "guess", f->wants_guess);
 	json_matches(b, f);
+	json_classes(b, f->classes, f->n_classes);
 	buf_printf(b, ",\"ports\":{\"open_tcp\":%u,\"closed_tcp\":%u,\"closed_udp\":%u}",
 		   f->open_tcp, f->closed_tcp, f->closed_udp);
 	if (f->distance >= 0)
 		buf_printf(b, ",\"distance\":%d", f->distance);
 	if (f->uptime_s)
-		buf_printf(b, ",\"uptime_s\":%llu", (unsigned long long)f->uptime_s);
+		buf_printf(b, ",\"uptime_s\":%llu,\"boot_s\":%llu", (unsigned long long)f->uptime_s,
+			   (unsigned long long)(f->boot_wall_ns / NS_PER_S));
 	if (f->n_seqs > 3)
 		buf_printf(b, ",\"seq_index\":%u", f->seq_index);
 	if (f->n_seqs > 2)
 		member(b, "ip_id_sequence", f->ip_id_class);
+	if (f->n_seqs)
+		json_sequences(b, f);
 	member(b, "fingerprint", f->fingerprint);
 	text_lit(b, "}\n");
 }

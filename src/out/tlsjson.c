@@ -60,7 +60,8 @@ static void put_time(struct buf *b, const char *key, int64_t s)
 
 static void put_version(struct buf *b, const struct tls_version_info *v)
 {
-	buf_printf(b, "{\"version\":\"%s\"", v->name);
+	text_lit(b, "{\"version\":");
+	text_put_json(b, v->name);
 	put_text(b, "order", v->order);
 	text_put_json_bool(b, "complete", !v->is_cut);
 	text_put_json_bool(b, "compression", v->has_compression);
@@ -124,16 +125,18 @@ static void put_key(struct buf *b, const struct cert_info *c)
 		put_number(b, "rsa_exponent", (int64_t)c->rsa_exponent);
 }
 
-static void put_sans(struct buf *b, const struct cert_info *c)
+/** [{"kind":"dns","value":"a.example"}] */
+static void put_pairs(struct buf *b, const char *key, const char *name, const struct cert_pair *p,
+		      uint32_t n)
 {
-	text_lit(b, ",\"sans\":[");
-	for (uint32_t i = 0; i < c->n_sans_kept; i++) {
-		buf_printf(b, "%s{\"kind\":\"%s\"", i ? "," : "", c->sans[i].name);
-		put_text(b, "value", c->sans[i].value);
+	buf_printf(b, ",\"%s\":[", key);
+	for (uint32_t i = 0; i < n; i++) {
+		buf_printf(b, "%s{\"%s\":", i ? "," : "", name);
+		text_put_json(b, p[i].name);
+		put_text(b, "value", p[i].value);
 		buf_putc(b, '}');
 	}
 	buf_putc(b, ']');
-	put_number(b, "n_sans", c->n_sans);
 }
 
 void tlstext_put_json_cert(struct buf *b, const struct tls_facts *t, uint32_t cert_idx)
@@ -148,7 +151,8 @@ void tlstext_put_json_cert(struct buf *b, const struct tls_facts *t, uint32_t ce
 	put_time(b, "not_after", c->not_after_s);
 	put_number(b, "days_left", c->days_left);
 	put_key(b, c);
-	put_sans(b, c);
+	put_pairs(b, "sans", "kind", c->sans, c->n_sans_kept);
+	put_number(b, "n_sans", c->n_sans);
 	put_words(b, "key_usage", c->key_usage);
 	put_words(b, "extended_key_usage", c->eku);
 	text_put_json_bool(b, "ca", c->is_ca);
@@ -160,4 +164,7 @@ void tlstext_put_json_cert(struct buf *b, const struct tls_facts *t, uint32_t ce
 	put_text(b, "sha256", c->sha256);
 	text_put_json_bool(b, "self_signed", c->is_self_signed);
 	text_put_json_bool(b, "signed_by_next", c->is_signed_by_next);
+	put_pairs(b, "subject_parts", "name", c->subject_parts, c->n_subject_parts);
+	put_pairs(b, "issuer_parts", "name", c->issuer_parts, c->n_issuer_parts);
+	put_text(b, "pem", c->pem);
 }
