@@ -54,6 +54,7 @@ struct streams {
 	struct streams_conf conf;
 	struct stream *slots;
 	uint32_t n_slots, n_used, n_open, free;
+	uint32_t n_crowded; /* turns in a row that may have left events behind */
 	uint32_t wheel[WHEEL_SLOTS];
 	uint64_t wheel_tick;
 	int epoll, wake;
@@ -241,7 +242,7 @@ static struct stream *slot_take(struct streams *all)
 		return NULL;
 	struct stream *s = &all->slots[i];
 	*s = (struct stream){.all = all, .generation = s->generation + 1, .fd = -1};
-	buf_init(&s->in, STREAM_BYTES_MAX + READ_BYTES);
+	buf_init(&s->in, STREAM_BYTES_MAX);
 	buf_init(&s->out, UNSENT_BYTES_MAX);
 	all->n_open++;
 	return s;
@@ -379,14 +380,15 @@ int stream_send(struct stream *s, const void *p, size_t len)
 	return s->out.error ? s->out.error : flush(s);
 }
 
-/** Read what is there. @return false when the stream has ended or is gone. */
+/** Read what is there. */
 static void receive(struct stream *s)
 {
 	struct streams *all = s->all;
 	size_t before = s->in.len;
 
 	for (int i = 0; i < READS_PER_TURN; i++) {
-		ssize_t n = io_read(s, all->scratch, sizeof(all->scratch));
+		size_t room = MIN(STREAM_BYTES_MAX - s->in.len, sizeof(all->scratch));
+		ssize_t n = io_read(s, all->scratch, room);
 		if (is_later(n))
 			break;
 		if (n <= 0 && (n < 0 || !s->is_udp)) {
@@ -401,12 +403,8 @@ static void receive(struct stream *s)
 		}
 		all->stats.n_received_bytes += (uint64_t)n;
 		buf_put(&s->in, all->scratch, (size_t)n);
-		if (s->in.error) {
-			end(s, STREAM_FAILED, s->in.error);
-			return;
-		}
-		if (s->in.len >= STREAM_BYTES_MAX) {
-			end(s, STREAM_FULL, 0);
+		if (s->in.error || s->in.len >= STREAM_BYTES_MAX) {
+			end(s, s->in.error ? STREAM_FAILED : STREAM_FULL, s->in.error);
 			return;
 		}
 		if (s->is_udp)
@@ -452,12 +450,10 @@ static void connected(struct stream *s)
 		return;
 	}
 	s->stage = s->tls ? STAGE_HANDSHAKE : STAGE_TALKING;
-	if (s->tls) {
-		shake_hands(s);
-		return;
-	}
-	if (watch(s, EPOLL_CTL_MOD) < 0)
+	if (watch(s, EPOLL_CTL_MOD) < 0) /* no longer for room to send, which there is always */
 		end(s, STREAM_FAILED, -EIO);
+	else if (s->tls)
+		shake_hands(s);
 	else
 		tell(s, STREAM_OPEN);
 }
@@ -508,6 +504,8 @@ int streams_turn(struct streams *all, uint32_t wait_us)
 {
 	int n = epoll_wait(all->epoll, all->events, EVENTS_MAX,
 			   wait_ms(all, clock_now_ns(), (int)((wait_us + 999) / 1000)));
+	/* deadlines of now: what comes in while owners think was not late */
+	uint64_t now_ns = clock_now_ns();
 
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
@@ -521,7 +519,10 @@ int streams_turn(struct streams *all, uint32_t wait_us)
 		if (is_alive(s, (uint32_t)(ud >> 32)))
 			ready(s, all->events[i].events);
 	}
-	return n + fire_deadlines(all, clock_now_ns());
+	if (n == EVENTS_MAX && ++all->n_crowded <= all->n_open / EVENTS_MAX)
+		return n; /* more may have come in time */
+	all->n_crowded = 0;
+	return n + fire_deadlines(all, now_ns);
 }
 
 void streams_wake(struct streams *all)

@@ -2,7 +2,12 @@
 /*
  * TLS of detection's streams. OpenSSL's context is made at the first use: its tables cost
  * milliseconds that a scan without TLS must not pay.
- * Source: OpenSSL 3.0 manual, SSL_connect(3), SSL_get_error(3), SSL_CTX_set_security_level(3).
+ *
+ * OpenSSL goes on as long as bytes come: a peer that sends empty messages (HelloRequest, tickets)
+ * faster than they are read would hold it, and the loop, for ever. So it reads from a BIO of ours,
+ * which has no more bytes once a call has had its share.
+ * Source: OpenSSL 3.0 manual, SSL_connect(3), SSL_get_error(3), SSL_CTX_set_security_level(3),
+ * BIO_meth_new(3).
  */
 #include "detect/streamtls.h"
 
@@ -11,13 +16,95 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/socket.h>
+
+enum {
+	CALL_BYTES_MAX = 64 * 1024, /* read from the socket by one call: some records */
+	DH_SECURITY_BITS_MAX = 128  /* primes of 7,680 bits cost 0.3 s of CPU a handshake */
+};
+
+struct context {
+	SSL_CTX *ssl;
+	BIO_METHOD *method;
+};
 
 struct layer {
 	SSL *ssl;
-	bool wants_write;
+	int fd;
+	size_t n_left; /* bytes that this call may still read */
+	bool wants_write, is_at_end;
 };
 
-void *streamtls_context_new(void)
+/* --- the socket as OpenSSL sees it ---------------------------------------------------- */
+
+static bool is_later(int err)
+{
+	return err == EAGAIN || err == EWOULDBLOCK || err == EINTR;
+}
+
+static int bio_read(BIO *bio, char *p, int n)
+{
+	struct layer *l = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	if (!l->n_left) {
+		BIO_set_retry_read(bio);
+		return -1;
+	}
+	ssize_t got = recv(l->fd, p, MIN((size_t)n, l->n_left), 0);
+	if (got < 0 && is_later(errno))
+		BIO_set_retry_read(bio);
+	l->n_left -= got > 0 ? (size_t)got : 0;
+	l->is_at_end = got == 0;
+	return (int)got;
+}
+
+static int bio_write(BIO *bio, const char *p, int n)
+{
+	const struct layer *l = BIO_get_data(bio);
+
+	BIO_clear_retry_flags(bio);
+	ssize_t sent = send(l->fd, p, (size_t)n, MSG_NOSIGNAL);
+	if (sent < 0 && is_later(errno))
+		BIO_set_retry_write(bio);
+	return (int)sent;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *p)
+{
+	const struct layer *l = BIO_get_data(bio);
+
+	(void)number;
+	(void)p;
+	return command == BIO_CTRL_FLUSH || (command == BIO_CTRL_EOF && l->is_at_end);
+}
+
+static BIO_METHOD *method_new(void)
+{
+	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "stream");
+
+	if (m && BIO_meth_set_read(m, bio_read) && BIO_meth_set_write(m, bio_write) &&
+	    BIO_meth_set_ctrl(m, bio_ctrl))
+		return m;
+	BIO_meth_free(m);
+	return NULL;
+}
+
+/* --- context ---------------------------------------------------------------------------- */
+
+/** Anything goes but a prime that is there to cost us time. */
+static int is_allowed(const SSL *ssl, const SSL_CTX *ctx, int what, int bits, int id, void *more,
+		      void *ex)
+{
+	(void)ssl;
+	(void)ctx;
+	(void)id;
+	(void)more;
+	(void)ex;
+	return what != SSL_SECOP_TMP_DH || bits <= DH_SECURITY_BITS_MAX;
+}
+
+static SSL_CTX *ssl_context_new(void)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 
@@ -29,22 +116,57 @@ void *streamtls_context_new(void)
 	SSL_CTX_set_options(ctx, SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	(void)SSL_CTX_set_cipher_list(ctx, "ALL:@SECLEVEL=0");
+	SSL_CTX_set_security_callback(ctx, is_allowed);
 	return ctx;
+}
+
+void *streamtls_context_new(void)
+{
+	struct context *c = mem_alloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->ssl = ssl_context_new();
+	c->method = method_new();
+	if (c->ssl && c->method)
+		return c;
+	streamtls_context_free(c);
+	return NULL;
 }
 
 void streamtls_context_free(void *context)
 {
-	SSL_CTX_free(context);
+	struct context *c = context;
+
+	if (!c)
+		return;
+	SSL_CTX_free(c->ssl);
+	BIO_meth_free(c->method);
+	mem_free(c);
 }
+
+/* --- layers ------------------------------------------------------------------------------- */
 
 int streamtls_new(void *context, const char *sni, void **ret)
 {
+	struct context *c = context;
 	struct layer *l = mem_alloc(1, sizeof(*l));
+	BIO *bio = l ? BIO_new(c->method) : NULL;
 
-	if (!l)
+	if (!bio) {
+		mem_free(l);
 		return -ENOMEM;
-	l->ssl = SSL_new(context);
-	if (!l->ssl || (sni && !SSL_set_tlsext_host_name(l->ssl, sni))) {
+	}
+	BIO_set_data(bio, l);
+	BIO_set_init(bio, 1);
+	l->ssl = SSL_new(c->ssl);
+	if (!l->ssl) {
+		BIO_free(bio);
+		mem_free(l);
+		return -ENOMEM;
+	}
+	SSL_set_bio(l->ssl, bio, bio);
+	if (sni && !SSL_set_tlsext_host_name(l->ssl, sni)) {
 		streamtls_free(l);
 		return -ENOMEM;
 	}
@@ -94,19 +216,19 @@ static int reason(struct layer *l, int rc)
 	}
 }
 
-static bool attach(struct layer *l, int fd)
+static void begin_call(struct layer *l, int fd)
 {
-	return SSL_get_fd(l->ssl) == fd || SSL_set_fd(l->ssl, fd) == 1;
+	l->fd = fd;
+	l->n_left = CALL_BYTES_MAX;
+	ERR_clear_error();
+	errno = 0;
 }
 
 int streamtls_handshake(void *tls, int fd)
 {
 	struct layer *l = tls;
 
-	if (!attach(l, fd))
-		return -ENOMEM;
-	ERR_clear_error();
-	errno = 0;
+	begin_call(l, fd);
 	int rc = SSL_do_handshake(l->ssl);
 	if (rc == 1)
 		return 0;
@@ -119,9 +241,7 @@ ssize_t streamtls_read(void *tls, int fd, void *p, size_t n)
 	struct layer *l = tls;
 	size_t got = 0;
 
-	(void)fd;
-	ERR_clear_error();
-	errno = 0;
+	begin_call(l, fd);
 	int rc = SSL_read_ex(l->ssl, p, n, &got);
 	return rc == 1 ? (ssize_t)got : reason(l, rc);
 }
@@ -131,9 +251,7 @@ ssize_t streamtls_write(void *tls, int fd, const void *p, size_t n)
 	struct layer *l = tls;
 	size_t sent = 0;
 
-	(void)fd;
-	ERR_clear_error();
-	errno = 0;
+	begin_call(l, fd);
 	int rc = SSL_write_ex(l->ssl, p, n, &sent);
 	if (rc == 1)
 		return (ssize_t)sent;
