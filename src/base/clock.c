@@ -32,6 +32,11 @@ uint64_t clock_wall_ns(void)
 	return read_ns(CLOCK_REALTIME);
 }
 
+uint64_t clock_thread_ns(void)
+{
+	return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
 void clock_fake_set(uint64_t ns)
 {
 	atomic_store_explicit(&fake_ns, ns, memory_order_relaxed);

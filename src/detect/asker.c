@@ -21,6 +21,10 @@
 
 enum { JOBS_MAX = 256, ANSWERS_MAX = 256, TURN_US = 20000, RETRY_US = 2000, FD_RESERVE = 64 };
 
+/** CPU time that reading the long answers of one port may take: others wait meanwhile. */
+#define PORT_EFFORT_NS (1 * NS_PER_S)
+#define LONG_BYTES     1024u /* shorter ones are not timed */
+
 /** Packets of ours in one conversation: handshake, request, acknowledgement, close. */
 enum { PACKETS_PLAIN = 5, PACKETS_TLS = 9, PACKETS_UDP = 1 };
 
@@ -39,6 +43,7 @@ struct port {
 	struct service service;
 	struct line lines[SERVICE_TALKS_MAX];
 	struct port *next, **link; /* in the list of ports under way */
+	uint64_t effort_ns;        /* spent on its long answers */
 	bool is_stalled;           /* could not open a conversation */
 };
 
@@ -184,14 +189,30 @@ static void port_go(struct port *p, uint64_t now_ns)
 			stream_deadline(p->lines[i].stream, p->service.talks[i].due_ns);
 }
 
+/** Tell the state machine; a port whose answers are made to be costly is ended. */
+static void tell(struct line *l, struct stream *s, enum stream_event ev, uint64_t now_ns)
+{
+	struct port *p = l->port;
+	struct bytes received = stream_received(s);
+	bool is_long = received.len > LONG_BYTES;
+	uint64_t begin_ns = is_long ? clock_thread_ns() : 0;
+
+	service_on(&p->service, l->idx, ev, received, ev == STREAM_FAILED ? stream_error(s) : 0,
+		   now_ns);
+	if (is_long)
+		p->effort_ns += clock_thread_ns() - begin_ns;
+	if (p->effort_ns > PORT_EFFORT_NS)
+		service_finish(&p->service);
+}
+
 static void on_stream(void *ctx, struct stream *s, enum stream_event ev)
 {
 	struct line *l = ctx;
 	struct service *service = &l->port->service;
 	uint64_t now_ns = clock_now_ns();
-	int error = ev == STREAM_FAILED ? stream_error(s) : 0;
+	int error;
 
-	service_on(service, l->idx, ev, stream_received(s), error, now_ns);
+	tell(l, s, ev, now_ns);
 	if (ev == STREAM_OPEN && service->talks[l->idx].stage == TALK_WAITING) {
 		struct bytes b = service_payload(service, l->idx);
 		error = b.len ? stream_send(s, b.p, b.len) : 0;

@@ -12,6 +12,7 @@
  */
 #include "detect/match.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "detect/literal.h"
 
@@ -26,6 +27,7 @@ enum {
 	MATCH_LIMIT = 100000, /* nmap's */
 	DEPTH_LIMIT = 10000,
 	HEAP_LIMIT_KIB = 4096,
+	LONG_BYTES = 1024, /* shorter answers cannot cost much: no clock is read for them */
 	NO_NEXT = UINT32_MAX >> 1
 };
 
@@ -58,7 +60,8 @@ struct matcher {
 	struct table **tables; /* by probe; NULL: no answer yet */
 	pcre2_match_data *data;
 	pcre2_match_context *limits;
-	uint8_t *low; /* the answer in lower case, LITERAL_HEAD zeros behind it */
+	uint8_t *low;    /* the answer in lower case, LITERAL_HEAD zeros behind it */
+	uint64_t end_ns; /* of the thread's CPU time for this answer; 0: not begun */
 	struct match_stats stats;
 };
 
@@ -283,6 +286,20 @@ static bool is_wanted(const struct svc_match *line, struct bytes service)
 			      !memcmp(line->service.p, service.p, service.len));
 }
 
+/** Has this answer had its share? The first pattern starts the clock. */
+static bool is_given_up(struct matcher *m, size_t len)
+{
+	if (len < LONG_BYTES)
+		return false;
+	uint64_t now_ns = clock_thread_ns();
+	if (!m->end_ns)
+		m->end_ns = now_ns + MATCH_EFFORT_NS;
+	if (now_ns <= m->end_ns)
+		return false;
+	m->stats.n_given_up++;
+	return true;
+}
+
 static bool match_table(struct matcher *m, struct table *t, struct bytes answer,
 			struct bytes service, struct match_hit *ret)
 {
@@ -294,6 +311,8 @@ static bool match_table(struct matcher *m, struct table *t, struct bytes answer,
 			    !is_wanted(&t->probe->matches[i], service))
 				continue;
 			m->stats.n_candidates++;
+			if (is_given_up(m, answer.len))
+				return false;
 			if (run(m, t, i, answer, ret))
 				return true;
 		}
@@ -335,6 +354,7 @@ int matcher_match(struct matcher *m, uint32_t probe, struct bytes answer, struct
 {
 	answer.len = MIN(answer.len, (size_t)MATCH_BYTES_MAX);
 	m->stats.n_answers++;
+	m->end_ns = 0;
 	for (size_t i = 0; i < answer.len; i++)
 		m->low[i] = literal_lower(answer.p[i]);
 	memset(m->low + answer.len, 0, LITERAL_HEAD);

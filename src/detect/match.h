@@ -10,8 +10,12 @@
 #include "detect/svcdb.h"
 
 #define MATCH_GROUPS_MAX 10
-/** Longer answers are matched on their first bytes. */
-#define MATCH_BYTES_MAX 65536u
+/** Longer answers are matched on their first bytes: a pattern's effort may grow with their square,
+ * which the limits of PCRE2 do not see. */
+#define MATCH_BYTES_MAX 16384u
+/** CPU time for one answer; what has not been tried by then does not match. No answer that is not
+ * made for it comes near. */
+#define MATCH_EFFORT_NS (250ull * 1000 * 1000)
 
 struct matcher;
 
@@ -24,8 +28,9 @@ struct match_hit {
 
 struct match_stats {
 	uint64_t n_answers, n_candidates, n_compiled, n_run;
-	uint64_t n_limited; /* patterns stopped by a limit: taken as no match */
-	uint64_t n_broken;  /* patterns that PCRE2 refuses: never match */
+	uint64_t n_limited;  /* patterns stopped by a limit: taken as no match */
+	uint64_t n_broken;   /* patterns that PCRE2 refuses: never match */
+	uint64_t n_given_up; /* answers that took MATCH_EFFORT_NS */
 };
 
 /** Borrows @p db. @return 0 or -ENOMEM. Nothing is compiled yet. */

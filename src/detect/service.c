@@ -389,6 +389,7 @@ static void try_match(struct service *s, struct service_talk *t, struct bytes b)
 {
 	struct match_hit hit;
 
+	b.len = MIN(b.len, (size_t)MATCH_BYTES_MAX);
 	if (t->n_tried == b.len)
 		return;
 	t->n_tried = b.len;
@@ -582,7 +583,7 @@ static void due(struct service *s, struct service_talk *t, struct bytes b, uint6
 	}
 	if (now_ns < t->grown_ns + quiet_ns(s) && now_ns < t->begin_ns + ceiling) {
 		keep_banner(s, b);
-		if (p)
+		if (p && b.len >= t->n_tried + t->n_tried / 4) /* not again for each byte */
 			try_match(s, t, b);
 		t->due_ns = MIN(t->grown_ns + quiet_ns(s), t->begin_ns + ceiling);
 		if (s->is_known && p)
