@@ -17,9 +17,7 @@ enum {
 	USUAL_PINGS = 12,
 	SMALL_SCAN_PROBES = 16384,
 	ONE_WORKER_RATE_PPS = 100000,
-	SURVEY_RANGES_MAX = 4096,
 	SEEDS_MAX = 1 << 18,
-	SURVEY_PER_RANGE = 16,
 	HOSTS_PER_SHARD_MIN = 32,
 	GROUPS_PER_WORKER = 4, /* so that the slower core gets fewer */
 	WORKERS_DEFAULT_MAX = 4,
@@ -40,70 +38,6 @@ int engine_route(struct engine *e, const struct addr *a, struct route *ret)
 	if (!err && src->family != ADDR_NONE)
 		ret->src = *src;
 	return err;
-}
-
-/* --- survey ------------------------------------------------------------------- */
-
-static void survey_addr(struct engine *e, const struct addr *a)
-{
-	struct survey *s = &e->survey;
-	struct route r;
-	struct mac mac;
-
-	if (engine_route(e, a, &r) < 0)
-		return;
-	const struct iface *iface = route_iface(e->routes, r.if_idx);
-	bool is_ether = iface && iface->is_ether;
-	bool is_onlink = r.kind == ROUTE_ONLINK && is_ether;
-	bool is_known = is_onlink && !route_neigh(e->routes, r.if_idx, a, &mac);
-	if (r.kind == ROUTE_LOOPBACK) {
-		s->has_loopback = true;
-		return;
-	}
-	if (is_ether) {
-		s->has_many_ether |= s->ether_idx && s->ether_idx != r.if_idx;
-		s->ether_idx = s->ether_idx ? s->ether_idx : r.if_idx;
-		backend_survey(e, &r, a);
-	}
-	s->has_ether |= is_ether;
-	s->has_other |= !is_ether;
-	bool asks_link =
-		is_onlink && !e->conf.skips_link_ping && !(is_known && e->conf.skips_discovery);
-	s->has_arp |= asks_link && a->family == ADDR_V4;
-	s->has_discovery |= asks_link || !e->conf.skips_discovery;
-}
-
-/** Does this machine speak the family at all? */
-static bool has_family(const struct route_table *t, uint8_t family)
-{
-	for (uint32_t i = 0; i < route_n_ifaces(t); i++) {
-		const struct iface *iface = route_iface_at(t, i);
-		for (uint32_t k = 0; k < iface->n_addrs; k++)
-			if (iface->addrs[k].addr.family == family)
-				return true;
-	}
-	return false;
-}
-
-/** Look at a spread of addresses of each range: enough to choose back ends; stragglers are handled
- * when met. */
-static void survey_targets(struct engine *e)
-{
-	const struct range_set *set = &e->targets->set;
-	uint32_t n = MIN(set->n, (uint32_t)SURVEY_RANGES_MAX);
-
-	/* sorted by family */
-	e->survey.has_v4 = set->r[0].family == ADDR_V4;
-	e->survey.has_v6 = set->r[set->n - 1].family == ADDR_V6 &&
-			   (!e->survey.has_v4 || has_family(e->routes, ADDR_V6));
-	for (uint32_t i = 0; i < n; i++) {
-		const struct range *r = &set->r[i];
-		u128 len = r->hi - r->lo, step = len / SURVEY_PER_RANGE + 1;
-		for (u128 off = 0; off <= len; off += step) {
-			struct addr a = addr_from_u128(r->family, r->lo + off, r->zone);
-			survey_addr(e, &a);
-		}
-	}
 }
 
 /* --- decisions ------------------------------------------------------------------ */

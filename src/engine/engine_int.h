@@ -68,6 +68,8 @@ struct engine {
 	struct worker *workers[ENGINE_WORKERS_MAX];
 };
 
+/** Fill e->survey from the routes to a sample of the targets. */
+void survey_targets(struct engine *e);
 /** @return owned; @p reterr names what failed. */
 int worker_new(struct engine *e, uint32_t idx, struct worker **ret,
 	       struct err_where *reterr) MUST_CHECK;

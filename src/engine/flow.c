@@ -8,13 +8,10 @@
  * second tells how much of the rate is in vain. What is asked may change slowly, answers may be
  * lost at random: both sides see the same.
  */
-#include "engine/flow.h"
+#include "engine/flow_int.h"
 
 #include <math.h>
 #include <string.h>
-
-/** With a queue standing at the rate there is no more to be had: at this the rate stays. */
-#define QUEUEING_USEFUL 0.87
 
 enum {
 	PHASE_MIN_US = 10000,
@@ -36,40 +33,14 @@ enum {
 	WINDOW_WAITS = 4,      /* time-outs that a window lasts at most */
 	GAP_MIN_NS = 500,      /* 2,000,000/s: as good as none */
 	BURST_NS = 1000000,
-	LATE_NS = 1000000, /* a timer's */
-	UPS_TO_SEARCH = 2,
-	QUEUE_RTT_US = 4000,
-	CLOSED_GAP_NS = 250000000, /* slower limits than 4 a second show at 4 a second too */
-	BARREN_ANSWERS = 6,        /* due */
-	BARREN_FOUND_MIN = 64,
-	BARREN_MAX = 512
-};
-
-/** Of the rate: what the low phases of a mode are sent at; how sure a decision must be. */
-static const struct mode {
-	uint8_t low_divisor;
-	uint8_t cycle;       /* phases, a power of two; the last of them is low */
-	double variance_max; /* of the logarithm of the ratio */
-	double step_up_max, step_down_max;
-} modes[] = {
-	[FLOW_SEARCH] = {4, 2, 0.3, 2, 0.25},
-	[FLOW_CRUISE] = {2, 4, 0.08, 1.25, 0.7},
+	LATE_NS = 1000000,  /* a timer's */
+	BARREN_ANSWERS = 6, /* due */
+	BARREN_MAX = 512,
 };
 
 static struct flow_phase *phase_back(struct flow *f, uint32_t n)
 {
 	return &f->phases[(f->newest + FLOW_PHASES - n) % FLOW_PHASES];
-}
-
-static uint32_t phase_n_sent(const struct flow_phase *p)
-{
-	return (uint32_t)p->n_sent[FLOW_FIRST] + p->n_sent[FLOW_AGAIN] + p->n_sent[FLOW_PING];
-}
-
-static uint32_t phase_n_answered(const struct flow_phase *p, enum flow_class class)
-{
-	return (uint32_t)p->n_answered[FLOW_FIRST][class] + p->n_answered[FLOW_AGAIN][class] +
-	       p->n_answered[FLOW_PING][class];
 }
 
 static void phase_open(struct flow *f, uint32_t now_us)
@@ -85,7 +56,7 @@ static void phase_open(struct flow *f, uint32_t now_us)
 void flow_sent(struct flow *f, enum flow_kind kind, uint32_t now_us)
 {
 	if (!f->n_phases) {
-		f->win_start_us = now_us;
+		f->win_start_us = f->win_first_us = now_us;
 		phase_open(f, now_us);
 	}
 	f->phases[f->newest].n_sent[kind]++;
@@ -118,6 +89,8 @@ void flow_answered(struct flow *f, const struct flow_answer *a)
 
 void flow_answered_late(struct flow *f, enum flow_class class)
 {
+	if (!f->n_win_answers[0] && !f->n_win_answers[1])
+		f->win_first_us = f->last_us;
 	f->n_win_answers[class]++;
 	f->n_answers++;
 }
@@ -213,10 +186,10 @@ static void learn_shares(struct flow *f, const struct flow_phase *p)
 
 /* --- limits ------------------------------------------------------------------- */
 
-static void set_rate(struct flow *f, double gap_ns)
+void flow_set_rate(struct flow *f, double gap_ns)
 {
 	uint32_t most_ns = f->most_gap_ns ? f->most_gap_ns : FLOW_GAP_MAX_NS;
-	uint64_t divisor = f->is_low ? modes[f->mode].low_divisor : 1u;
+	uint64_t divisor = f->is_low ? flow_modes[f->mode].low_divisor : 1u;
 
 	f->rate_gap_ns = (uint32_t)CLAMP(gap_ns, (double)MIN((uint32_t)GAP_MIN_NS, most_ns),
 					 (double)most_ns);
@@ -228,7 +201,7 @@ static void set_rate(struct flow *f, double gap_ns)
 
 static void window_restart(struct flow *f, uint32_t now_us)
 {
-	f->win_start_us = now_us;
+	f->win_start_us = f->win_first_us = now_us;
 	memset(f->n_win_answers, 0, sizeof(f->n_win_answers));
 	f->n_win_sent = 0;
 }
@@ -259,10 +232,12 @@ void flow_restart(struct flow *f, uint32_t now_us)
  */
 static void limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double share)
 {
-	double elapsed_ns = (double)(now_us - f->win_start_us) * NS_PER_US;
+	uint32_t window_us = now_us - f->win_start_us;
+	/* what was silent before the first answer may have been cut off, not limited */
+	double elapsed_ns = (double)MIN(now_us - f->win_first_us, window_us) * NS_PER_US;
 
-	f->was_pps = (uint32_t)MIN(f->n_win_sent * 1e9 / MAX(elapsed_ns, 1.0), 1.0 * UINT32_MAX);
-	f->is_by_recoveries = false;
+	f->was_pps = (uint32_t)MIN(f->n_win_sent * 1e6 / MAX(window_us, 1u), 1.0 * UINT32_MAX);
+	f->is_by_recoveries = f->is_proven = false;
 	f->mode = FLOW_SEARCH;
 	f->is_low = false;
 	f->shift = 0; /* a phase of the clock begins with the next probe */
@@ -275,7 +250,7 @@ static void limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double sh
 	if (f->is_limited_by_rule) /* what had been saved up is no rate */
 		n_answers -= MIN(n_answers - MIN(n_answers, 1u), (uint32_t)BY_RULE_SAVED);
 	double gap_ns = elapsed_ns / MAX(n_answers, 1u) * share;
-	set_rate(f, f->is_limited_by_rule ? MIN(gap_ns, (double)BY_RULE_GAP_NS) : gap_ns);
+	flow_set_rate(f, f->is_limited_by_rule ? MIN(gap_ns, (double)BY_RULE_GAP_NS) : gap_ns);
 	f->next_ns = 0;
 	phases_restart(f, now_us);
 }
@@ -343,166 +318,6 @@ static bool watch_recoveries(struct flow *f, uint32_t now_us, uint32_t wait_us, 
 	return false;
 }
 
-/* --- experiments ---------------------------------------------------------------- */
-
-/** Answers a second at low over those at high, and the variance of its logarithm. */
-struct ratio {
-	double value, variance;
-};
-
-static struct ratio ratio_of(const struct flow *f, double n_low, double n_high)
-{
-	const struct flow_side *high = &f->sides[FLOW_HIGH], *low = &f->sides[FLOW_LOW];
-
-	n_low += 0.5;
-	n_high += 0.5;
-	return (struct ratio){n_low / (double)low->len_us / n_high * (double)high->len_us,
-			      1 / n_low + 1 / n_high};
-}
-
-/** Of all answers, or of the class that clearly is the more in vain. @return 0: not known yet. */
-static double answer_ratio(const struct flow *f)
-{
-	const struct flow_side *high = &f->sides[FLOW_HIGH], *low = &f->sides[FLOW_LOW];
-
-	if (!high->len_us || !low->len_us)
-		return 0;
-	struct ratio all = ratio_of(f, low->n_answered[0] + low->n_answered[1],
-				    high->n_answered[0] + high->n_answered[1]);
-	if (all.variance > modes[f->mode].variance_max)
-		return 0;
-	all.value *= exp(-sqrt(all.variance) / 4); /* a cut must be earned */
-	for (uint32_t c = 0; c < FLOW_CLASSES; c++) {
-		struct ratio one = ratio_of(f, low->n_answered[c], high->n_answered[c]);
-		if (one.variance < modes[f->mode].variance_max &&
-		    one.value * exp(-2 * sqrt(one.variance)) > all.value)
-			return one.value;
-	}
-	return all.value;
-}
-
-/** Search: the rate goes where the answers are. */
-static void decide_search(struct flow *f, double useful)
-{
-	const struct mode *m = &modes[FLOW_SEARCH];
-
-	if (useful > QUEUEING_USEFUL) {
-		set_rate(f, f->rate_gap_ns / m->step_up_max);
-		return;
-	}
-	f->n_settled += !f->found_gap_ns && useful < 0.5;
-	set_rate(f, f->rate_gap_ns / MAX(useful * 1.1, m->step_down_max));
-	if (useful > 0.5) {
-		f->mode = FLOW_CRUISE;
-		set_rate(f, f->rate_gap_ns);
-	}
-}
-
-/** Cruise: half-way to where the answers are, and a little more, so that nothing is left unused. */
-static void decide_cruise(struct flow *f, double useful)
-{
-	const struct mode *m = &modes[FLOW_CRUISE];
-	double by = useful > 0.95 ? m->step_up_max : MAX(sqrt(useful * 1.15), m->step_down_max);
-
-	f->n_ups = useful > 0.95 ? (uint8_t)(f->n_ups + 1) : 0;
-	if (f->n_ups == UPS_TO_SEARCH || useful < 0.6) {
-		f->n_ups = 0;
-		f->mode = FLOW_SEARCH;
-	}
-	set_rate(f, f->rate_gap_ns / by);
-}
-
-/** @return true when the rate was cut by half or more. */
-static bool decide(struct flow *f)
-{
-	double ratio = answer_ratio(f);
-	uint32_t was_ns = f->rate_gap_ns;
-
-	if (ratio <= 0)
-		return false;
-	/* without a limit answers are as the rates are: then this is 1 */
-	double useful = 1 / (ratio * modes[f->mode].low_divisor);
-	if (f->queue_rtt_us)
-		useful = MIN(useful, QUEUEING_USEFUL);
-	if (f->mode == FLOW_SEARCH)
-		decide_search(f, useful);
-	else
-		decide_cruise(f, useful);
-	memset(f->sides, 0, sizeof(f->sides));
-	f->found_gap_ns = f->rate_gap_ns;
-	f->barren_max = MAX(f->barren_max, (uint16_t)BARREN_FOUND_MIN);
-	return f->rate_gap_ns / 2 >= was_ns;
-}
-
-/**
- * Nothing was answered, although it should have been. Before the rate was found it is far too high,
- * or the host has closed itself to us. Later there is little left to be answered: try more, within
- * bounds. @return true when the rate was cut by half or more.
- */
-static bool find_barren(struct flow *f)
-{
-	f->n_barren = 0;
-	if (f->queue_rtt_us)
-		return false;
-	if (f->found_gap_ns) {
-		set_rate(f, MAX(f->rate_gap_ns / 2.0, f->found_gap_ns / 4.0));
-		return false;
-	}
-	f->n_settled++;
-	f->is_closed = f->rate_gap_ns > CLOSED_GAP_NS;
-	set_rate(f, f->rate_gap_ns * 4.0);
-	return true;
-}
-
-/**
- * Answers that take long stand in a queue (the delay that TCP Vegas watches: Brakmo and Peterson
- * 1995). A queue that does not drain at a quarter of the rate says that even this is too much,
- * before there are answers enough to count. @return true when the rate was cut.
- */
-static bool watch_queue(struct flow *f, const struct flow_phase *p, bool is_low_phase)
-{
-	bool is_queueing = p->rtt_us > 2 * f->min_rtt_us + QUEUE_RTT_US;
-
-	if (!p->rtt_us)
-		return false;
-	if (!is_low_phase) {
-		f->queue_rtt_us = is_queueing ? p->rtt_us : 0;
-		return false;
-	}
-	if (f->mode != FLOW_SEARCH || !is_queueing || !f->queue_rtt_us ||
-	    p->rtt_us < f->queue_rtt_us - f->queue_rtt_us / 16)
-		return false;
-	memset(f->sides, 0, sizeof(f->sides));
-	f->n_settled += !f->found_gap_ns;
-	set_rate(f, f->rate_gap_ns * 2.0);
-	return true;
-}
-
-/** One phase of a limited flow. @return true when the rate was cut by half or more. */
-static bool judge_limited(struct flow *f, const struct flow_phase *p, uint32_t len_us)
-{
-	uint32_t n_answered = 0, n_sent = phase_n_sent(p);
-	bool was_low = p->gap_ns > p->rate_gap_ns;
-	struct flow_side *side = &f->sides[was_low ? FLOW_LOW : FLOW_HIGH];
-
-	for (uint32_t c = 0; c < FLOW_CLASSES; c++)
-		n_answered += phase_n_answered(p, c);
-	f->n_barren = n_answered ? 0 : f->n_barren + n_sent;
-	if (f->n_barren >= f->barren_max && find_barren(f))
-		return true;
-	if (p->rate_gap_ns != f->rate_gap_ns)
-		return false; /* of an earlier rate */
-	/* not enough to do: this says nothing about the rate */
-	if ((uint64_t)n_sent * p->gap_ns * 2 < (uint64_t)len_us * NS_PER_US)
-		return false;
-	if (watch_queue(f, p, was_low))
-		return true;
-	side->len_us += len_us;
-	for (uint32_t c = 0; c < FLOW_CLASSES; c++)
-		side->n_answered[c] += phase_n_answered(p, c);
-	return decide(f);
-}
-
 /* --- phases ------------------------------------------------------------------------ */
 
 static bool is_phase_full(const struct flow *f, const struct flow_phase *p, uint32_t now_us,
@@ -525,13 +340,14 @@ static bool is_phase_full(const struct flow *f, const struct flow_phase *p, uint
 static void phase_next(struct flow *f, uint32_t now_us, uint32_t wait_us)
 {
 	if (f->mode != FLOW_FREE) {
-		const struct mode *m = &modes[f->mode];
+		const struct flow_mode_row *m = &flow_modes[f->mode];
 		uint64_t probes_us =
 			(uint64_t)f->rate_gap_ns * m->low_divisor * PHASE_PROBES_MIN / NS_PER_US;
 		uint64_t len_us = MAX(MAX(wait_us / 2, (uint32_t)PHASE_MIN_US), probes_us);
 		f->shift = (uint8_t)(64 - __builtin_clzll(len_us - 1));
-		f->is_low = (now_us >> f->shift) % m->cycle == m->cycle - 1u;
-		set_rate(f, f->rate_gap_ns);
+		/* without answers there is nothing to compare, and no time to lose */
+		f->is_low = !f->n_barren && (now_us >> f->shift) % m->cycle == m->cycle - 1u;
+		flow_set_rate(f, f->rate_gap_ns);
 	}
 	phase_open(f, now_us);
 }
@@ -560,7 +376,7 @@ bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_beg
 			break;
 		f->n_phases--;
 		if (f->mode != FLOW_FREE)
-			is_news |= judge_limited(f, p, end_us - p->start_us);
+			is_news |= flow_judge_limited(f, p, end_us - p->start_us);
 		else if (judge_free(f, p, now_us, may_begin))
 			return true;
 	}

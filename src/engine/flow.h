@@ -54,6 +54,7 @@ struct flow {
 	uint8_t shift;     /* phases are 2^shift microseconds of the clock */
 	bool is_low;       /* this one */
 	uint8_t n_ups;     /* decisions for more in a row */
+	bool is_proven;    /* a part of the rate has been in vain since the limit began */
 	bool is_closed;    /* nothing is answered any more, at any rate */
 	uint8_t n_settled; /* how often silence to what was sent before has come to mean nothing */
 	/* phases judged free since these were last read: as before; short of answers */
@@ -72,7 +73,7 @@ struct flow {
 	bool is_limited_by_rule;         /* limits are the norm: any sign of one counts */
 	bool is_due;                     /* enough has been sent for a look at it */
 	uint32_t n_answers, n_recovered; /* so far; to retransmissions */
-	uint32_t win_start_us, n_win_sent, n_win_answers[FLOW_CLASSES];
+	uint32_t win_start_us, win_first_us, n_win_sent, n_win_answers[FLOW_CLASSES];
 	uint32_t was_pps; /* sent at before the limit */
 	bool is_by_recoveries;
 };

@@ -17,19 +17,14 @@ enum {
 	RETRIES_MIN = 1, /* a silent port is asked twice */
 	UDP_RETRIES_MIN = 2,
 	UDP_LAST_GAP_US = 1000000,
-	SAMPLES_FOR_LOSS = 64,
-	OWN_ANSWERS_MIN = 64,
 	BACKOFF_SHIFT_MAX = 3,
 	GLOBAL_RTO_MIN_US = 100000,
-	RTO_CEILING_SPURIOUS_US = 1000000,
 	FAR_WAIT_US = 500000,
 	SLOW_PORT_WAIT_US = 300000,
 	RTO_MAX_US = 1800000000, /* ages are compared in 31 bits */
 	RTT_UNKNOWN_CHECK_US = 25000,
 	WAITING_MAX = 1 << 16
 };
-
-#define UNHEARD_MAX 0.00001
 
 static uint32_t us_of(uint64_t ns)
 {
@@ -47,8 +42,7 @@ struct host_slot *group_host(const struct track_group *g, uint32_t q)
 	return &g->hosts[g->up[q / g->width]];
 }
 
-/** Attempts that say nothing when they are not answered. */
-static uint32_t n_excused(const struct track *t, const struct host_slot *h)
+uint32_t attempts_excused(const struct track *t, const struct host_slot *h)
 {
 	return MAX(h->n_excused, t->n_excused);
 }
@@ -64,7 +58,7 @@ static uint32_t retries_allowed(const struct track *t, const struct host_slot *h
 		n = MAX(n, h->max_attempt + 2u);
 	if (h->n_answers < OWN_ANSWERS_MIN || h->max_attempt)
 		n = MAX(n, t->global_retries);
-	return MIN(n + n_excused(t, h), t->conf.max_retries);
+	return MIN(n + attempts_excused(t, h), t->conf.max_retries);
 }
 
 /**
@@ -122,7 +116,7 @@ uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t
 	else if (t->rtt.srtt_us)
 		rto_us = CLAMP(rtt_rto_us(&t->rtt), MAX((uint32_t)GLOBAL_RTO_MIN_US, t->min_rto_us),
 			       t->conf.initial_rto_us);
-	uint32_t counted = attempt - MIN(attempt, n_excused(t, h));
+	uint32_t counted = attempt - MIN(attempt, attempts_excused(t, h));
 	rto_us <<= MIN(counted, (uint32_t)BACKOFF_SHIFT_MAX);
 	if (attempt >= retries_allowed(t, h) && !(h->flags & HOST_IS_GIVEN_UP))
 		rto_us = MAX(rto_us, (uint64_t)last_wait_us(h, first_us));
@@ -177,8 +171,7 @@ void probe_conclude(struct track *t, struct track_group *g, uint32_t q)
 
 /* --- outcomes ----------------------------------------------------------- */
 
-/** One probe of the host is concluded; the last one completes the host. */
-static void host_probe_done(struct track *t, struct track_group *g, struct host_slot *h)
+void host_probe_done(struct track *t, struct track_group *g, struct host_slot *h)
 {
 	if (g->stage == GROUP_PORTS)
 		stat_add(&t->stats.n_concluded, 1);
@@ -213,20 +206,19 @@ static void note_silent(struct track *t, const struct track_group *g, uint32_t q
 	s->probe[s->n++] = g->up[q / g->width] * g->width + q % g->width;
 }
 
-static bool is_tested(const struct track *t, const struct track_group *g, uint32_t q)
+bool probe_is_tested(const struct track *t, const struct track_group *g, uint32_t q)
 {
 	uint32_t type = t->type_of && g->stage == GROUP_PORTS ? t->type_of[q % g->width] : 0;
 
 	return t->tested && g->stage == GROUP_PORTS && t->conf.types[type] == t->tested;
 }
 
-/** What a port turned out to be says something about its host. */
-static void test_host(struct track *t, struct track_group *g, uint32_t q, bool is_open,
-		      const struct probe_reply *r)
+void host_test(struct track *t, struct track_group *g, uint32_t q, bool is_open,
+	       const struct probe_reply *r)
 {
 	struct host_slot *h = group_host(g, q);
 
-	if (!is_tested(t, g, q))
+	if (!probe_is_tested(t, g, q))
 		return;
 	switch (dishonest_port(&h->honest, is_open, r ? r->reason : REASON_NO_RESPONSE,
 			       r ? r->ttl : 0, t->has_canaries)) {
@@ -247,241 +239,8 @@ static void probe_silent(struct track *t, struct track_group *g, uint32_t q)
 	if (t->conf.wants_checkpoints && g->stage == GROUP_PORTS)
 		note_silent(t, g, q);
 	probe_conclude(t, g, q);
-	test_host(t, g, q, false, NULL);
+	host_test(t, g, q, false, NULL);
 	host_probe_done(t, g, group_host(g, q));
-}
-
-/** Attempts needed so that loss at the rate seen so far leaves at most one port in 100,000 unheard.
- */
-static void update_global_retries(struct track *t)
-{
-	double loss = (double)t->n_recovered / (double)MAX(t->n_heard, 1ull), left = loss;
-	uint32_t k = 0;
-	while (left > UNHEARD_MAX && k < t->conf.max_retries) {
-		left *= loss;
-		k++;
-	}
-	t->global_retries = k;
-}
-
-/** Attempts of a probe that went out. */
-static uint32_t attempts_made(uint8_t state)
-{
-	uint32_t last = state >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
-
-	switch (state & PROBE_STATE) {
-	case PROBE_NEW:
-		return 0;
-	case PROBE_WAIT:
-		return last;
-	case PROBE_FLIGHT:
-		return last + !(state & PROBE_MARK);
-	default:
-		return state & PROBE_MARK ? 0 : last + 1;
-	}
-}
-
-/** Link replies carry no cookie: they prove nothing and are heard by everyone. */
-static bool has_cookie(const struct probe_reply *r)
-{
-	return r->kind != REPLY_ARP && r->kind != REPLY_ND;
-}
-
-/** RTT and loss facts from one reply. @return the attempt that it answers. */
-static uint32_t learn(struct track *t, struct track_group *g, uint32_t q,
-		      const struct probe_reply *r, uint64_t now_ns)
-{
-	struct host_slot *h = group_host(g, q);
-	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
-	uint32_t attempt = !r->is_attempt_unknown ? r->attempt : attempts_made(g->state[q]) - 1;
-
-	if (r->is_attempt_unknown && last) {
-		/* an answer to any of several attempts: no sample (Karn's rule, RFC 6298 3) */
-	} else if (attempt == last) {
-		/* a batch is stamped a little ahead: an answer can seem to come before */
-		uint32_t us = (uint32_t)MAX((int32_t)(us_of(now_ns) - g->sent_us[q]), 1);
-		rtt_sample(&h->rtt, us);
-		rtt_sample(&t->rtt, us);
-	} else if (attempt < last && (g->state[q] & PROBE_STATE) != PROBE_WAIT) {
-		t->stats.n_spurious++;
-		t->min_rto_us =
-			MIN(t->min_rto_us + t->min_rto_us / 4, (uint32_t)RTO_CEILING_SPURIOUS_US);
-	}
-	attempt -= MIN(attempt, r->n_other);
-	uint32_t counted = attempt - MIN(attempt, n_excused(t, h));
-	h->max_attempt = (uint8_t)MAX(h->max_attempt, counted);
-	t->n_recovered += counted > 0;
-	if (h->n_answers < OWN_ANSWERS_MIN)
-		h->n_answers++;
-	t->stats.n_answered[attempt]++;
-	if (!(++t->n_heard % SAMPLES_FOR_LOSS))
-		update_global_retries(t);
-	return attempt;
-}
-
-static void emit_port(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h,
-		      uint8_t state, const struct probe_reply *r, uint64_t now_ns)
-{
-	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
-	struct event *ev = track_event(t, EVENT_PORT_FOUND);
-
-	ev->host_idx = h->idx;
-	ev->port = (struct ev_port){
-		.addr = h->addr,
-		.port = t->port_of[q % g->width],
-		.proto = r->to.proto,
-		.state = state,
-		.reason = r->reason,
-		.ttl = r->ttl,
-		.attempt = r->attempt,
-		.rtt_us = r->attempt == last
-				  ? (uint32_t)MAX((int32_t)(us_of(now_ns) - g->sent_us[q]), 1)
-				  : h->rtt.srtt_us,
-	};
-	if (!addr_equal(&r->from, &h->addr))
-		ev->port.from = r->from;
-	track_event_commit(t);
-}
-
-/** A canary's outcome, known by place; its host may have been given up since. */
-static void track_canary(struct track *t, uint32_t q, const struct scan_type *type,
-			 const struct probe_reply *r)
-{
-	const struct canary_set *s = &t->canaries[(q - TRACK_CANARY_Q) / DISHONEST_CANARIES];
-
-	t->stats.n_late += !s->host || !addr_equal(&s->host->addr, &r->to.addr) ||
-			   !canary_answer(t, s->host, type, r);
-}
-
-/** An answer that changes nothing: to a port asked once more, a second one, or one too late. */
-static void answer_repeated(struct track *t, struct track_group *g, uint32_t q,
-			    const struct probe_reply *r)
-{
-	if (g->state[q] & PROBE_ANSWERED) {
-		t->stats.n_dup += !t->n_again || !again_answered(t, g, q, r);
-		return;
-	}
-	t->stats.n_late++;
-	if (g->stage != GROUP_PORTS)
-		return;
-	t->stats.n_late_ports++;
-	g->state[q] |= PROBE_ANSWERED;
-}
-
-void track_answer(struct track *t, struct track_group *g, uint32_t q, const struct scan_type *type,
-		  const struct probe_reply *r, uint64_t now_ns)
-{
-	if (q >= TRACK_CANARY_Q) {
-		track_canary(t, q, type, r);
-		return;
-	}
-	struct host_slot *h = group_host(g, q);
-	uint8_t was = g->state[q], state = type->state_of[r->kind];
-
-	if (state && (was & PROBE_ANSWERED || h->flags & HOST_IS_DONE)) {
-		answer_repeated(t, g, q, r);
-		return;
-	}
-	if (!state || (r->is_attempt_unknown ? 0u : r->attempt) >= attempts_made(was)) {
-		t->stats.n_unasked += has_cookie(r);
-		return;
-	}
-	uint32_t attempt = learn(t, g, q, r, now_ns);
-	struct track_heard heard = {now_ns, attempt, state};
-	if (state != type->state_if_silent)
-		hold_answered(t, g, q, &heard);
-	h->flags |= HOST_IS_HEARD;
-	if (r->has_mac) {
-		h->mac = r->mac;
-		h->flags |= HOST_HAS_MAC;
-	}
-	g->state[q] |= PROBE_ANSWERED;
-	probe_conclude(t, g, q);
-	if (g->stage == GROUP_PORTS)
-		emit_port(t, g, q, h, state, r, now_ns);
-	else
-		host_ping_answered(t, g, h, state, r, attempt);
-	g->state[q] = (uint8_t)(PROBE_DONE | PROBE_ANSWERED | attempt << PROBE_ATTEMPT_SHIFT);
-	/* a datagram answers a payload, and the next attempt has another one */
-	if (g->stage == GROUP_PORTS && r->kind != REPLY_DATAGRAM)
-		again_consider(t, g, q, attempts_made(was), now_ns);
-	if ((was & PROBE_STATE) == PROBE_DONE)
-		return;
-	test_host(t, g, q, state == PORT_OPEN, r);
-	host_probe_done(t, g, h);
-}
-
-/** Place among a host's probes of this port of type @p i; NO_PROBE when another part asks it. */
-static uint32_t port_probe(const struct track *t, uint32_t i, uint16_t port)
-{
-	const struct track_conf *c = &t->conf;
-	const struct port_bits *b = &c->ports->of[port_proto_of(c->types[i]->proto)];
-
-	if (!port_bits_has(b, port))
-		return NO_PROBE;
-	uint32_t k = port_bits_index(b, port);
-	if (c->is_sharded_by_port) {
-		if (k % c->n_shards != c->shard)
-			return NO_PROBE;
-		k /= c->n_shards;
-	}
-	return t->type_base[i] + k;
-}
-
-uint32_t track_port_probe(const struct track *t, uint8_t proto, uint16_t port)
-{
-	for (uint32_t i = 0; i < t->conf.n_types; i++)
-		if (t->conf.types[i]->proto == proto)
-			return port_probe(t, i, port);
-	return NO_PROBE;
-}
-
-/** @return the probe of a host that asked @p r's endpoint, or NO_PROBE. */
-static uint32_t probe_of(const struct track *t, const struct track_group *g,
-			 const struct host_slot *h, const struct scan_type *type,
-			 const struct probe_reply *r)
-{
-	const struct track_conf *c = &t->conf;
-
-	if (g->stage == GROUP_DISCOVERY) {
-		for (uint32_t i = 0; i < c->n_pings; i++)
-			if (c->pings[i].type == type && c->pings[i].port == r->to.port)
-				return h->rank * g->width + i;
-		return NO_PROBE;
-	}
-	for (uint32_t i = 0; i < c->n_types; i++)
-		if (c->types[i] == type) {
-			uint32_t p = port_probe(t, i, r->to.port);
-			return p == NO_PROBE ? p : h->rank * g->width + p;
-		}
-	return NO_PROBE;
-}
-
-void track_reply(struct track *t, const struct scan_type *type, const struct probe_reply *r,
-		 uint64_t now_ns)
-{
-	uint64_t ordinal;
-
-	if (!space_find(t->conf.space, &r->to.addr, &ordinal)) {
-		t->stats.n_unasked += has_cookie(r);
-		return;
-	}
-	for (uint32_t i = 0; i < t->n_live; i++) {
-		struct track_group *g = &t->groups[t->live[i]];
-		if (ordinal - g->first >= g->n_hosts)
-			continue;
-		struct host_slot *h = &g->hosts[ordinal - g->first];
-		if (h->rank == NO_PROBE)
-			break;
-		uint32_t q = probe_of(t, g, h, type, r);
-		if (q == NO_PROBE && canary_answer(t, h, type, r))
-			return;
-		if (q == NO_PROBE)
-			break;
-		track_answer(t, g, q, type, r, now_ns);
-		return;
-	}
-	t->stats.n_late += has_cookie(r);
 }
 
 /* --- sending ------------------------------------------------------------- */
@@ -544,7 +303,7 @@ static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint6
 		return true;
 	}
 	stat_add(&t->stats.n_picked, 1);
-	if (is_tested(t, g, q))
+	if (probe_is_tested(t, g, q))
 		dishonest_asked(&h->honest);
 	return true;
 }
@@ -629,7 +388,7 @@ void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, 
 		t->stats.n_retried--;
 	else
 		t->stats.n_picked--;
-	if (!p->attempt && is_tested(t, g, p->q))
+	if (!p->attempt && probe_is_tested(t, g, p->q))
 		dishonest_unasked(&p->host->honest);
 	hold_unsent(t, g, p->q, p->attempt);
 }

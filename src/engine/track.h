@@ -244,6 +244,7 @@ struct track {
 	uint32_t n_limit_events;
 	uint32_t n_recovered_turns; /* retransmissions answered by another host than the last */
 	uint32_t min_rto_us;        /* grows when a retransmission proves to have been too early */
+	uint64_t spurious_ns;       /* when it changed last */
 	struct rtt rtt;             /* over all hosts */
 	uint8_t last_attempt, n_excused; /* as of one host, by the path */
 	uint64_t n_heard,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Shared by track.c (probes) and group.c (hosts, groups, stages); nobody else includes it. */
+/* The scheduler's inside: track.c (probes), answer.c, group.c (hosts, groups, stages) and the files
+ * named below. */
 #pragma once
 
 #include "engine/track.h"
@@ -22,6 +23,9 @@ enum {
 	PROBE_ANSWERED = 128
 };
 
+/** A host that has answered so often tells its own loss. */
+#define OWN_ANSWERS_MIN 64u
+
 struct host_slot *group_host(const struct track_group *g, uint32_t q);
 /** Open the next group of this shard. @p ret NULL when there is none. */
 int group_open(struct track *t, uint64_t now_ns, struct track_group **ret) MUST_CHECK;
@@ -36,6 +40,17 @@ void groups_advance(struct track *t, uint64_t now_ns);
 /** The host's open ports are worth nothing: unless that is unwanted, drop its probes but those in
  * flight. The caller completes it when nothing is pending. */
 void host_convicted(struct track *t, struct track_group *g, struct host_slot *h);
+
+/* track.c */
+/** Attempts that say nothing when they are not answered. */
+uint32_t attempts_excused(const struct track *t, const struct host_slot *h);
+/** One probe of the host is concluded; the last one completes the host. */
+void host_probe_done(struct track *t, struct track_group *g, struct host_slot *h);
+/** Do the open ports that this probe finds say whether its host is honest? */
+bool probe_is_tested(const struct track *t, const struct track_group *g, uint32_t q);
+/** What a port turned out to be says something about its host. @p r NULL: silent. */
+void host_test(struct track *t, struct track_group *g, uint32_t q, bool is_open,
+	       const struct probe_reply *r);
 
 /* canary.c */
 /** Suspect: take a free set for the host, if there is one. */

@@ -28,10 +28,11 @@ struct net_conf {
 	uint32_t rst_rate, rst_burst; /* closed ports of one host that answer; 0: all */
 	uint32_t fwd_pps, rev_pps; /* a shaper that all hosts are behind, by direction; 0: none */
 	uint32_t queue;            /* packets that it holds; more are dropped */
-	uint32_t block_after;      /* probes, then the host drops all; 0: never */
-	uint32_t silent_ports_percent; /* filtered */
-	uint32_t down_percent;         /* of hosts */
-	uint32_t n_pings;              /* 0: no discovery */
+	uint32_t stall_us, stall_percent; /* the network loses all for so long, so often */
+	uint32_t block_after;             /* probes, then the host drops all; 0: never */
+	uint32_t silent_ports_percent;    /* filtered */
+	uint32_t down_percent;            /* of hosts */
+	uint32_t n_pings;                 /* 0: no discovery */
 	uint16_t ping_mask;
 	uint32_t n_shards;
 	bool is_sharded_by_port, is_ping_only;
@@ -242,6 +243,9 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 	}
 	uint64_t at_ns = n->now_ns;
 	if (!net_pass(n, &n->fwd, n->c.fwd_pps, &at_ns))
+		return;
+	if (n->c.stall_us && net_mix(n->c.seed + 4, n->now_ns / (n->c.stall_us * NS_PER_US)) % 100 <
+				     n->c.stall_percent)
 		return;
 	if (kind == REPLY_NONE || !net_is_up(n, idx) || rng_below(&n->rng, 100) < n->c.loss_percent)
 		return;

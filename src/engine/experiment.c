@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The experiments of a limited flow (flow.c): answers a second of phases at the rate and of phases
+ * far below it, compared as in PCC (Dong et al., NSDI 2015), and what their ratio, the delay and
+ * silence make of the rate. docs/internals/pace.md has the table.
+ */
+#include "engine/flow_int.h"
+
+#include <math.h>
+#include <string.h>
+
+/** With a queue standing at the rate there is no more to be had: at this the rate stays. */
+#define QUEUEING_USEFUL 0.87
+
+enum {
+	UPS_TO_SEARCH = 2,
+	UPS_FASTER_MAX = 4, /* by 16 */
+	QUEUE_RTT_US = 4000,
+	CLOSED_GAP_NS = 30000000, /* slower limits are the exception where none is the rule */
+	CLOSED_BY_RULE_GAP_NS = 250000000, /* slower ones than 4 a second show at 4 a second too */
+	BARREN_FOUND_MIN = 64,
+	BARREN_FASTER_MAX = 64
+};
+
+const struct flow_mode_row flow_modes[] = {
+	[FLOW_SEARCH] = {4, 2, 0.3, 2, 0.25},
+	[FLOW_CRUISE] = {2, 4, 0.08, 1.25, 0.7},
+};
+
+/** Answers a second at low over those at high, and the variance of its logarithm. */
+struct ratio {
+	double value, variance;
+};
+
+static struct ratio ratio_of(const struct flow *f, double n_low, double n_high)
+{
+	const struct flow_side *high = &f->sides[FLOW_HIGH], *low = &f->sides[FLOW_LOW];
+
+	n_low += 0.5;
+	n_high += 0.5;
+	return (struct ratio){n_low / (double)low->len_us / n_high * (double)high->len_us,
+			      1 / n_low + 1 / n_high};
+}
+
+/** Of all answers, or of the class that clearly is the more in vain. @return false: not known yet.
+ */
+static bool answer_ratio(const struct flow *f, struct ratio *ret)
+{
+	const struct flow_side *high = &f->sides[FLOW_HIGH], *low = &f->sides[FLOW_LOW];
+
+	if (!high->len_us || !low->len_us)
+		return false;
+	struct ratio all = ratio_of(f, low->n_answered[0] + low->n_answered[1],
+				    high->n_answered[0] + high->n_answered[1]);
+	if (all.variance > flow_modes[f->mode].variance_max)
+		return false;
+	all.value *= exp(-sqrt(all.variance) / 4); /* a cut must be earned */
+	*ret = all;
+	for (uint32_t c = 0; c < FLOW_CLASSES; c++) {
+		struct ratio one = ratio_of(f, low->n_answered[c], high->n_answered[c]);
+		if (one.variance < flow_modes[f->mode].variance_max &&
+		    one.value * exp(-2 * sqrt(one.variance)) > all.value)
+			*ret = one;
+	}
+	return true;
+}
+
+/**
+ * Search: the rate goes where the answers are. As long as nothing has been in vain the limit may be
+ * a mistake: then what little is known must be clear to cut the rate, and each step up in a row is
+ * twice the one before. @return false: more answers are needed.
+ */
+static bool decide_search(struct flow *f, double useful, double variance)
+{
+	const struct flow_mode_row *m = &flow_modes[FLOW_SEARCH];
+	double sigma = sqrt(variance);
+	bool is_sure = f->is_proven || variance < flow_modes[FLOW_CRUISE].variance_max;
+	bool is_more = is_sure ? useful > QUEUEING_USEFUL : useful * exp(-sigma) > 0.5;
+
+	if (is_more && !f->queue_rtt_us) {
+		f->n_ups = f->is_proven ? 1 : (uint8_t)MIN(f->n_ups + 1, UPS_FASTER_MAX);
+		flow_set_rate(f, f->rate_gap_ns / (double)(1u << f->n_ups));
+		return true;
+	}
+	if (!is_sure && !f->queue_rtt_us && useful * exp(2 * sigma) > 0.8)
+		return false;
+	f->n_ups = 0;
+	f->is_proven = true;
+	f->n_settled += !f->found_gap_ns && useful < 0.5;
+	flow_set_rate(f, f->rate_gap_ns / MAX(useful * 1.1, m->step_down_max));
+	if (useful > 0.5) {
+		f->mode = FLOW_CRUISE;
+		flow_set_rate(f, f->rate_gap_ns);
+	}
+	return true;
+}
+
+/** Cruise: half-way to where the answers are, and a little more, so that nothing is left unused. */
+static void decide_cruise(struct flow *f, double useful)
+{
+	const struct flow_mode_row *m = &flow_modes[FLOW_CRUISE];
+	double by = useful > 0.95 ? m->step_up_max : MAX(sqrt(useful * 1.15), m->step_down_max);
+
+	f->n_ups = useful > 0.95 ? (uint8_t)(f->n_ups + 1) : 0;
+	if (f->n_ups == UPS_TO_SEARCH || useful < 0.6) {
+		f->n_ups = 0;
+		f->mode = FLOW_SEARCH;
+	}
+	flow_set_rate(f, f->rate_gap_ns / by);
+}
+
+/** @return true when the rate was cut by half or more. */
+static bool decide(struct flow *f)
+{
+	uint32_t was_ns = f->rate_gap_ns;
+	struct ratio ratio;
+
+	if (!answer_ratio(f, &ratio))
+		return false;
+	/* without a limit answers are as the rates are: then this is 1 */
+	double useful = 1 / (ratio.value * flow_modes[f->mode].low_divisor);
+	if (f->queue_rtt_us)
+		useful = MIN(useful, QUEUEING_USEFUL);
+	if (f->mode == FLOW_CRUISE)
+		decide_cruise(f, useful);
+	else if (!decide_search(f, useful, ratio.variance))
+		return false;
+	memset(f->sides, 0, sizeof(f->sides));
+	f->found_gap_ns = f->rate_gap_ns;
+	f->barren_max = MAX(f->barren_max, (uint16_t)BARREN_FOUND_MIN);
+	return f->rate_gap_ns / 2 >= was_ns;
+}
+
+/**
+ * Nothing was answered, although it should have been. Before the rate was found it is far too high,
+ * or the host has closed itself to us. Later there is little left to be answered: try more, within
+ * bounds. @return true when the rate was cut by half or more.
+ */
+static bool find_barren(struct flow *f)
+{
+	f->n_barren = 0;
+	if (f->queue_rtt_us)
+		return false;
+	if (f->found_gap_ns) {
+		flow_set_rate(f, MAX(f->rate_gap_ns / 2.0,
+				     f->found_gap_ns / (f->is_proven ? 4.0 : BARREN_FASTER_MAX)));
+		return false;
+	}
+	f->n_settled++;
+	f->is_closed =
+		f->rate_gap_ns > (f->is_limited_by_rule ? CLOSED_BY_RULE_GAP_NS : CLOSED_GAP_NS);
+	flow_set_rate(f, f->rate_gap_ns * 4.0);
+	return true;
+}
+
+/**
+ * Answers that take long stand in a queue (the delay that TCP Vegas watches: Brakmo and Peterson
+ * 1995). A queue that does not drain at a quarter of the rate says that even this is too much,
+ * before there are answers enough to count. @return true when the rate was cut.
+ */
+static bool watch_queue(struct flow *f, const struct flow_phase *p, bool is_low_phase)
+{
+	bool is_queueing = p->rtt_us > 2 * f->min_rtt_us + QUEUE_RTT_US;
+
+	if (!p->rtt_us)
+		return false;
+	if (!is_low_phase) {
+		f->queue_rtt_us = is_queueing ? p->rtt_us : 0;
+		return false;
+	}
+	if (f->mode != FLOW_SEARCH || !is_queueing || !f->queue_rtt_us ||
+	    p->rtt_us < f->queue_rtt_us - f->queue_rtt_us / 16)
+		return false;
+	memset(f->sides, 0, sizeof(f->sides));
+	f->n_settled += !f->found_gap_ns;
+	flow_set_rate(f, f->rate_gap_ns * 2.0);
+	return true;
+}
+
+bool flow_judge_limited(struct flow *f, const struct flow_phase *p, uint32_t len_us)
+{
+	uint32_t n_answered = 0, n_sent = phase_n_sent(p);
+	bool was_low = p->gap_ns > p->rate_gap_ns;
+	struct flow_side *side = &f->sides[was_low ? FLOW_LOW : FLOW_HIGH];
+
+	for (uint32_t c = 0; c < FLOW_CLASSES; c++)
+		n_answered += phase_n_answered(p, c);
+	f->n_barren = n_answered ? 0 : f->n_barren + n_sent;
+	if (f->n_barren >= f->barren_max && find_barren(f))
+		return true;
+	if (p->rate_gap_ns != f->rate_gap_ns)
+		return false; /* of an earlier rate */
+	/* not enough to do: this says nothing about the rate */
+	if ((uint64_t)n_sent * p->gap_ns * 2 < (uint64_t)len_us * NS_PER_US)
+		return false;
+	if (watch_queue(f, p, was_low))
+		return true;
+	side->len_us += len_us;
+	for (uint32_t c = 0; c < FLOW_CLASSES; c++)
+		side->n_answered[c] += phase_n_answered(p, c);
+	return decide(f);
+}
