@@ -25,7 +25,7 @@ struct xdp_hub_conf {
  * one frame addressed to ourselves whether the driver takes frames from it.
  * @return 0; -EBUSY: a program of somebody else is attached; -EPERM: CAP_BPF, CAP_PERFMON or
  * CAP_NET_ADMIN is missing; -E_UNSUPPORTED: built without it, or the kernel lacks something;
- * -errno. Cost: 2 ms to load, 8-16 ms to attach. Thread: the coordinator, before workers start.
+ * -errno. Cost: 6 ms to load, 8-16 ms to attach. Thread: the coordinator, before workers start.
  */
 int xdp_hub_open(const struct xdp_hub_conf *conf, struct xdp_hub **ret) MUST_CHECK;
 /** Does the driver send what the program redirects? If not, the hub can only receive. */
