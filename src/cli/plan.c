@@ -171,6 +171,10 @@ static int load_targets(const struct config *c, struct plan *p)
 	if (p->targets.n_unresolved)
 		say_note("no address for \"%s\"%s: left out", p->targets.unresolved.token,
 			 p->targets.n_unresolved > 1 ? " and other names" : "");
+	if (p->targets.n_reserved)
+		say_note("%.10g reserved, multicast or broadcast addresses left out of wide "
+			 "targets; a target of their own names them",
+			 (double)p->targets.n_reserved);
 	if (!p->targets.set.n_addrs) {
 		say_error("no targets are left after exclusions");
 		return EXIT_USAGE;

@@ -301,7 +301,7 @@ static void scan_targets(struct run *r)
 
 /**
  * More was probably missed than is accepted, and something was seen to be lost: a few answers alone
- * prove little. Or the silence of ports rests on probes that never
+ * prove little. Or ports are silent, or were given up, and probes never
  * left. Replies lost here and recovered by asking again are no fault of the result.
  */
 static bool is_degraded(const struct run *r, const struct ev_scan_completed *c)
@@ -313,7 +313,7 @@ static bool is_degraded(const struct run *r, const struct ev_scan_completed *c)
 	const struct coverage_estimate *e = &c->trust->estimate;
 	bool has_lost = e->loss > 0 || c->trust->n_late_ports;
 	return c->n_left_out || (e->is_known && has_lost && e->estimate < least) ||
-	       (c->n_tx_errors && e->n_silent);
+	       (c->n_tx_errors && (e->n_silent || c->n_ports[PORT_UNKNOWN]));
 }
 
 static int exit_code(const struct run *r, const struct ev_scan_completed *c)

@@ -291,6 +291,15 @@ static const struct outcome *outcome_of(int err)
 	return NULL;
 }
 
+/** Asked again for a while, then silence: a probe that never left. */
+static const struct outcome *route_lost(struct conn *c)
+{
+	if (c->n_route_lost++ < ROUTE_LOST_MAX)
+		return NULL;
+	c->w->stats.n_unfit++;
+	return outcome_of(-ETIMEDOUT);
+}
+
 void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 {
 	const struct outcome *o = outcome_of(err);
@@ -306,9 +315,8 @@ void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 	bool is_connected = !err;
 	if (is_connected && conn_socket_is_self(s->fd, &s->probe.to))
 		o = &outcomes[OUTCOME_REFUSED];
-	if (err == -ENETUNREACH && conn_socket_lost_route(&s->probe.to) &&
-	    c->n_route_lost++ < ROUTE_LOST_MAX)
-		o = NULL; /* our own network is down: no word of the target's */
+	if (err == -ENETUNREACH && conn_socket_lost_route(&s->probe.to))
+		o = route_lost(c); /* our own network is down: no word of the target's */
 	if (s->fd >= 0 && (is_connected || c->resets_always))
 		conn_socket_reset(s->fd);
 	if (o && o->kind == REPLY_UNREACH)

@@ -118,8 +118,10 @@ static int epoll_poll(struct conn *c, uint32_t wait_us)
 {
 	struct conn_epoll *e = c->backend;
 
-	if (!wait_us && !c->n_in_flight)
+	if (!wait_us && !c->n_in_flight) {
+		c->now_ns = clock_now_ns(); /* what is waited for may be less than 1 us away */
 		return 0;
+	}
 	int n = wait_events(e, wait_us);
 	c->now_ns = clock_now_ns();
 	for (int i = 0; i < n; i++) {

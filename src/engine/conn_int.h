@@ -45,8 +45,8 @@ struct conn_ops {
 	/** Connect @p s to its probe's target. @return 0 or -errno: the outcome, -EINPROGRESS when
 	 * it will come by poll. */
 	int (*begin)(struct conn *c, struct conn_slot *s);
-	/** Report what has finished by conn_outcome(), waiting at most @p wait_us. @return 0 or
-	 * -errno. */
+	/** Report what has finished by conn_outcome(), waiting at most @p wait_us, and bring
+	 * c->now_ns up to date. @return 0 or -errno. */
 	int (*poll)(struct conn *c, uint32_t wait_us);
 	/** End an attempt that takes too long: conn_outcome(-ECANCELED), now or by poll. */
 	void (*give_up)(struct conn *c, struct conn_slot *s);

@@ -157,8 +157,10 @@ static int uring_poll(struct conn *c, uint32_t wait_us)
 	struct io_uring_cqe *cqe;
 	unsigned head, n = 0;
 
-	if (!wait_us && !c->n_in_flight)
+	if (!wait_us && !c->n_in_flight) {
+		c->now_ns = clock_now_ns(); /* what is waited for may be less than 1 us away */
 		return 0;
+	}
 	int err = submit(c, wait_us);
 	c->now_ns = clock_now_ns();
 	io_uring_for_each_cqe(&u->ring, head, cqe)

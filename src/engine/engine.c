@@ -210,6 +210,7 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 		engine_free(e);
 		return err;
 	}
+	backend_name(e);
 	*ret = e;
 	return 0;
 }

@@ -51,6 +51,7 @@ struct engine {
 	struct xdp_hub *xdp;            /* NULL: not in use */
 	const struct pktio_ops *l2_ops; /* worker 0's, when uses_l2 */
 	char l2_notes[PKTIO_NOTES_CAP];
+	char backend[32]; /* what the workers send by, for people */
 	bool is_inline; /* worker 0 runs on the coordinator's thread: small scans, and the discovery
 			   pass */
 	_Atomic bool is_stopped;
@@ -100,6 +101,8 @@ bool driver_sends(const struct engine *e);
 const char *driver_name(const struct engine *e);
 /** Note a target's Ethernet way out for the trial of back ends. */
 void backend_survey(struct engine *e, const struct route *r, const struct addr *to);
+/** Fill e->backend, when the workers are open. */
+void backend_name(struct engine *e);
 /** Can the targets be reached by the back end asked for? @return 0, -E_UNSUPPORTED with the reason.
  */
 int backend_check(const struct engine *e, struct err_where *reterr) MUST_CHECK;

@@ -45,7 +45,8 @@ struct worker_stats {
 	uint64_t n_forged;           /* to our port, cookie wrong */
 	uint64_t n_unproven;         /* RST or SYN of a target without an acknowledgement */
 	uint64_t n_malformed;        /* cut short, contradictory, or a wrong checksum */
-	uint64_t n_unfit;        /* probes that no way out has a form for: counted as not sent */
+	uint64_t n_unfit; /* probes that no way out has a form for, or whose way out went: counted
+			     as not sent */
 	uint64_t n_full_waits;   /* event ring full */
 	uint64_t n_local_errors; /* connect: no ports, no descriptors: tried again */
 	uint64_t spent_ns[SPENT_N];

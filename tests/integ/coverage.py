@@ -110,6 +110,8 @@ def test_exit(cases, bed):
     try:
         summary, _ = scan(bed, "-sS", "-Pn", "--tx-backend", "rawip", "-p", PORTS, HOST, code=(3,))
         cases.check("probes that a local filter refuses", summary["drops"]["tx"] >= 200, summary["drops"])
+        summary, _ = scan(bed, "-sS", "-Pn", "--tx-backend", "rawip", "--host-timeout", "100ms", "-p", PORTS, HOST, code=(3,))
+        cases.check("and of a host given up with them", summary["ports"]["unknown"] >= 200 and summary["exit"] == 3, summary)
     finally:
         bed.scanner.nft("")
 

@@ -105,6 +105,14 @@ def test_what_failed(cases, bed, directory):
     cases.check("more than one thing can fail", {"source port", "raw socket"} <= named, named)
 
 
+def test_reserved(cases, bed, directory):
+    done = bed.scanner.run([suite.PRTIP, "-sL", "-n", "223-224.0.0-255.0-255", "-oJ", "-"])
+    cases.equal("reserved addresses of wide targets are left out", len(suite.json_records(done.stdout, "host")), 65536)
+    cases.check("and told", "65536 reserved" in done.stderr, done.stderr)
+    done = bed.scanner.run([suite.PRTIP, "-sL", "-n", "224.0.0.0/28", "-oJ", "-"])
+    cases.equal("named ones are not", (len(suite.json_records(done.stdout, "host")), done.stderr), (16, ""))
+
+
 def test_name_unknown(cases, bed, directory):
     bed.scanner.hosts("127.0.0.1 localhost\n")
     done = bed.scanner.run([suite.PRTIP, "-sL", "-n", "no-such-name.test"])
@@ -125,5 +133,5 @@ if __name__ == "__main__":
     suite.need_root()
     suite.need_tools("ip", "nmap")
     with netns.Bed() as bed, suite.scratch() as directory:
-        code = suite.run([test_usage, test_files, test_service_files, test_what_failed, test_name_unknown, test_no_route], bed, directory)
+        code = suite.run([test_usage, test_files, test_service_files, test_what_failed, test_reserved, test_name_unknown, test_no_route], bed, directory)
     sys.exit(code)

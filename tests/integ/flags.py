@@ -452,8 +452,10 @@ PACKET_BACKENDS = ["rawip", "afpacket", "txring", "afxdp", "xdp"]
 @flag("--tx-backend")
 def tx_backend(bed, directory, spelling):
     bed.target.sh("ethtool -K vb gro on")  # its end must poll, or only the receiving half works
-    return [summary(bed, "-sS", "-Pn", "-p80", spelling, name, "10.99.0.2")["backend"]
-            for name in PACKET_BACKENDS] == PACKET_BACKENDS
+    mixed = [summary(bed, "-sS", "-Pn", "-p80", spelling, name, "10.99.0.2", "127.0.0.1") for name in ("afpacket", "afxdp")]
+    return ([summary(bed, "-sS", "-Pn", "-p80", spelling, name, "10.99.0.2")["backend"]
+             for name in PACKET_BACKENDS] == PACKET_BACKENDS and
+            [(s["backend"], s["received"]) for s in mixed] == [("afpacket+rawip", 2), ("afxdp+rawip", 2)])
 
 
 @flag("--connect-backend")

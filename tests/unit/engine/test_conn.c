@@ -277,6 +277,21 @@ static void rate_is_kept(void **state)
 	bed_free(b);
 }
 
+/** Time goes on with nothing in flight: else a wait of less than 1 us would never end. */
+static void poll_tells_the_time(void **state)
+{
+	struct bed *b = bed_new(backend_of(state), "127.0.0.1", "127.0.0.1");
+
+	add_port(b, 1);
+	open_or_skip(b);
+	struct conn *c = b->w.conn;
+	c->now_ns = 1;
+	assert_int_equal(c->ops->poll(c, 0), 0);
+	assert_true(c->now_ns > 1);
+	run_ok(b);
+	bed_free(b);
+}
+
 int main(void)
 {
 	static const enum conn_backend backends[] = {CONN_AUTO, CONN_URING, CONN_EPOLL};
@@ -292,6 +307,7 @@ int main(void)
 		BOTH(source_is_used),
 		BOTH(foreign_source_is_refused),
 		BOTH(rate_is_kept),
+		BOTH(poll_tells_the_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
