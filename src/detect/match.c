@@ -7,8 +7,9 @@
  * which run in file order until one fits.
  *
  * Why no regular expression set: compiling the 11,900 patterns of nmap 7.93 takes Vectorscan 22 s
- * and 18 MB (2 cores EPYC, 2026); the index takes a millisecond for the probes in use and leaves
- * one to three candidates of an answer.
+ * and 18 MB (2 cores EPYC, 2026); the index is made for the probes in use only, in milliseconds,
+ * and leaves one to three candidates of an answer. Why no machine code: PCRE2's costs more to make
+ * than a hundred matches of the pattern save (bench/results/match.jsonl, pattern_*).
  */
 #include "detect/match.h"
 

@@ -41,8 +41,8 @@ void matcher_free(struct matcher *m);
  * Try the lines of a probe and of its fallbacks on an answer.
  * @param service when a soft match has named the service: only its lines; p NULL: all.
  * @return 1 with @p ret filled, 0 without a match, -ENOMEM.
- * Cost: about 1 us for a banner whose patterns have been compiled, 10 us more for each that has
- * not, 1 ms for the first answer to a probe with thousands of lines. Thread: owner.
+ * Cost: bench/results/match.jsonl: matcher_warm; matcher_cold when the patterns that fit have not
+ * been compiled yet; first_answer_to_a_probe once for each. Thread: owner.
  */
 int matcher_match(struct matcher *m, uint32_t probe, struct bytes answer, struct bytes service,
 		  struct match_hit *ret) MUST_CHECK;

@@ -201,12 +201,39 @@ static void installed_patterns(void **state)
 	close_fixture(&f);
 }
 
+/** Fifty patterns whose effort grows with the square of the answer: PCRE2's limits do not see it.
+ */
+static void effort_is_bounded(void **state)
+{
+	static char text[8192] = "Probe TCP NULL q||\n", answer[2 * MATCH_BYTES_MAX];
+	struct fixture f = {0};
+	struct match_hit hit;
+	size_t n = strlen(text);
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "match s m|[ %c]+[,;]%c|\n",
+				      'A' + i % 26, 'a' + i % 26);
+	memset(answer, ' ', sizeof(answer));
+	/* else their absence is noticed first */
+	memcpy(answer + MATCH_BYTES_MAX - 26, "abcdefghijklmnopqrstuvwxyz", 26);
+	open_text(&f, text, n);
+	assert_int_equal(matcher_match(f.m, 0,
+				       (struct bytes){(const uint8_t *)answer, sizeof(answer)},
+				       (struct bytes){0}, &hit),
+			 0);
+	assert_int_equal(matcher_stats(f.m)->n_given_up, 1);
+	assert_true(matcher_stats(f.m)->n_run < 50);
+	close_fixture(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_hand),
 		cmocka_unit_test(groups),
 		cmocka_unit_test(limits),
+		cmocka_unit_test(effort_is_bounded),
 		cmocka_unit_test(installed_patterns),
 	};
 

@@ -331,6 +331,34 @@ static void time_is_bounded_whatever_is_said(void **state)
 	end(&b);
 }
 
+/** A byte each 15 ms: patterns are not tried again for each of them. */
+static void a_dribble_is_matched_seldom(void **state)
+{
+	struct bed b;
+	uint32_t t;
+	char text[1024] = "";
+	size_t n = 0;
+
+	(void)state;
+	begin(&b, PROTO_TCP, 1234);
+	assert_string_equal(next(&b, &t), "");
+	on(&b, t, STREAM_OPEN, "", 0);
+	while (b.s.talks[t].stage != TALK_IDLE && n < sizeof(text) - 1) {
+		uint64_t due_ns = b.s.talks[t].due_ns, next_ns = b.now_ns + 15 * NS_PER_MS;
+		if (n && due_ns <= next_ns) {
+			b.now_ns = due_ns;
+			on(&b, t, STREAM_DEADLINE, text, 0);
+			continue;
+		}
+		b.now_ns = next_ns;
+		text[n++] = 'z';
+		on(&b, t, STREAM_DATA, text, 0);
+	}
+	assert_true(n > 200 && n < sizeof(text) - 1);
+	assert_true(matcher_stats(b.m)->n_answers < n / 4);
+	end(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +372,7 @@ int main(void)
 		cmocka_unit_test(intensity_spares_listed_probes),
 		cmocka_unit_test(datagrams),
 		cmocka_unit_test(time_is_bounded_whatever_is_said),
+		cmocka_unit_test(a_dribble_is_matched_seldom),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
