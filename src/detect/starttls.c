@@ -1,13 +1,29 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * STARTTLS and its kin, a row per protocol. Sources: RFC 3207 (SMTP), RFC 2595 (IMAP, POP3), RFC
- * 4217 (FTP), RFC 4511 4.14 (LDAP), PostgreSQL's SSLRequest, MySQL's SSL Request packet.
+ * 4217 (FTP), RFC 4511 4.14 (LDAP), RFC 4642 (NNTP), RFC 5804 (ManageSieve), RFC 6120 5.4 (XMPP),
+ * PostgreSQL's SSLRequest, MySQL's SSL Request packet.
  */
 #include "detect/starttls.h"
 
 #define TEXT(s)                                                                                    \
 	{                                                                                          \
 		(const uint8_t *)"" s "", sizeof(s) - 1                                            \
+	}
+
+#define XMPP(namespace, port)                                                                      \
+	{                                                                                          \
+		"xmpp", {port},                                                                    \
+			{{{0},                                                                     \
+			  TEXT("<?xml version='1.0'?><stream:stream to='"),                        \
+			  TEXT("' xmlns='" namespace "' xmlns:stream="                             \
+						     "'http://etherx.jabber.org/streams' "         \
+						     "version='1.0'>")},                           \
+			 {TEXT("</stream:features>"),                                              \
+			  TEXT("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"),             \
+			  {0}},                                                                    \
+			 {TEXT("<proceed"), {0}, {0}}},                                            \
+			3                                                                          \
 	}
 
 static const struct starttls rows[] = {
@@ -27,6 +43,10 @@ static const struct starttls rows[] = {
 		"1.3.6.1.4.1.1466.20037")},
 	  {TEXT("\x0a\x01\x00"), {0}}},
 	 2},
+	{"nntp", {119}, {{TEXT("20"), TEXT("STARTTLS\r\n")}, {TEXT("382"), {0}}}, 2},
+	{"sieve", {4190}, {{TEXT("OK"), TEXT("STARTTLS\r\n")}, {TEXT("OK"), {0}}}, 2},
+	XMPP("jabber:client", 5222),
+	XMPP("jabber:server", 5269),
 	{"postgresql", {5432}, {{{0}, TEXT("\0\0\0\x08\x04\xd2\x16\x2f")}, {TEXT("S"), {0}}}, 2},
 	{"mysql",
 	 {3306},

@@ -4,9 +4,10 @@
 
 #include "base/cursor.h"
 
-/** Wait until the answer contains await (len 0: at once), then send; after the last step, TLS. */
+/** Wait until the answer contains await (len 0: at once), then send, and where there is send_more
+ * the server's name and it; after the last step, TLS. */
 struct starttls_step {
-	struct bytes await, send;
+	struct bytes await, send, send_more;
 };
 
 struct starttls {

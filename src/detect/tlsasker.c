@@ -46,6 +46,7 @@ struct target {
 	struct tlsscan scan;
 	struct line lines[LINES];
 	struct target *next, **link;
+	char addr_text[ADDR_TEXT_CAP];
 	bool has_fetched; /* the certificate was asked for */
 };
 
@@ -93,13 +94,11 @@ static void report(struct target *t)
 	struct tlsasker *a = t->asker;
 	struct facts *block = t->scan.learned.is_tls ? facts_new(FACTS_BLOCK_MAX) : NULL;
 	const struct tls_facts *facts = NULL;
-	char text[ADDR_TEXT_CAP];
 
 	if (block) {
-		struct tls_context c = {
-			.trust = a->trust,
-			.host = t->job.name[0] ? t->job.name : addr_format_bare(&t->job.addr, text),
-			.now_s = (int64_t)(clock_wall_ns() / NS_PER_S)};
+		struct tls_context c = {.trust = a->trust,
+					.host = t->job.name[0] ? t->job.name : t->addr_text,
+					.now_s = (int64_t)(clock_wall_ns() / NS_PER_S)};
 		facts = tlsreport_make(&t->scan.learned, t->scan.sni, &c, block);
 	}
 	put_result(a, &t->job, block, facts);
@@ -194,6 +193,22 @@ static void send_hello(struct line *l)
 		l->is_sent = false; /* the stream fails next */
 }
 
+/** @return false when the stream is about to fail. */
+static bool say(const struct line *l, const struct starttls_step *step)
+{
+	const struct target *t = l->target;
+	const char *name = t->job.name[0] ? t->job.name : t->addr_text;
+	const struct bytes parts[] = {
+		step->send,
+		{(const uint8_t *)name, step->send_more.len ? strlen(name) : 0},
+		step->send_more};
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+		if (parts[i].len && stream_send(l->stream, parts[i].p, parts[i].len) < 0)
+			return false;
+	return true;
+}
+
 /** Say what comes before TLS. @return whether TLS may begin. */
 static bool go_through(struct line *l)
 {
@@ -203,7 +218,7 @@ static bool go_through(struct line *l)
 		if (!starttls_is_met(step, stream_received(l->stream)))
 			return false;
 		stream_forget(l->stream);
-		if (step->send.len && stream_send(l->stream, step->send.p, step->send.len) < 0)
+		if (!say(l, step))
 			return false;
 		if (++l->step == l->prologue->n_steps)
 			l->prologue = NULL;
@@ -315,7 +330,9 @@ static void target_begin(struct tlsasker *a, const struct tls_job *job)
 	}
 	t->asker = a;
 	t->job = *job;
-	tlsscan_init(&t->scan, t->job.name[0] ? t->job.name : NULL);
+	addr_format_bare(&job->addr, t->addr_text);
+	tlsscan_init(&t->scan, t->job.name[0] ? t->job.name : NULL,
+		     t->job.name[0] ? t->job.name : t->addr_text);
 	for (uint32_t i = 0; i < LINES; i++)
 		t->lines[i].target = t;
 	t->next = a->targets;

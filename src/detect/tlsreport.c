@@ -426,7 +426,7 @@ const struct tls_facts *tlsreport_make(const struct tls_learned *l, const char *
 	struct tls_facts *t = facts_alloc(block, sizeof(*t));
 	struct cert_facts certs[TRUST_CHAIN_MAX];
 	struct bytes ders[TRUST_CHAIN_MAX];
-	struct trust_verdict v = {.reason = "no certificate was seen"};
+	struct trust_verdict v = {.is_ordered = true, .reason = "no certificate was seen"};
 	struct evidence e = {.l = l, .c = c, .certs = certs, .v = &v};
 	char jarm[JARM_TEXT_CAP];
 

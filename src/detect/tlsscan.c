@@ -23,12 +23,13 @@ uint16_t tlsscan_version_of(enum tlsscan_version v)
 	return (uint16_t)(TLS_SSL3 + v);
 }
 
-void tlsscan_init(struct tlsscan *s, const char *sni)
+void tlsscan_init(struct tlsscan *s, const char *sni, const char *jarm_name)
 {
 	uint32_t n = 0;
 
 	memset(s, 0, sizeof(*s));
 	s->sni = sni;
+	s->jarm_name = jarm_name;
 	for (uint8_t i = 0; i < JARM_N; i++)
 		s->tasks[n++] = (struct tlsscan_task){.kind = TASK_JARM, .arg = i};
 	for (uint8_t i = SCAN_VERSION_N; i > 0; i--)
@@ -160,7 +161,7 @@ static void describe(const struct tlsscan *s, const struct tlsscan_task *t, stru
 {
 	switch ((enum task_kind)t->kind) {
 	case TASK_JARM:
-		jarm_hello(t->arg, s->sni, &sp->jarm, h);
+		jarm_hello(t->arg, s->jarm_name, &sp->jarm, h);
 		break;
 	case TASK_SUITES:
 		suites_hello(s, t, sp, h);

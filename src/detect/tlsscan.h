@@ -46,7 +46,8 @@ struct tls_learned {
 struct tlsscan_task;
 
 struct tlsscan {
-	const char *sni; /* borrowed; NULL none */
+	const char *sni;       /* borrowed; NULL none */
+	const char *jarm_name; /* borrowed */
 	struct tls_learned learned;
 	uint8_t chain_version; /* enum tlsscan_version the chain is from */
 	uint8_t alpn_refused;  /* names taken out of the offer: bit mask */
@@ -56,8 +57,11 @@ struct tlsscan {
 	} tasks[JARM_N + SCAN_VERSION_N + 3];
 };
 
-/** @param sni borrowed as long as the scan. */
-void tlsscan_init(struct tlsscan *s, const char *sni);
+/**
+ * @param sni borrowed as long as the scan. @param jarm_name the same: server name in JARM's hellos,
+ * whose inventors put an address there when they have no name; values compare only when we do too.
+ */
+void tlsscan_init(struct tlsscan *s, const char *sni, const char *jarm_name);
 /**
  * The next hello to send on a new connection. @param w filled. @return its number (>= 0), or
  * -E_AGAIN: none until an answer comes; -E_EMPTY: all is known.

@@ -3,13 +3,12 @@
 """TLS analysis of real endpoints (openssl s_server, a row each): every field beside what `openssl x509` says of the
 certificate, versions and suites beside what the server was told to offer, findings as each row's flaw demands."""
 import pathlib
-import re
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import certs
 import netns
 import suite
 
@@ -103,50 +102,18 @@ def scan(space, *options):
     return done.stdout
 
 
-def openssl_says(path, *options):
-    return subprocess.run(["openssl", "x509", "-in", path, "-noout", *options], capture_output=True, text=True,
-                          check=True).stdout.strip()
-
-
-def ours(c):
-    """The fields of a certificate record in openssl's words."""
-    return {"serial": c["serial"].upper().zfill(len(c["serial"]) + len(c["serial"]) % 2),
-            "sha256": c["sha256"].upper(), "sha1": c["sha1"].upper(), "subject": c["subject"], "issuer": c["issuer"],
-            "end": c["not_after"], "start": c["not_before"], "bits": c["key_bits"], "signature": c["signature"],
-            "sans": sorted((s["kind"], s["value"]) for s in c["sans"])}
-
-
-def theirs(path):
-    def value(*options):
-        return openssl_says(path, *options).split("=", 1)[1]
-
-    def moment(option):
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.strptime(value(option), "%b %d %H:%M:%S %Y GMT"))
-    text = openssl_says(path, "-text")
-    kinds = {"DNS": "dns", "email": "email", "URI": "uri", "IP Address": "ip"}
-    sans = [s.split(":", 1) for s in openssl_says(path, "-ext", "subjectAltName").split("\n")[1].strip().split(", ")]
-    bits = re.search(r"Public-Key: \((\d+) bit\)", text)
-    return {"serial": value("-serial"), "sha256": value("-fingerprint", "-sha256").replace(":", ""),
-            "sha1": value("-fingerprint", "-sha1").replace(":", ""),
-            "subject": value("-subject", "-nameopt", "RFC2253"), "issuer": value("-issuer", "-nameopt", "RFC2253"),
-            "end": moment("-enddate"), "start": moment("-startdate"),
-            "bits": int(bits.group(1)) if bits else 256, "signature": re.search(r"Signature Algorithm: (\S+)", text).group(1),
-            "sans": sorted((kinds[k], v.lower().replace("2001:db8:0:0:0:0:0:1", "2001:db8::1")
-                            if k == "IP Address" else v) for k, v in sans)}
-
-
 def test_fields(cases, space, directory):
     records = suite.json_records(scan(space, "--tls-sni", NAME, "-oJ", "-"))
-    certs = {r["port"]: r for r in records if r["type"] == "certificate"}
+    shown = {r["port"]: r for r in records if r["type"] == "certificate"}
     found = {r["port"]: r for r in records if r["type"] == "tls"}
     cases.equal("every endpoint was recognised", set(found), set(PORTS.values()))
     for name, _, _, _, wanted in ROWS:
         port, path = PORTS[name], directory / f"{'rsa2048' if name == 'smtp' else name}.pem"
-        cases.equal(f"{name}: the certificate", sorted(ours(certs[port]).items()), sorted(theirs(path).items()))
+        cases.equal(f"{name}: the certificate", sorted(certs.ours(shown[port]).items()), sorted(certs.theirs(path).items()))
         codes = {f["code"] for f in found[port]["findings"]} - {"compression", "renegotiation", "weak-dh"}
         cases.equal(f"{name}: findings", codes - {"self-signed", "untrusted"}, wanted - {"self-signed"})
         cases.check(f"{name}: self-signed, so untrusted", {"self-signed", "untrusted"} <= codes and
-                    certs[port]["self_signed"] and not found[port]["trusted"], codes)
+                    shown[port]["self_signed"] and not found[port]["trusted"], codes)
         if name in OFFERED:
             cases.equal(f"{name}: versions and suites",
                         [(v["version"], [s["name"] for s in v["suites"]]) for v in found[port]["versions"]],

@@ -87,7 +87,7 @@ static struct tlsscan *run(const struct server *conf, struct bytes *ret_flight)
 	uint8_t hello[8][TLSHELLO_CAP];
 	size_t len[8];
 
-	tlsscan_init(s, "server.example");
+	tlsscan_init(s, "server.example", "server.example");
 	for (;;) { /* eight at a time, answered last first */
 		struct wcursor w = wcursor_of(hello[n], TLSHELLO_CAP);
 
@@ -248,7 +248,7 @@ static void losses(void **state)
 	bool is_first = true;
 	int number;
 
-	tlsscan_init(s, NULL);
+	tlsscan_init(s, NULL, "192.0.2.1");
 	for (;;) {
 		struct wcursor w = wcursor_of(hello, sizeof(hello));
 
@@ -272,7 +272,7 @@ static void endless(void **state)
 	uint8_t hello[TLSHELLO_CAP];
 	int number;
 
-	tlsscan_init(s, NULL);
+	tlsscan_init(s, NULL, "192.0.2.1");
 	for (;;) {
 		struct wcursor w = wcursor_of(hello, sizeof(hello));
 		struct tls_answer a = {.kind = TLS_ANSWER_HELLO, .is_done = true};
