@@ -10,6 +10,7 @@ own session removes them when this process ends, however it ends.
 """
 import contextlib
 import ctypes
+import itertools
 import os
 import pathlib
 import socket
@@ -18,6 +19,7 @@ import sys
 import threading
 import time
 
+serial = itertools.count()
 libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 SOL_PACKET, PACKET_STATISTICS = 263, 6
@@ -166,7 +168,7 @@ class Namespaces:
             start_new_session=True)
 
     def namespace(self, letter):
-        name = f"prtip-{os.getpid()}-{letter}"
+        name = f"prtip-{os.getpid()}-{next(serial)}{letter}"
         self.watcher.stdin.write(name + "\n")
         self.watcher.stdin.flush()
         self.names.append(name)
