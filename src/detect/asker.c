@@ -51,6 +51,7 @@ struct asker {
 	struct asker_conf conf;
 	struct service_plan plan;
 	struct streams *streams;
+	struct service_pulse pulse;
 	struct matcher *matcher;
 	struct ring jobs, answers;
 	struct port *ports;
@@ -189,6 +190,17 @@ static void port_go(struct port *p, uint64_t now_ns)
 			stream_deadline(p->lines[i].stream, p->service.talks[i].due_ns);
 }
 
+/** Send what an event made due, on this conversation or on the one that listens. */
+static void send_due(struct port *p, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < SERVICE_TALKS_MAX; i++) {
+		struct bytes b = service_take_send(&p->service, i);
+		int error = b.len ? stream_send(p->lines[i].stream, b.p, b.len) : 0;
+		if (error)
+			service_on(&p->service, i, STREAM_FAILED, (struct bytes){0}, error, now_ns);
+	}
+}
+
 /** Tell the state machine; a port whose answers are made to be costly is ended. */
 static void tell(struct line *l, struct stream *s, enum stream_event ev, uint64_t now_ns)
 {
@@ -208,18 +220,10 @@ static void tell(struct line *l, struct stream *s, enum stream_event ev, uint64_
 static void on_stream(void *ctx, struct stream *s, enum stream_event ev)
 {
 	struct line *l = ctx;
-	struct service *service = &l->port->service;
 	uint64_t now_ns = clock_now_ns();
-	int error;
 
 	tell(l, s, ev, now_ns);
-	if (ev == STREAM_OPEN && service->talks[l->idx].stage == TALK_WAITING) {
-		struct bytes b = service_payload(service, l->idx);
-		error = b.len ? stream_send(s, b.p, b.len) : 0;
-		if (error)
-			service_on(service, l->idx, STREAM_FAILED, (struct bytes){0}, error,
-				   now_ns);
-	}
+	send_due(l->port, now_ns);
 	port_go(l->port, now_ns);
 }
 
@@ -352,7 +356,8 @@ int asker_new(const struct asker_conf *conf, struct asker **ret)
 					.matcher = a->matcher,
 					.intensity = conf->intensity,
 					.n_talks = conf->n_talks,
-					.is_brief = conf->is_brief};
+					.is_brief = conf->is_brief,
+					.pulse = &a->pulse};
 	if (!err)
 		err = -pthread_create(&a->thread, NULL, asker_main, a);
 	if (err) {

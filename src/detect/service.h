@@ -6,7 +6,8 @@
  *
  * Order and meaning are nmap's (nothing sent first, then probes that list the port, then the others
  * by rarity; a soft match restricts to its service), but side by side: while one connection
- * listens, another asks. Waiting follows the round trip; the file's limits are ceilings.
+ * listens, another asks. Waiting follows the round trip and how long services took to answer so
+ * far; the file's limits are ceilings.
  */
 #pragma once
 
@@ -21,19 +22,28 @@
 #define SERVICE_CEILING_NS (30 * NS_PER_S)
 
 /** What all ports have in common. */
+struct service_pulse;
 struct service_plan {
 	const struct svcdb *db;
 	struct matcher *matcher;
 	uint8_t intensity; /* rarest probe that is sent to ports that it does not list */
 	uint8_t n_talks;   /* connections to one port at once */
 	bool is_brief;     /* --banner-grab alone: what is said unasked, and to the likely probes */
+	struct service_pulse *pulse; /* NULL: none is kept */
+};
+
+/** How long services take to answer, round trips apart: mean and mean deviation as of RFC 6298,
+ * over all ports that share it. Zero: nothing is known. */
+struct service_pulse {
+	uint32_t mean_us, deviation_us;
 };
 
 struct service_port {
 	uint8_t proto;
 	uint16_t port;
-	uint32_t rtt_us;  /* 0: unknown */
-	bool is_doubtful; /* open|filtered: only probes that list it */
+	uint32_t rtt_us;     /* 0: unknown */
+	bool is_doubtful;    /* open|filtered: an answer proves it open */
+	bool is_listed_only; /* asked nothing but what lists it */
 };
 
 /** A conversation to open. */
@@ -44,24 +54,34 @@ struct service_ask {
 
 enum talk_stage { TALK_IDLE, TALK_CONNECTING, TALK_WAITING, TALK_HEARING };
 enum null_stage { NULL_UNHEARD, NULL_LISTENING, NULL_CUT, NULL_HEARD };
-enum tls_stage { TLS_UNTRIED, TLS_WANTED, TLS_TRYING, TLS_AGREED, TLS_NONE };
+enum tls_stage { TLS_UNTRIED, TLS_WANTED, TLS_TRYING, TLS_AGREED, TLS_NONE, TLS_SILENT };
 
 /** One connection. */
 struct service_talk {
 	uint64_t begin_ns;             /* when the wait began; ceilings count from it */
+	uint64_t asked_ns;             /* when something was sent; 0: nothing yet */
 	uint64_t grown_ns;             /* when bytes came last */
 	uint64_t due_ns;               /* 0: no deadline */
 	size_t n_heard, n_tried;       /* bytes so far, and when they were matched last */
 	uint16_t probe;                /* index, SERVICE_PROBE_TLS or SERVICE_PROBE_APP */
 	const struct app_hello *hello; /* of SERVICE_PROBE_APP */
+	const struct app_ops *row;     /* whose question it is */
+	uint32_t hello_idx;            /* number of that question */
 	uint8_t stage;                 /* enum talk_stage */
-	bool is_tls, is_alone; /* is_alone: its wait was renewed without the listener beside it */
+	bool is_tls;
+	bool is_listener;   /* listens from the beginning, even if it was asked something since */
+	bool is_to_send;    /* its payload is due */
+	bool is_unfinished; /* the answer to a reader's question, by its form, goes on */
 };
 #define SERVICE_PROBE_TLS UINT16_MAX
 /** A question of a protocol reader. */
 #define SERVICE_PROBE_APP (UINT16_MAX - 1)
 /** Of those, asked of one port at most. */
 #define SERVICE_HELLOS_MAX 6
+/** Questions that are put on the listener after they stayed without an answer beside it. */
+#define SERVICE_ON_LISTENER_MAX 2
+/** All readers' questions: bits of those that were asked. */
+#define SERVICE_HELLO_WORDS 4
 
 /** The state of one port. Filled by service_init, released by service_fini. */
 struct service {
@@ -74,9 +94,16 @@ struct service {
 	bool is_done, is_closed, has_heard, has_lasted, speaks_tls;
 	bool is_tunnel; /* everything goes through TLS */
 	bool is_known;  /* a hard match, or a reader named the product: only details are missing */
-	uint8_t n_hellos;
-	uint32_t hello_pos;
+	bool is_read;   /* a reader recognised the protocol */
+	bool is_weak;   /* what is known rests on a match of a few bytes */
+	bool is_relistening; /* what was cut short is listened to once more */
+	bool is_again;       /* nothing was heard: the likely questions once more, one at a time */
+	uint8_t n_hellos, n_on_listener;
+	uint16_t on_listener[SERVICE_ON_LISTENER_MAX]; /* probes put on the listener */
+	uint64_t hellos_asked[SERVICE_HELLO_WORDS];
 	const struct app_hello *hello; /* to be asked next */
+	const struct app_ops *hello_row;
+	uint32_t hello_idx;
 	uint32_t close_mask;
 	uint64_t start_ns;
 	uint64_t *tried;     /* bit per probe */
@@ -96,8 +123,11 @@ void service_fini(struct service *s);
 bool service_next(struct service *s, uint64_t now_ns, struct service_ask *ret);
 /** The conversation could not be begun: this machine has no room; it will be asked for again. */
 void service_not_opened(struct service *s, uint32_t talk);
-/** What to send on STREAM_OPEN; empty: nothing. */
+/** What a conversation asks; empty: nothing. */
 struct bytes service_payload(const struct service *s, uint32_t talk);
+/** After each service_on(), of each conversation: @return what is to be sent on it now; empty:
+ * nothing. Given out once. */
+struct bytes service_take_send(struct service *s, uint32_t talk);
 /**
  * Something happened to a conversation.
  * @param received everything heard on it; borrowed. @param error of STREAM_FAILED.

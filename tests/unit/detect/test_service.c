@@ -17,6 +17,9 @@ static const char file[] = "Probe TCP NULL q||\ntotalwaitms 6000\ntcpwrappedms 3
 			   "match ssl/asked m|^use tls|\n"
 			   "Probe TCP Kind q|kind|\nrarity 5\n"
 			   "match kind m|^very kind| p/Kind/\n"
+			   "Probe TCP First q|first|\nrarity 1\n"
+			   "Probe TCP Other q|other|\nrarity 1\n"
+			   "match other m|^other| p/Other/\n"
 			   "Probe TCP Rare q|rare|\nrarity 9\nports 7\n"
 			   "match rare m|^rare| p/Rare/\n"
 			   "Probe TCP Hello q|\\x16\\x03\\x01|\nrarity 2\n"
@@ -133,41 +136,141 @@ static void listens_and_asks_at_once(void **state)
 	end(&b);
 }
 
-static void a_listener_in_the_way_is_cut_and_heard_at_last(void **state)
+/** What is to be sent on a conversation now. */
+static const char *sent(struct bed *b, uint32_t talk)
+{
+	static char text[64];
+	struct bytes p = service_take_send(&b->s, talk);
+
+	assert_true(p.len < sizeof(text));
+	if (p.len)
+		memcpy(text, p.p, p.len);
+	text[p.len] = '\0';
+	return text;
+}
+
+static void what_stays_unanswered_is_put_on_the_listener(void **state)
 {
 	struct bed b;
-	uint32_t l, t;
-	const char *what;
-	bool was_cut = false, listened_again = false;
+	uint32_t l, t, none;
+
+	begin(&b, PROTO_TCP, 99);
+	assert_string_equal(next(&b, &l), "");
+	on(&b, l, STREAM_OPEN, "", 0);
+	assert_string_equal(sent(&b, l), "");
+	pass(&b, l, "");
+	assert_string_equal(next(&b, &t), "ask");
+	on(&b, t, STREAM_OPEN, "", 0);
+	assert_string_equal(sent(&b, t), "ask");
+	assert_string_equal(sent(&b, t), ""); /* once */
+	assert_string_equal(sent(&b, l), "");
+	pass(&b, t, "");
+	assert_string_equal(sent(&b, l), "ask");
+	assert_string_equal(next(&b, &t), "first"); /* meanwhile */
+	on(&b, t, STREAM_OPEN, "", 0);
+	on(&b, l, STREAM_DATA, "answer", 0);
+	pass(&b, l, "answer");
+	assert_null(next(&b, &none));
+	assert_true(b.s.is_done);
+	assert_string_equal(b.s.result.product, "Asked");
+	end(&b);
+}
+
+static void a_listener_in_the_way_is_cut(void **state)
+{
+	struct bed b;
+	uint32_t l, t, none;
 
 	begin(&b, PROTO_TCP, 99);
 	assert_string_equal(next(&b, &l), "");
 	on(&b, l, STREAM_OPEN, "", 0);
 	pass(&b, l, "");
-	for (int i = 0; i < 20 && !listened_again; i++) {
-		what = next(&b, &t);
-		assert_non_null(what);
-		listened_again = i > 0 && !*what;
-		if (strcmp(what, "TLS") == 0) {
-			on(&b, t, STREAM_FAILED, "", -E_UNSUPPORTED);
-			continue;
-		}
-		on(&b, t, STREAM_OPEN, "", 0);
-		if (listened_again)
-			break;
-		pass(&b, t, "");
-		was_cut |= b.s.null_stage == NULL_CUT;
-		while (b.s.talks[t].stage != TALK_IDLE)
-			pass(&b, t, "");
-	}
-	assert_true(was_cut && listened_again);
-	pass(&b, t, "");
-	assert_true(b.s.talks[t].due_ns >= b.now_ns + 5 * NS_PER_S);
-	on(&b, t, STREAM_DATA, "hello 7", 0);
-	pass(&b, t, "hello 7");
-	assert_null(next(&b, &t));
-	assert_string_equal(b.s.result.version, "7");
+	assert_string_equal(next(&b, &t), "ask");
+	pass(&b, t, ""); /* it does not even connect */
+	assert_int_equal(b.s.talks[l].stage, TALK_IDLE);
+	assert_string_equal(next(&b, &t), "ask");
+	assert_null(next(&b, &none)); /* one at a time from now on */
+	on(&b, t, STREAM_OPEN, "", 0);
+	on(&b, t, STREAM_DATA, "answer", 0);
+	pass(&b, t, "answer");
+	assert_null(next(&b, &none));
+	assert_string_equal(b.s.result.product, "Asked");
 	end(&b);
+}
+
+/** Play a port that never says anything. @param n_other how often "other" was asked when it
+ * answers; 0: never. */
+static void play_silence(struct bed *b, int n_other)
+{
+	uint32_t talk;
+	const char *what;
+	int n = 0;
+
+	while (!b->s.is_done) {
+		uint64_t first_ns = UINT64_MAX;
+		uint32_t first = 0;
+		while ((what = next(b, &talk))) {
+			if (strcmp(what, "TLS") != 0)
+				on(b, talk, STREAM_OPEN, "", 0);
+			if (strcmp(what, "other") == 0 && ++n == n_other) {
+				on(b, talk, STREAM_EOF, "other", 0);
+				return;
+			}
+		}
+		for (uint32_t i = 0; i < b->s.n_talks; i++) {
+			if (b->s.talks[i].stage == TALK_IDLE || b->s.talks[i].due_ns >= first_ns)
+				continue;
+			first = i;
+			first_ns = b->s.talks[i].due_ns;
+		}
+		if (!b->s.is_done)
+			pass(b, first, "");
+	}
+	assert_int_equal(n, 2);
+}
+
+static void silence_is_asked_the_likely_again(void **state)
+{
+	struct bed b;
+	uint32_t none;
+
+	begin(&b, PROTO_TCP, 99);
+	play_silence(&b, 0);
+	assert_null(b.s.result.name);
+	assert_true(b.now_ns >= 7 * NS_PER_S); /* heard out: totalwaitms */
+	assert_true(b.now_ns < 9 * NS_PER_S);
+	end(&b);
+	begin(&b, PROTO_TCP, 99);
+	play_silence(&b, 2);
+	assert_null(next(&b, &none));
+	assert_string_equal(b.s.result.product, "Other");
+	end(&b);
+}
+
+static void waits_follow_how_long_services_take(void **state)
+{
+	struct service_pulse pulse = {0};
+	struct bed b;
+	uint32_t l, t;
+	uint64_t quick_ns, slow_ns;
+
+	for (int is_slow = 0; is_slow < 2; is_slow++) {
+		pulse = (struct service_pulse){.mean_us = is_slow ? 400000 : 1000};
+		begin(&b, PROTO_TCP, 1234);
+		b.plan.pulse = &pulse;
+		assert_string_equal(next(&b, &l), "");
+		on(&b, l, STREAM_OPEN, "", 0);
+		pass(&b, l, "");
+		assert_string_equal(next(&b, &t), "first");
+		on(&b, t, STREAM_OPEN, "", 0);
+		*(is_slow ? &slow_ns : &quick_ns) = b.s.talks[t].due_ns - b.now_ns;
+		b.now_ns += 80 * NS_PER_MS;
+		on(&b, t, STREAM_DATA, "?", 0);
+		assert_true(is_slow ? pulse.mean_us < 400000 : pulse.mean_us > 1000);
+		end(&b);
+	}
+	assert_int_equal(quick_ns, 200 * NS_PER_MS);
+	assert_int_equal(slow_ns, 400 * NS_PER_MS);
 }
 
 static void a_soft_match_restricts(void **state)
@@ -364,7 +467,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_banner_needs_no_question),
 		cmocka_unit_test(listens_and_asks_at_once),
-		cmocka_unit_test(a_listener_in_the_way_is_cut_and_heard_at_last),
+		cmocka_unit_test(what_stays_unanswered_is_put_on_the_listener),
+		cmocka_unit_test(a_listener_in_the_way_is_cut),
+		cmocka_unit_test(silence_is_asked_the_likely_again),
+		cmocka_unit_test(waits_follow_how_long_services_take),
 		cmocka_unit_test(a_soft_match_restricts),
 		cmocka_unit_test(tls_is_entered_and_all_asked_again),
 		cmocka_unit_test(what_asks_for_tls_gets_it),

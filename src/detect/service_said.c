@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What an answer says: patterns first, then the readers of protocols. A hard match ends the
+ * questions; one on two bytes is too little to be believed against anything that says more.
+ */
+#include "detect/service_parts.h"
+
+#include "detect/verdict.h"
+
+/** A pattern for fewer bytes fits too many protocols by chance. */
+enum { WEAK_BYTES = 2 };
+
+void said_keep_banner(struct service *s, struct bytes b)
+{
+	struct service_facts *r = &s->result;
+
+	if (r->banner || !b.len)
+		return;
+	uint32_t n = (uint32_t)MIN(b.len, (size_t)FACTS_BANNER_MAX);
+	uint8_t *copy = facts_alloc(s->facts, n);
+	if (!copy)
+		return;
+	memcpy(copy, b.p, n);
+	r->banner = copy;
+	r->banner_len = n;
+}
+
+/** Take over what a match says; what was said first stays. */
+static void take(struct service *s, const struct match_hit *hit)
+{
+	struct service_facts was = s->result;
+
+	verdict_of(hit, s->facts, &s->result);
+	s->result.banner = was.banner;
+	s->result.banner_len = was.banner_len;
+	if (hit->match->is_soft)
+		s->soft = hit->match->service;
+}
+
+/** An alert or a hello: the peer expects TLS here. */
+static bool looks_like_tls(struct bytes b)
+{
+	return b.len >= 5 && (b.p[0] == 0x15 || b.p[0] == 0x16) && b.p[1] == 3 && b.p[2] <= 4;
+}
+
+bool said_want_tls(struct service *s)
+{
+	if (s->is_tunnel || s->port.proto != PROTO_TCP)
+		return false;
+	s->speaks_tls = true;
+	if (s->tls_stage == TLS_UNTRIED || s->tls_stage == TLS_SILENT)
+		s->tls_stage = TLS_WANTED;
+	return s->tls_stage == TLS_WANTED || s->tls_stage == TLS_TRYING;
+}
+
+/** @return whether a reader of protocols recognises it: the one that asked, or any. */
+static bool read_answer(const struct service *s, const struct service_talk *t, struct bytes b,
+			struct app_facts *ret)
+{
+	if (t->row && t->row->is_asked_only && t->row->parse(b, ret) >= 0 && ret->service)
+		return true;
+	memset(ret, 0, sizeof(*ret));
+	return app_read(b, s->port.proto == PROTO_UDP ? APP_UDP : APP_TCP, ret) != NULL;
+}
+
+/** Let the protocols' own readers add what patterns did not see. */
+static void read_by_protocol(struct service *s, const struct service_talk *t, struct bytes b)
+{
+	struct app_facts app = {0};
+
+	if (s->tls_stage == TLS_WANTED && s->speaks_tls) /* a complaint, not the service */
+		return;
+	if (!read_answer(s, t, b, &app))
+		return;
+	(void)app_merge(&app, s->facts, &s->result, s->is_known);
+	s->is_weak = false;
+	s->is_read = true;
+	if (s->result.name && !s->result.conf)
+		s->result.conf = 10;
+	if (s->result.product && !s->is_known) {
+		s->is_known = true;
+		s->result.is_soft = false;
+	}
+}
+
+bool said_match(struct service *s, struct service_talk *t, struct bytes b)
+{
+	struct match_hit hit;
+
+	b.len = MIN(b.len, (size_t)MATCH_BYTES_MAX);
+	if (t->n_tried == b.len)
+		return false;
+	t->n_tried = b.len;
+	int rc = matcher_match(s->plan->matcher, t->probe, b, s->soft, &hit);
+	if (rc == 1 && verdict_is_tls(&hit)) {
+		if (!s->result.name)
+			take(s, &hit);
+		s->soft = (struct bytes){0};
+		(void)said_want_tls(s);
+		return false;
+	}
+	if ((looks_like_tls(b) && said_want_tls(s)) || rc != 1)
+		return false;
+	if (b.len <= WEAK_BYTES && !hit.match->is_soft && s->is_read)
+		return false;
+	take(s, &hit);
+	if (hit.match->is_soft)
+		return false;
+	if (b.len <= WEAK_BYTES) {
+		s->is_weak = s->result.is_soft = true;
+		return false;
+	}
+	s->is_known = true;
+	read_by_protocol(s, t, b);
+	return true;
+}
+
+int said_progress(const struct service_talk *t, struct bytes b)
+{
+	struct app_facts app = {0};
+	int n = t->row ? t->row->parse(b, &app) : -E_SYNTAX;
+
+	return n >= 0 && !app.service ? -E_SYNTAX : n;
+}
+
+bool said_all(struct service *s, struct service_talk *t, struct bytes b)
+{
+	const struct svc_probe *p = order_probe_of(s, t);
+	bool is_hard = false;
+
+	if (b.len && p) {
+		said_keep_banner(s, b);
+		is_hard = said_match(s, t, b);
+		answers_add(&s->answers, p->name, b);
+	}
+	if (b.len && (!p || !s->is_known))
+		read_by_protocol(s, t, b);
+	return is_hard;
+}
