@@ -47,22 +47,29 @@ static void ask_again(struct service *s)
 		s->tls_stage = TLS_UNTRIED;
 }
 
+/** Does what is known make waiting for more words idle? */
+static bool is_enough(const struct service *s)
+{
+	return s->soft.p || s->speaks_tls || s->is_known || s->result.name || s->has_heard ||
+	       s->plan->is_brief;
+}
+
 /** Everything has been asked. What was cut short is listened to once more, unless more is known. */
 static void nothing_left(struct service *s)
 {
 	struct service_talk *l = order_listener(s);
-	bool is_enough = s->soft.p || s->speaks_tls || s->is_known || s->result.name ||
-			 s->has_heard || s->plan->is_brief;
+	bool is_over = is_enough(s);
 
-	if (order_n_active(s) > (l ? 1u : 0u) || (l && !is_enough))
+	if (order_n_active(s) > (l ? 1u : 0u) || (l && !is_over))
 		return;
-	if (s->null_stage == NULL_CUT && !is_enough) {
+	if (s->null_stage == NULL_CUT && !is_over) {
 		s->null_stage = NULL_UNHEARD;
 		s->is_relistening = true;
-	} else if (s->port.proto == PROTO_TCP && !s->is_again && !s->n_closed && !is_enough)
+	} else if (s->port.proto == PROTO_TCP && !s->is_again && !s->n_closed && !is_over) {
 		ask_again(s);
-	else
+	} else {
 		service_finish(s);
+	}
 }
 
 static struct service_talk *idle_talk(struct service *s)
