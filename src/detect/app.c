@@ -14,18 +14,19 @@ extern const struct app_ops app_ssh, app_http, app_rtsp, app_sip, app_smtp, app_
 	app_memcached, app_zookeeper, app_mysql, app_pgsql, app_mongo, app_amqp, app_mqtt, app_rfb,
 	app_x11, app_rdp, app_smb, app_stun, app_ldap, app_krb_tcp, app_dns_tcp, app_ajp, app_epmd,
 	app_openvpn, app_telnet, app_irc, app_git, app_socks, app_snmp, app_dns_udp, app_ntp,
-	app_krb_udp, app_memcached_udp, app_openvpn_udp;
+	app_krb_udp, app_memcached_udp, app_openvpn_udp, app_rpc, app_smb1, app_erl, app_tftp;
 
 const struct app_ops *const app_rows[] = {
-	&app_ssh,       &app_http,          &app_rtsp,       &app_sip,     &app_smtp,
-	&app_ftp,       &app_pop3,          &app_imap,       &app_sieve,   &app_nntp,
-	&app_rsync,     &app_nats,          &app_svn,        &app_xmpp,    &app_redis,
-	&app_memcached, &app_zookeeper,     &app_mysql,      &app_pgsql,   &app_mongo,
-	&app_amqp,      &app_mqtt,          &app_rfb,        &app_x11,     &app_rdp,
-	&app_smb,       &app_stun,          &app_ldap,       &app_krb_tcp, &app_dns_tcp,
-	&app_ajp,       &app_epmd,          &app_openvpn,    &app_telnet,  &app_irc,
-	&app_git,       &app_socks,         &app_snmp,       &app_dns_udp, &app_ntp,
-	&app_krb_udp,   &app_memcached_udp, &app_openvpn_udp};
+	&app_ssh,       &app_http,          &app_rtsp,        &app_sip,     &app_smtp,
+	&app_ftp,       &app_pop3,          &app_imap,        &app_sieve,   &app_nntp,
+	&app_rsync,     &app_nats,          &app_svn,         &app_xmpp,    &app_redis,
+	&app_memcached, &app_zookeeper,     &app_mysql,       &app_pgsql,   &app_mongo,
+	&app_amqp,      &app_mqtt,          &app_rfb,         &app_x11,     &app_rdp,
+	&app_smb,       &app_stun,          &app_ldap,        &app_krb_tcp, &app_dns_tcp,
+	&app_ajp,       &app_epmd,          &app_openvpn,     &app_telnet,  &app_irc,
+	&app_git,       &app_socks,         &app_snmp,        &app_dns_udp, &app_ntp,
+	&app_krb_udp,   &app_memcached_udp, &app_openvpn_udp, &app_rpc,     &app_smb1,
+	&app_erl,       &app_tftp};
 const uint32_t app_n_rows = ARRAY_LEN(app_rows);
 
 const struct app_ops *app_read(struct bytes in, enum app_proto proto, struct app_facts *ret)
@@ -66,6 +67,15 @@ static bool is_known(const char *text)
 	return text && text[0];
 }
 
+bool app_is_vague(const char *version)
+{
+	if (!is_known(version))
+		return true;
+	if (version[0] == 'v' && !version[1 + strspn(version + 1, "0123456789")])
+		return true;
+	return strchr(version, 'X') || strstr(version, " - ") || strstr(version, " or ");
+}
+
 static bool product_fits(const char *want, const char *have)
 {
 	if (!want)
@@ -77,7 +87,7 @@ static bool product_fits(const char *want, const char *have)
 
 static bool hello_fits(const struct app_hello *h, const struct app_known *k)
 {
-	if (!(h->protos & k->proto) || is_known(k->version))
+	if (!(h->protos & k->proto) || !app_is_vague(k->version))
 		return false;
 	if (is_known(k->service))
 		return h->service && has_word(h->service, k->service) &&
@@ -124,6 +134,8 @@ static const char *const libraries[] = {
 	"MochiWeb",
 	"Jetty",
 	"Werkzeug",
+	"NTP",
+	"Microsoft Terminal Service",
 };
 
 static bool is_library(const char *product)
@@ -143,10 +155,26 @@ static bool is_same_program(const char *a, const char *b)
 	       (b[n] == 0 || b[n] == ' ');
 }
 
+/** The name stands for every service of a family, and the reader knows which it is. */
+static bool is_whole_family(const struct app_facts *from, const struct service_facts *into)
+{
+	return from->replaces && is_known(into->name) && strcmp(into->name, from->replaces) == 0;
+}
+
+/** "2.4" is "2.4.2", less exactly. */
+static bool is_more_exact(const char *version, const char *than)
+{
+	size_t n = strlen(than);
+
+	return app_is_vague(than) || (strncmp(version, than, n) == 0 && version[n] == '.');
+}
+
 static bool may_add(const struct app_facts *from, const struct service_facts *into)
 {
 	const char *product = from->field[APP_PRODUCT];
 
+	if (is_whole_family(from, into))
+		return true;
 	if (!is_known(into->product))
 		return is_known(into->name) && strcmp(into->name, from->service) == 0;
 	return !product[0] || is_same_program(product, into->product) || is_library(into->product);
@@ -163,7 +191,9 @@ static bool copy_fields(const struct app_facts *from, struct facts *block,
 	bool is_set = false;
 
 	for (size_t i = 0; i < APP_FIELD_N; i++) {
-		if (!from->field[i][0] || (!is_fresh && is_known(*fields[i])))
+		bool is_better = i == APP_VERSION && is_known(*fields[i]) &&
+				 is_more_exact(from->field[i], *fields[i]);
+		if (!from->field[i][0] || (!is_fresh && is_known(*fields[i]) && !is_better))
 			continue;
 		*fields[i] = facts_text(block, from->field[i], strlen(from->field[i]));
 		is_set = true;
@@ -171,6 +201,12 @@ static bool copy_fields(const struct app_facts *from, struct facts *block,
 	for (uint32_t i = 0; i < from->n_cpe; i++)
 		service_add_cpe(into, facts_keep(block, from->cpe[i]));
 	return is_set;
+}
+
+static void forget_program(struct service_facts *s)
+{
+	s->product = s->version = s->ostype = s->devicetype = NULL;
+	s->n_cpe = 0;
 }
 
 bool app_merge(const struct app_facts *from, struct facts *block, struct service_facts *into,
@@ -181,14 +217,18 @@ bool app_merge(const struct app_facts *from, struct facts *block, struct service
 
 	if (!from->service || (!is_fresh && !may_add(from, into)))
 		return false;
+	bool is_another =
+		is_fresh && is_known(into->name) && strcmp(into->name, from->service) != 0;
+	bool is_program = !is_fresh && is_known(into->product) && product[0] &&
+			  !is_same_program(product, into->product);
+	if (is_another || is_program) /* what was said of the other does not hold for this */
+		forget_program(into);
+	if (is_whole_family(from, into))
+		into->name = facts_keep(block, from->service);
 	if (is_fresh) {
 		into->name = facts_keep(block, from->service);
 		into->is_soft = !product[0];
 		into->conf = MAX(into->conf, 10);
-	} else if (is_known(into->product) && product[0] &&
-		   !is_same_program(product, into->product)) {
-		/* a library's version is not the program's: both fields change together */
-		into->product = into->version = NULL;
 	}
 	return copy_fields(from, block, into, is_fresh) || is_fresh;
 }

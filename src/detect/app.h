@@ -27,7 +27,8 @@ enum app_field {
 
 /** What an answer says. Texts end with NUL, hold no control bytes, and are "" when unknown. */
 struct app_facts {
-	const char *service; /* nmap's name for the protocol; static; NULL: not recognised */
+	const char *service;  /* nmap's name for the protocol; static; NULL: not recognised */
+	const char *replaces; /* name that patterns give to all of its family; static; NULL: none */
 	char field[APP_FIELD_N][APP_FIELD_BYTES_MAX];
 	char cpe[APP_CPES_MAX][APP_FIELD_BYTES_MAX]; /* "cpe:/a:openbsd:openssh:9.2p1" */
 	uint32_t n_cpe;
@@ -47,6 +48,7 @@ struct app_hello {
 	const char *service;                 /* words with blanks between; NULL: ports only */
 	const char *product;                 /* what the product starts with; "": none is known;
 						NULL: any */
+	bool hears_any_port;                 /* of UDP: its answer comes from another port */
 };
 
 struct app_ops {
@@ -126,6 +128,10 @@ struct bytes app_text(const char *text);
 /** The text between @p before and any of @p stops, where @p before is first found. Empty without.
  */
 struct bytes app_between(struct bytes in, const char *before, const char *stops);
+
+/** Is @p version less than a version: unknown, a range ("3.X - 4.X"), a bound ("9.6 or later"), a
+ * protocol's ("v4")? NULL: unknown. */
+bool app_is_vague(const char *version);
 
 /* --- products by the name they use for themselves -------------------------------- */
 

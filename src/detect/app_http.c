@@ -116,6 +116,7 @@ static const struct mark {
 	 "\nX-Influxdb-Version: ", NULL},
 	{IN_HEAD, "\nDocker-Distribution-Api-Version: ", NULL, "Docker Registry",
 	 "a:redhat:docker-registry", NULL, NULL},
+	{IN_TITLE, " - CUPS ", NULL, "CUPS", "a:apple:cups", " - CUPS ", "ipp"},
 	{IN_HEAD, "\nX-Transmission-Session-Id: ", NULL, "Transmission BitTorrent management httpd",
 	 NULL, NULL, NULL},
 	{IN_HEAD, "\nX-ClickHouse-", NULL, "ClickHouse", "a:clickhouse:clickhouse", NULL, NULL},

@@ -241,6 +241,12 @@ static int rdp_parse(struct bytes in, struct app_facts *ret)
 	ret->service = "ms-wbt-server";
 	if (kind == 2 && chosen < ARRAY_LEN(protocols))
 		app_puts(ret, APP_EXTRAINFO, protocols[chosen]);
+	/* where CredSSP is offered, a Windows that sets the flag of extended client data takes it
+	 */
+	if (kind == 2 && chosen == 1 && in.p[12] == 1 && get_be16(in.p + 8) == 0x1234) {
+		app_puts(ret, APP_PRODUCT, "xrdp");
+		app_cpe(ret, "a:neutrinolabs:xrdp", (struct bytes){NULL, 0});
+	}
 	return 19;
 }
 
@@ -430,7 +436,11 @@ static const struct app_hello x11_hellos[] = {
 	 NULL},
 };
 static const struct app_hello rdp_hellos[] = {
-	{TEXT("\3\0\0\x13\x0e\xe0\0\0\0\0\0\1\0\x08\0\3\0\0\0"), APP_TCP, {3389}, NULL, NULL},
+	{TEXT("\3\0\0\x13\x0e\xe0\0\0\0\0\0\1\0\x08\0\3\0\0\0"),
+	 APP_TCP,
+	 {3389},
+	 "ms-wbt-server",
+	 NULL},
 };
 #define STUN_BIND TEXT("\0\1\0\0\x21\x12\xa4\x42prtip-stun-1")
 static const struct app_hello stun_hellos[] = {
@@ -442,7 +452,11 @@ static const struct app_hello ntp_hellos[] = {
 
 };
 static const struct app_hello socks_hellos[] = {
-	{TEXT("\5\2\0\2"), APP_TCP, {1080, 1081, 1085, 9050, 9150}, NULL, NULL},
+	{TEXT("\5\2\0\2"),
+	 APP_TCP,
+	 {1080, 1081, 1085, 9050, 9150},
+	 "socks5 socks xmpp-transport",
+	 ""},
 };
 #define OPENVPN_RESET "\x38" OPENVPN_SESSION "\0\0\0\0\0"
 static const struct app_hello openvpn_tcp_hellos[] = {

@@ -36,6 +36,7 @@ static const struct {
 	const char *text, *product, *cpe;
 } xmpp_words[] = {
 	{"This server does not serve ", "Prosody", "a:prosody:prosody"},
+	{"This host does not serve ", "Prosody", "a:prosody:prosody"},
 	{"ejabberd", "ejabberd", "a:process-one:ejabberd"},
 };
 

@@ -144,7 +144,8 @@ static int line_open(struct port *p, const struct service_ask *ask, uint64_t now
 	struct line *l = &p->lines[ask->talk];
 	struct stream_to to = {
 		.to = {.addr = p->job.addr, .port = p->job.port.port, .proto = p->job.port.proto},
-		.layer = ask->layer};
+		.layer = ask->layer,
+		.hears_any_port = ask->hears_any_port};
 	uint32_t n_packets = to.to.proto == PROTO_UDP   ? PACKETS_UDP
 			     : ask->layer == STREAM_TLS ? PACKETS_TLS
 							: PACKETS_PLAIN;
@@ -317,7 +318,7 @@ static void *asker_main(void *arg)
 static uint32_t n_streams(const struct asker_conf *c)
 {
 	struct rlimit lim = {.rlim_cur = 1024};
-	uint32_t want = c->n_ports * c->n_talks;
+	uint32_t want = c->n_ports * MAX((uint32_t)c->n_talks, 4u); /* UDP takes more */
 
 	(void)getrlimit(RLIMIT_NOFILE, &lim);
 	uint64_t room = lim.rlim_cur > 2 * FD_RESERVE ? lim.rlim_cur - FD_RESERVE : FD_RESERVE;

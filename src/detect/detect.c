@@ -172,7 +172,7 @@ static void on_port(struct detect *d, const struct event *ev)
 	add_port(d, s, &port);
 }
 
-/** Does any probe list this port? Silent ports are asked nothing else. */
+/** Does any probe list this port? */
 static bool is_listed(const struct svcdb *db, uint8_t proto, uint16_t port)
 {
 	for (uint32_t i = 0; i < db->n_probes; i++)
@@ -181,17 +181,34 @@ static bool is_listed(const struct svcdb *db, uint8_t proto, uint16_t port)
 	return false;
 }
 
+/** Hosts with more silent ports than this are filtered: only what probes list is asked of them. */
+enum { DOUBTFUL_MAX = 64 };
+
+static uint32_t n_doubtful(const struct detect *d, const struct host *host)
+{
+	struct host_port p;
+	uint32_t pos = 0, n = 0;
+
+	while (n <= DOUBTFUL_MAX && host_next_port(d->conf.hosts, host, &pos, &p))
+		n += p.proto == PROTO_UDP && p.state == PORT_OPEN_FILTERED;
+	return n;
+}
+
 /** Ports that the scan could not tell from filtered ones: an answer to a probe proves them open. */
 static void add_doubtful(struct detect *d, struct subject *s)
 {
 	const struct host *host = hosts_find(d->conf.hosts, s->host_idx);
 	struct host_port p;
 	uint32_t pos = 0;
+	bool is_filtered = host && n_doubtful(d, host) > DOUBTFUL_MAX;
 
 	while (host && host_next_port(d->conf.hosts, host, &pos, &p)) {
-		struct service_port port = {.proto = p.proto, .port = p.port, .is_doubtful = true};
+		struct service_port port = {.proto = p.proto,
+					    .port = p.port,
+					    .is_doubtful = true,
+					    .is_listed_only = is_filtered};
 		if (p.proto == PROTO_UDP && p.state == PORT_OPEN_FILTERED &&
-		    is_listed(d->conf.asker.db, p.proto, p.port))
+		    (!is_filtered || is_listed(d->conf.asker.db, p.proto, p.port)))
 			add_port(d, s, &port);
 	}
 }

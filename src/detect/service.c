@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define UDP_TALKS       4 /* questions by UDP for each connection by TCP */
 #define N_CLOSED_ENOUGH 4 /* connections closed without a byte: a wrapper */
 
 /* --- talks ------------------------------------------------------------------------------ */
@@ -126,7 +127,8 @@ bool service_next(struct service *s, uint64_t now_ns, struct service_ask *ret)
 		if (what != UINT32_MAX) {
 			begin(s, t, what, now_ns);
 			*ret = (struct service_ask){(uint32_t)(t - s->talks),
-						    t->is_tls ? STREAM_TLS : STREAM_PLAIN};
+						    t->is_tls ? STREAM_TLS : STREAM_PLAIN,
+						    t->hello && t->hello->hears_any_port};
 			return true;
 		}
 		if (!order_must_hold(s, now_ns))
@@ -358,12 +360,14 @@ static void silent(struct service *s, struct service_talk *t, uint64_t now_ns)
 		s->tls_stage = TLS_SILENT;
 }
 
-/** Where one connection at a time is all there is, the listener asks too. */
+/** Where one connection at a time is all there is, the listener asks too, or gives way. */
 static void use_listener(struct service *s, struct service_talk *l, uint64_t now_ns)
 {
-	uint32_t what = order_choose(s, now_ns);
+	uint32_t what = order_is_null(s, l) ? order_choose(s, now_ns) : SERVICE_PROBE_TLS;
 
-	if (what == UINT32_MAX || what == SERVICE_PROBE_TLS || !order_is_null(s, l)) {
+	if (what == UINT32_MAX) /* nothing to ask: listen on */
+		return;
+	if (what == SERVICE_PROBE_TLS) {
 		s->null_stage = NULL_CUT;
 		talk_end(s, l);
 		return;
@@ -472,6 +476,9 @@ int service_init(struct service *s, const struct service_plan *plan,
 	*s = (struct service){
 		.plan = plan, .port = *port, .n_talks = plan->n_talks, .n_at_once = plan->n_talks};
 	s->start_ns = now_ns;
+	if (!is_tcp) /* datagrams open nothing: more of them at once */
+		s->n_talks = s->n_at_once =
+			(uint8_t)MIN(plan->n_talks * UDP_TALKS, SERVICE_TALKS_MAX);
 	s->null_stage = is_tcp && has_null ? NULL_UNHEARD : NULL_HEARD;
 	s->tls_stage = is_tcp ? TLS_UNTRIED : TLS_NONE;
 	answers_init(&s->answers);

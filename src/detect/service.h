@@ -50,6 +50,7 @@ struct service_port {
 struct service_ask {
 	uint32_t talk; /* which of the plan's n_talks */
 	enum stream_layer layer;
+	bool hears_any_port; /* as of struct stream_to */
 };
 
 enum talk_stage { TALK_IDLE, TALK_CONNECTING, TALK_WAITING, TALK_HEARING };

@@ -11,10 +11,10 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "detect/streamsock.h"
 #include "detect/streamtls.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -43,7 +43,8 @@ struct stream {
 	size_t n_sent; /* of out */
 	uint64_t due_ns;
 	uint32_t generation;
-	uint32_t next, prev; /* free list (next) or wheel list */
+	uint32_t next, prev;         /* free list (next) or wheel list */
+	struct streamsock_peer peer; /* len 0: the socket is connected */
 	int fd, error;
 	uint16_t bucket;
 	uint8_t stage;
@@ -145,79 +146,6 @@ static int wait_ms(const struct streams *all, uint64_t now_ns, int most_ms)
 
 /* --- sockets ------------------------------------------------------------------ */
 
-union any_sockaddr {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-static socklen_t sockaddr_of(const struct addr *a, uint16_t port, union any_sockaddr *ret)
-{
-	memset(ret, 0, sizeof(*ret));
-	if (a->family == ADDR_V4) {
-		ret->v4.sin_family = AF_INET;
-		ret->v4.sin_port = htons(port);
-		memcpy(&ret->v4.sin_addr, a->b, 4);
-		return sizeof(ret->v4);
-	}
-	ret->v6.sin6_family = AF_INET6;
-	ret->v6.sin6_port = htons(port);
-	ret->v6.sin6_scope_id = a->zone;
-	memcpy(&ret->v6.sin6_addr, a->b, 16);
-	return sizeof(ret->v6);
-}
-
-static int set_options(const struct streams_conf *c, int fd, uint8_t family)
-{
-	const struct addr *from = family == ADDR_V4 ? &c->source4 : &c->source6;
-	int level = family == ADDR_V4 ? IPPROTO_IP : IPPROTO_IPV6, ttl = c->ttl;
-	int ttl_option = family == ADDR_V4 ? IP_TTL : IPV6_UNICAST_HOPS, if_idx = (int)c->if_idx;
-	union any_sockaddr sa;
-
-	if (ttl && setsockopt(fd, level, ttl_option, &ttl, sizeof(ttl)) < 0)
-		return -errno;
-	if (if_idx && setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &if_idx, sizeof(if_idx)) < 0)
-		return -errno;
-	if (from->family == family) {
-		socklen_t len = sockaddr_of(from, 0, &sa);
-		if (bind(fd, &sa.any, len) < 0)
-			return -errno;
-	}
-	return 0;
-}
-
-/** Errors that say something about this machine, not about the target. */
-static bool is_local(int err)
-{
-	static const int local[] = {EMFILE, ENFILE, ENOBUFS, ENOMEM, EADDRNOTAVAIL, EAGAIN};
-
-	for (size_t i = 0; i < ARRAY_LEN(local); i++)
-		if (err == -local[i])
-			return true;
-	return false;
-}
-
-static int socket_open(const struct streams_conf *c, const struct endpoint *to, int *ret_fd)
-{
-	int family = to->addr.family == ADDR_V4 ? AF_INET : AF_INET6;
-	int type = to->proto == PROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
-	int fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	union any_sockaddr sa;
-
-	if (fd < 0)
-		return -errno;
-	int err = set_options(c, fd, to->addr.family);
-	socklen_t len = sockaddr_of(&to->addr, to->port, &sa);
-	if (!err && connect(fd, &sa.any, len) < 0 && errno != EINPROGRESS)
-		err = -errno;
-	if (err) {
-		close(fd);
-		return err;
-	}
-	*ret_fd = fd;
-	return 0;
-}
-
 static int watch(struct stream *s, int op)
 {
 	bool connects = s->stage == STAGE_CONNECTING;
@@ -292,13 +220,13 @@ int stream_open(struct streams *all, const struct stream_to *to, stream_fn *fn, 
 	s->stage = STAGE_CONNECTING;
 	err = to->layer == STREAM_TLS ? layer_add(s, to->sni) : 0;
 	if (!err)
-		err = socket_open(&all->conf, &to->to, &s->fd);
+		err = streamsock_open(&all->conf, to, &s->fd, &s->peer);
 	if (!err)
 		err = watch(s, EPOLL_CTL_ADD);
 	if (err) {
 		stream_close(s);
-		all->stats.n_local_errors += is_local(err);
-		return is_local(err) ? -E_AGAIN : err;
+		all->stats.n_local_errors += streamsock_is_local(err);
+		return streamsock_is_local(err) ? -E_AGAIN : err;
 	}
 	all->stats.n_opened++;
 	*ret = s;
@@ -330,16 +258,14 @@ static ssize_t io_read(struct stream *s, void *p, size_t n)
 {
 	if (s->tls)
 		return streamtls_read(s->tls, s->fd, p, n);
-	ssize_t got = recv(s->fd, p, n, 0);
-	return got < 0 ? -errno : got;
+	return streamsock_read(s->fd, &s->peer, p, n);
 }
 
 static ssize_t io_write(struct stream *s, const void *p, size_t n)
 {
 	if (s->tls)
 		return streamtls_write(s->tls, s->fd, p, n);
-	ssize_t sent = send(s->fd, p, n, MSG_NOSIGNAL);
-	return sent < 0 ? -errno : sent;
+	return streamsock_write(s->fd, &s->peer, p, n);
 }
 
 static bool is_later(ssize_t n)

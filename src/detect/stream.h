@@ -42,7 +42,8 @@ struct streams_conf {
 struct stream_to {
 	struct endpoint to; /* proto PROTO_TCP or PROTO_UDP */
 	enum stream_layer layer;
-	const char *sni; /* server name for TLS, NULL: none; borrowed during the call */
+	const char *sni;     /* server name for TLS, NULL: none; borrowed during the call */
+	bool hears_any_port; /* UDP: answers from any port of the address count; no ICMP errors */
 };
 
 struct streams_stats {
