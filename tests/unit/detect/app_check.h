@@ -87,7 +87,7 @@ static void app_check_changed(const struct app_case *c)
 	guard_free(p, c->len);
 }
 
-static void app_check_case(const struct app_case *c)
+static inline void app_check_case(const struct app_case *c)
 {
 	struct app_facts f = {0};
 	uint8_t *p = guard_copy(c->bytes, c->len);

@@ -64,7 +64,8 @@ static const struct app_case cases[] = {
 	 APP_TCP, "zookeeper", "zookeeper", "Zookeeper", "3.8.0", NULL, NULL, NULL,
 	 "cpe:/a:apache:zookeeper:3.8.0"},
 	{CAPTURE("\003\000\000\023\016\320\000\000\0224\000\002\001\010\000\001\000\000\000"),
-	 APP_TCP, "rdp", "ms-wbt-server", NULL, NULL, "TLS", NULL, NULL, NULL},
+	 APP_TCP, "rdp", "ms-wbt-server", "xrdp", NULL, "TLS", NULL, NULL,
+	 "cpe:/a:neutrinolabs:xrdp"},
 	{CAPTURE("\001\001\000<!\022\244Bprtip-stun-1\000 "
 		 "\000\010\000\001\205F^\022\244C\000\001\000\010\000\001\244T\177\000\000\001\200+"
 		 "\000\010\000\001\015\226\177\000\000\001\200\"\000\024Coturn-4.6"
