@@ -13,6 +13,7 @@
 
 enum {
 	TRIAL_PROBES = 32768, /* opening and testing AF_XDP takes 2 ms: what it saves on these */
+	FAST_PPS = 50000, /* any back end keeps up with a cap below, and a trial is no part of it */
 	RX_RING_PROBES =
 		1 << 17 /* a receive ring takes 10-16 ms to open and saves 0.5 us a reply */
 };
@@ -52,6 +53,11 @@ int backend_check(const struct engine *e, struct err_where *reterr)
 	return why ? -E_UNSUPPORTED : 0;
 }
 
+bool backend_is_slow(const struct engine *e)
+{
+	return e->conf.max_rate_pps && e->conf.max_rate_pps < FAST_PPS;
+}
+
 static int open_first(struct worker *w, struct pktio_conf *pc, struct pktio **ret)
 {
 	struct engine *e = w->e;
@@ -61,7 +67,7 @@ static int open_first(struct worker *w, struct pktio_conf *pc, struct pktio **re
 	const struct pktio_ops *forced = e->conf.backend == &pktio_xdp ? NULL : e->conf.backend;
 	e->l2_ops = forced ? forced : &pktio_afpacket;
 	pc->waits_for_queue = forced != NULL;
-	if (forced || e->n_probes < TRIAL_PROBES)
+	if (forced || e->n_probes < TRIAL_PROBES || backend_is_slow(e))
 		return pktio_open(e->l2_ops, pc, ret);
 	int err = pktio_choose(automatic, pc, &e->survey.trial, &choice);
 	size_t len = strlen(e->l2_notes);

@@ -19,7 +19,7 @@ static bool is_wanted(const struct engine *e)
 		return false;
 	if (e->conf.backend)
 		return e->conf.backend == &pktio_xdp;
-	return e->n_probes >= DRIVER_PROBES_MIN && !e->survey.has_many_ether;
+	return e->n_probes >= DRIVER_PROBES_MIN && !e->survey.has_many_ether && !backend_is_slow(e);
 }
 
 void driver_open(struct engine *e)

@@ -108,3 +108,5 @@ void backend_name(struct engine *e);
 int backend_check(const struct engine *e, struct err_where *reterr) MUST_CHECK;
 /** Open the Ethernet back end of a worker; worker 0 comes first. @return as pktio_open. */
 int backend_open(struct worker *w, struct pktio_conf *pc, struct pktio **ret) MUST_CHECK;
+/** Is the cap so low that any back end keeps up with it? */
+bool backend_is_slow(const struct engine *e);
