@@ -331,13 +331,8 @@ static int check_bounds(struct parse *p)
 static int check_outputs(struct parse *p)
 {
 	const struct output_requests *o = &p->to.cfg->out;
-	const char *const files[] = {o->normal,
-				     o->xml,
-				     o->grepable,
-				     o->json,
-				     o->event_log,
-				     o->metrics,
-				     p->to.cfg->capture_file};
+	const char *const files[] = {o->normal, o->xml,       o->grepable, o->json,
+				     o->db,     o->event_log, o->metrics,  p->to.cfg->capture_file};
 
 	for (size_t i = 0; i < ARRAY_LEN(files); i++)
 		for (size_t j = 0; j < i; j++)
@@ -456,21 +451,28 @@ static int check_journal(struct parse *p)
 	return 0;
 }
 
-/** prtip merge sends nothing: only what shows results may stand beside its files. */
-static int check_merge(struct parse *p)
+/** A command that reads results: only what shows them may stand beside its files. */
+static int check_views(struct parse *p, const char *command)
 {
 	char name[OPT_NAME_CAP];
 
 	for (uint32_t i = 0; i < opt_table_n; i++)
 		if (p->was_seen[i] && !opt_table[i].is_view)
 			return value_refuse(&p->to, -E_SYNTAX,
-					    "%s: says nothing to merge; want only output options",
-					    opt_name(&opt_table[i], name));
-	if (!p->to.cfg->target.n_specs)
+					    "%s: says nothing to %s; want only output options",
+					    opt_name(&opt_table[i], name), command);
+	return check_outputs(p);
+}
+
+static int check_merge(struct parse *p)
+{
+	int rc = check_views(p, "merge");
+
+	if (rc == 0 && !p->to.cfg->target.n_specs)
 		return value_refuse(
 			&p->to, -E_EMPTY,
 			"merge: no files; want those that -oJ wrote (see prtip help merge)");
-	return check_outputs(p);
+	return rc;
 }
 
 static int check_all(struct parse *p)
@@ -481,6 +483,8 @@ static int check_all(struct parse *p)
 		return 0;
 	if (p->to.cfg->wants_merge)
 		return check_merge(p);
+	if (p->to.cfg->wants_db)
+		return check_views(p, "db");
 	rc = check_alone(p);
 	if (rc)
 		return MIN(rc, 0);
@@ -514,6 +518,8 @@ static void take_command(struct parse *p)
 	}
 	if (p->to.cfg->wants_help && p->argc > 2)
 		p->to.cfg->help_topic = p->argv[2];
+	if (p->next == 2 && !p->to.cfg->wants_help)
+		p->to.cfg->help_topic = p->argv[1]; /* of --help behind it */
 }
 
 static int add_target(struct parse *p, const char *word)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The entry: parse, answer help and version, run, exit. */
+#include "cli/db.h"
 #include "cli/merge.h"
 #include "cli/options.h"
 #include "cli/plan.h"
@@ -95,6 +96,8 @@ static int run(const struct config *c)
 	}
 	if (c->wants_iflist)
 		return run_iflist();
+	if (c->wants_db)
+		return run_db(c);
 	if (c->wants_merge)
 		return run_merge(c);
 	return c->resume_file ? resume(c->resume_file) : scan(c, NULL);

@@ -243,6 +243,9 @@ const struct opt_spec opt_table[] = {
 	 .help = "Write JSON lines to FILE; - is standard output"},
 	{SHORT("oA"), .is_view = true, .kind = OPT_PATH, .metavar = "BASE", .is_once = true, AT(out.all_base), .group = OPT_OUTPUT, .nmap = NMAP_EXTENDED,
 	 .help = "Write every format to files that begin with BASE, JSON lines included"},
+	{LONG("with-db"), .is_view = true, PATH(out.db), .group = OPT_OUTPUT, .nmap = NMAP_OURS,
+	 .help = "Add the scan to the SQLite database FILE, which is made when it is not there and holds any number of scans; "
+	 "prtip db lists, searches, exports and compares them"},
 	{LONG("stylesheet"), .is_view = true, .kind = OPT_STRING, AT(stylesheet), .metavar = "HREF", .is_once = true, .unit = "a path or URL of an XSL file",
 	 .excl = EXCL_STYLESHEET, .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "Let -oX refer to this XSL file. Without it to nmap's own, where that is installed"},
@@ -290,6 +293,15 @@ const struct cmd_spec cmd_table[] = {
 	 "then closed, unfiltered, filtered when the port or someone else answered; silence last. "
 	 "A missing shard or a file that was cut off is told and makes the exit code 3.",
 	 offsetof(struct config, wants_merge)},
+	{"db", "db list|query|export|compare FILE [WORDS] [OUTPUT OPTIONS]",
+	 "Read a database that --with-db wrote. list FILE: its scans. query FILE [KEY=VALUE...]: "
+	 "ports; keys are host (address, network or name), port (22,80-90), protocol, state (open "
+	 "unless given; all), service (part of name or product) and scan. export FILE [SCAN]: a "
+	 "scan, the last unless given, in any format, as the scan itself wrote it. compare FILE "
+	 "[OLD [NEW]]: what differs between two scans, the last two unless given, and how much of "
+	 "it may only have been missed; the exit code is 4 when something differs. A SCAN is its "
+	 "number or the beginning of its id. With -oJ, list, query and compare write JSON lines.",
+	 offsetof(struct config, wants_db)},
 };
 const uint32_t cmd_table_n = ARRAY_LEN(cmd_table);
 

@@ -49,6 +49,7 @@ enum names_mode { NAMES_UP, NAMES_NEVER, NAMES_ALL };
  * equal. */
 struct output_requests {
 	const char *normal, *xml, *grepable, *json;
+	const char *db;                  /* --with-db; never "-" */
 	const char *event_log, *metrics; /* never "-" */
 	const char *all_base; /* -oA: every format, each with its own extension; never "-" */
 };
@@ -129,6 +130,7 @@ struct config {
 	bool wants_help, wants_version; /* parsing stopped at them: nothing else is checked */
 	const char *help_topic;         /* prtip help TOPIC, or NULL */
 	bool wants_merge;               /* prtip merge: target.specs are files */
+	bool wants_db;                  /* prtip db: target.specs are a verb, a file, ... */
 	const char *capture_file;       /* --packet-capture, or NULL */
 	const char *journal_file;       /* --journal, or NULL */
 	const char *resume_file;        /* --resume: everything else comes from it; or NULL */

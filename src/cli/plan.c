@@ -287,6 +287,7 @@ static void fill_scan(const struct config *c, const char *args, struct plan *p)
 	s->wants_names = c->names != NAMES_NEVER;
 	s->wants_down_names = c->names == NAMES_ALL;
 	s->wants_services = c->wants_services;
+	s->wants_tls = c->wants_tls;
 	s->n_detectors = (uint8_t)((c->wants_services || c->wants_banners) + c->wants_tls);
 	/* the hosts of a shard do not stand next to each other in target order */
 	s->wants_order = !c->wants_list && n <= ORDERED_HOSTS_MAX && p->engine.shard.n < 2;

@@ -23,6 +23,18 @@ static const char *mac_vendor(void *ctx, const struct mac *mac)
 	return vendor_name(&r->vendor, mac);
 }
 
+static bool target_range(void *ctx, uint32_t i, struct addr *ret_first, struct addr *ret_last)
+{
+	const struct range_set *set = ((struct report *)ctx)->targets;
+
+	if (!set || i >= set->n)
+		return false;
+	const struct range *r = &set->r[i];
+	*ret_first = addr_from_u128(r->family, r->lo, r->zone);
+	*ret_last = addr_from_u128(r->family, r->hi, r->zone);
+	return true;
+}
+
 /** What nmap would refer to, and services.c finds its file beside. */
 static const char *stylesheet_of(const struct config *c)
 {
@@ -45,10 +57,8 @@ static int open_outputs(struct report *r, const struct output_requests *o, struc
 		const char *path;
 		const struct out_ops *ops;
 	} files[] = {
-		{o->normal, &out_normal},
-		{o->xml, &out_xml},
-		{o->grepable, &out_grepable},
-		{o->json, &out_json},
+		{o->normal, &out_normal}, {o->xml, &out_xml},   {o->grepable, &out_grepable},
+		{o->json, &out_json},     {o->db, &out_sqlite},
 	};
 	int err = outs_new(&r->conf, &r->outs);
 	for (size_t i = 0; i < ARRAY_LEN(files) && !err; i++)
@@ -72,6 +82,7 @@ int report_open(struct report *r, const struct config *c, const struct hosts *ho
 		.hosts = hosts,
 		.service_name = service_name,
 		.mac_vendor = mac_vendor,
+		.target_range = target_range,
 		.ctx = r,
 		.xml_stylesheet = stylesheet_of(c),
 		.console_fd = STDOUT_FILENO,

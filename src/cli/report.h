@@ -14,6 +14,7 @@ struct report {
 	struct outs *outs;
 	struct services *services;
 	struct vendor *vendor;
+	const struct range_set *targets; /* set by the owner before report_open; NULL: not known */
 };
 
 /**

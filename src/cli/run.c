@@ -46,6 +46,7 @@ static void catch_signals(void)
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGHUP, &stop, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL); /* a file at its limit is an error of that file */
 }
 
 struct run {
@@ -158,6 +159,7 @@ static int open_subscribers(struct run *r, uint32_t n_parts)
 		return EXIT_FATAL;
 	int err = bus_subscribe(&r->bus, EVENT_BIT(EVENT_WARNING) | EVENT_BIT(EVENT_SCAN_ERROR),
 				on_message, r);
+	r->report.targets = &r->plan.targets.set;
 	if (!err)
 		err = report_open(&r->report, r->c, r->hosts, r->plan.services, &r->bus);
 	if (!err)

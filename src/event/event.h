@@ -140,6 +140,7 @@ struct scan_info {
 	uint32_t n_specs;
 	const char *input_file; /* -iL, or NULL */
 	bool wants_services;    /* -sV: open ports are asked what they are */
+	bool wants_tls;         /* --tls-cert-analysis */
 	uint8_t n_detectors;    /* EVENT_HOST_DETECTED that a host up waits for, one of each */
 	uint8_t silent_attempt; /* attempt of the last probe to a port that stays silent:
 				   retransmissions at most */

@@ -150,7 +150,7 @@ static const struct field ev_scan_completed_f[] = {
 	{"broke_off", "By an error", BOOL(broke_off)},
 };
 #undef T
-static const STRUCT_TABLE(ev_scan_completed);
+const STRUCT_TABLE(ev_scan_completed);
 
 #define T struct ev_stage
 static const struct field ev_stage_f[] = {
@@ -216,7 +216,7 @@ static const struct field ev_rate_limit_f[] = {
 	{"cause", NULL, WORD(cause, words_rate_cause)},
 };
 #undef T
-static const STRUCT_TABLE(ev_rate_limit);
+const STRUCT_TABLE(ev_rate_limit);
 
 #define T struct ev_retry
 static const struct field ev_retry_f[] = {
@@ -241,7 +241,7 @@ static const struct field ev_host_f[] = {
 	{"from", "Who answered, when not the host itself", ADDR(from)},
 };
 #undef T
-static const STRUCT_TABLE(ev_host);
+const STRUCT_TABLE(ev_host);
 
 #define T struct ev_port
 static const struct field ev_port_f[] = {
@@ -256,7 +256,7 @@ static const struct field ev_port_f[] = {
 	{"from", "Sender of an ICMP error, when not the host itself", ADDR(from)},
 };
 #undef T
-static const STRUCT_TABLE(ev_port);
+const STRUCT_TABLE(ev_port);
 
 #define T struct ev_evidence
 static const struct field ev_evidence_f[] = {
@@ -270,7 +270,7 @@ static const struct field ev_evidence_f[] = {
 	{"ttl_other", NULL, KNOWN_UINT(ttl_other)},
 };
 #undef T
-static const STRUCT_TABLE(ev_evidence);
+const STRUCT_TABLE(ev_evidence);
 
 #define T struct ev_host_done
 static const struct field ev_host_done_f[] = {
@@ -308,9 +308,9 @@ static const struct field ev_banner_f[] = {
 	{"protocol", NULL, PROTO(proto)},
 	{"said", NULL, POINTER(facts), .of = &fields_banner_facts},
 };
-static const struct fields fields_ev_banner = {"ev_banner", ev_banner_f, ARRAY_LEN(ev_banner_f), sizeof(T)};
+const struct fields fields_ev_banner = {"ev_banner", ev_banner_f, ARRAY_LEN(ev_banner_f), sizeof(T)};
 #undef T
-static const STRUCT_TABLE(ev_service);
+const STRUCT_TABLE(ev_service);
 
 #define T struct ev_os
 static const struct field ev_os_f[] = {
@@ -318,7 +318,7 @@ static const struct field ev_os_f[] = {
 	{"os", NULL, POINTER(facts), .of = &fields_os_facts},
 };
 #undef T
-static const STRUCT_TABLE(ev_os);
+const STRUCT_TABLE(ev_os);
 
 #define T struct ev_tls
 static const struct field ev_tls_f[] = {
@@ -328,7 +328,7 @@ static const struct field ev_tls_f[] = {
 	{"tls", NULL, POINTER(facts), .of = &fields_tls_facts},
 };
 #undef T
-static const STRUCT_TABLE(ev_tls);
+const STRUCT_TABLE(ev_tls);
 
 #define T struct told_certificate
 static const struct field told_certificate_f[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Words for rows of field tables, and the tables of what detection states. Shared by eventtab.c and
- * facttab.c; nobody else includes it. */
+/* Words for rows of field tables, and the tables of single structs. For those who make tables of
+ * such structs: eventtab.c, facttab.c, out/dbtable.c. */
 #pragma once
 
 #include "event/fields.h"
@@ -32,3 +32,6 @@
 
 extern const struct fields fields_service_facts, fields_banner_facts, fields_os_facts,
 	fields_tls_facts, fields_cert_info;
+extern const struct fields fields_ev_scan_completed, fields_ev_host, fields_ev_port,
+	fields_ev_evidence, fields_ev_service, fields_ev_banner, fields_ev_os, fields_ev_tls,
+	fields_ev_rate_limit;

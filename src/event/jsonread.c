@@ -138,29 +138,6 @@ static void read_host(struct fetch *f, struct json_host *ret)
 	};
 }
 
-/** "22,80-89" into @p bits. */
-static bool read_port_list(const char *s, struct port_bits *bits)
-{
-	while (*s) {
-		unsigned lo, hi;
-		int n = 0;
-		if (sscanf(s, "%5u%n", &lo, &n) != 1 || *s < '0' || *s > '9')
-			return false;
-		s += n;
-		hi = lo;
-		if (*s == '-' && (s[1] < '0' || s[1] > '9' || sscanf(s + 1, "%5u%n", &hi, &n) != 1))
-			return false;
-		s += *s == '-' ? n + 1 : 0;
-		if (hi > UINT16_MAX || lo > hi || (*s && *s != ','))
-			return false;
-		s += *s == ',';
-		for (; lo <= hi; lo++)
-			port_bits_add(bits, (uint16_t)lo);
-	}
-	port_bits_seal(bits);
-	return true;
-}
-
 static void read_ports(struct fetch *f, struct port_set *ret)
 {
 	const json_t *ports = json_object_get(f->obj, "ports");
@@ -169,7 +146,8 @@ static void read_ports(struct fetch *f, struct port_set *ret)
 	for (uint32_t p = 0; p < PORT_PROTO_N; p++) {
 		const json_t *v =
 			json_object_get(ports, proto_name(port_proto_number((enum port_proto)p)));
-		if (v && (!json_is_string(v) || !read_port_list(json_string_value(v), &ret->of[p])))
+		if (v &&
+		    (!json_is_string(v) || !port_bits_parse(json_string_value(v), &ret->of[p])))
 			fetch_refuse(f, "ports", -E_SYNTAX,
 				     "port lists by protocol: {\"tcp\":\"22,80-89\"}");
 	}

@@ -76,6 +76,8 @@ static int write_all(struct out *o, const uint8_t *p, size_t len)
 
 void out_write(struct out *o)
 {
+	if (o->ops->opens_itself)
+		return;
 	if (!o->error && o->buf.error)
 		o->error = o->buf.error;
 	if (o->buf.len && !o->error) {
@@ -139,6 +141,8 @@ static void hand_out(struct outs *outs, const struct event *ev)
 		o->is_begun |= ev->kind == EVENT_SCAN_STARTED;
 		if (!o->is_begun || !o->ops->on[ev->kind])
 			continue;
+		if (ev->kind == EVENT_HOST_FINISHED && !outs->view.is_shown && !o->ops->sees_all)
+			continue;
 		o->ops->on[ev->kind](o, ev);
 		out_spill(o);
 	}
@@ -156,8 +160,7 @@ static void on_event(void *ctx, const struct event *ev)
 		outs->totals.max_pps = MAX(outs->totals.max_pps, ev->progress.rate_pps);
 	if (ev->kind == EVENT_HOST_FINISHED) {
 		outs->totals.n_hosts++;
-		if (!view_load(&outs->view, outs->conf->scan, outs->conf->hosts, ev->host_idx) ||
-		    !outs->view.is_shown)
+		if (!view_load(&outs->view, outs->conf->scan, outs->conf->hosts, ev->host_idx))
 			return;
 	}
 	hand_out(outs, ev);
@@ -223,6 +226,15 @@ static int fail_at(struct err_where *w, int code, const char *path)
 	return err_at(w, code, path, strlen(path), 1, "%s", err_text(code));
 }
 
+/** Of a sink, which may know more than the code says. */
+static int fail_of(struct err_where *w, int code, const struct out *o)
+{
+	const char *path = o->path ? o->path : "standard output";
+
+	return o->why[0] ? err_at(w, code, path, strlen(path), 1, "%s", o->why)
+			 : fail_at(w, code, path);
+}
+
 static int open_path(struct outs *outs, struct out *o, const char *path, struct err_where *w)
 {
 	if (strcmp(path, "-") == 0) {
@@ -239,16 +251,9 @@ static int open_path(struct outs *outs, struct out *o, const char *path, struct 
 	return 0;
 }
 
-static int adopt(struct outs *outs, struct out *o)
+static void adopt(struct outs *outs, struct out *o)
 {
-	int rc = o->ops->open ? o->ops->open(o) : 0;
-
-	if (rc < 0) {
-		out_free(o);
-		return rc;
-	}
 	outs->sinks[outs->n_sinks++] = o;
-	return 0;
 }
 
 int outs_add(struct outs *outs, const struct out_ops *ops, const char *path,
@@ -263,13 +268,18 @@ int outs_add(struct outs *outs, const struct out_ops *ops, const char *path,
 	o = out_new(outs, ops, path);
 	if (!o)
 		return fail_at(reterr, -ENOMEM, path);
-	rc = open_path(outs, o, path, reterr);
+	rc = ops->opens_itself ? 0 : open_path(outs, o, path, reterr);
+	if (rc == 0 && ops->open) {
+		rc = ops->open(o);
+		if (rc < 0)
+			(void)fail_of(reterr, rc, o);
+	}
 	if (rc < 0) {
 		out_free(o);
 		return rc;
 	}
-	rc = adopt(outs, o);
-	return rc < 0 ? fail_at(reterr, rc, path) : 0;
+	adopt(outs, o);
+	return 0;
 }
 
 int outs_add_all(struct outs *outs, const char *base, struct err_where *reterr)
@@ -300,10 +310,15 @@ static int add_stream(struct outs *outs, const struct out_ops *ops, int fd, bool
 		return -ENOMEM;
 	o->fd = fd;
 	o->is_console = is_console;
-	rc = adopt(outs, o);
-	if (rc == 0 && !is_console)
+	rc = ops->open ? ops->open(o) : 0;
+	if (rc < 0) {
+		out_free(o);
+		return rc;
+	}
+	adopt(outs, o);
+	if (!is_console)
 		outs->status = o;
-	return rc;
+	return 0;
 }
 
 int outs_add_console(struct outs *outs)
@@ -343,7 +358,7 @@ int outs_close(struct outs *outs, struct err_where *reterr)
 			continue;
 		end_sink(o);
 		if (o->error && rc == 0 && o != outs->status)
-			rc = fail_at(reterr, o->error, o->path ? o->path : "standard output");
+			rc = fail_of(reterr, o->error, o);
 	}
 	for (uint32_t i = 0; i < outs->n_sinks; i++)
 		out_free(outs->sinks[i]);

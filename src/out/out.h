@@ -28,6 +28,8 @@ struct out_conf {
 	const char *(*service_name)(void *ctx, uint8_t proto, uint16_t port, char out[32]);
 	/** @return the vendor of the address block, or NULL. NULL: no vendors. */
 	const char *(*mac_vendor)(void *ctx, const struct mac *mac);
+	/** The i-th range of targets. @return false after the last. NULL: not known. */
+	bool (*target_range)(void *ctx, uint32_t i, struct addr *ret_first, struct addr *ret_last);
 	void *ctx;
 	const char *xml_stylesheet; /* href of nmap.xsl, or NULL for no instruction */
 	int console_fd;             /* where the interactive report goes: 1 */
@@ -49,6 +51,8 @@ struct out_ops {
 	const char *help;
 	const char *extension; /* of -oA: ".xml"; NULL: not a file format */
 	bool closes_last;      /* after the others: its end tells of their failures */
+	bool opens_itself;     /* path is for open, which makes no descriptor of it */
+	bool sees_all;         /* hosts that are not to be shown too */
 	size_t state_len;      /* bytes of the sink's own state, zeroed */
 	int (*open)(struct out *o);
 	out_fn *on[EVENT_N];          /* by enum event_kind */
@@ -70,11 +74,12 @@ struct out {
 	bool is_console; /* the interactive report: its own first and last lines */
 	bool is_begun;   /* has had SCAN_STARTED */
 	int error;       /* 0, or the first -errno of a write */
+	char why[160];   /* more of an error than its code says; or "" */
 	uint64_t n_writes;
 	uint64_t n_written_bytes;
 };
 
-extern const struct out_ops out_normal, out_grepable, out_xml, out_json, out_progress;
+extern const struct out_ops out_normal, out_grepable, out_xml, out_json, out_sqlite, out_progress;
 
 /** All formats, NULL-terminated: the registry. */
 extern const struct out_ops *const out_formats[];

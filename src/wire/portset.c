@@ -110,3 +110,25 @@ size_t port_bits_format(const struct port_bits *b, char *out, size_t cap)
 	}
 	return need;
 }
+
+bool port_bits_parse(const char *s, struct port_bits *bits)
+{
+	while (*s) {
+		unsigned lo, hi;
+		int n = 0;
+		if (sscanf(s, "%5u%n", &lo, &n) != 1 || *s < '0' || *s > '9')
+			return false;
+		s += n;
+		hi = lo;
+		if (*s == '-' && (s[1] < '0' || s[1] > '9' || sscanf(s + 1, "%5u%n", &hi, &n) != 1))
+			return false;
+		s += *s == '-' ? n + 1 : 0;
+		if (hi > UINT16_MAX || lo > hi || (*s && *s != ','))
+			return false;
+		s += *s == ',';
+		for (; lo <= hi; lo++)
+			port_bits_add(bits, (uint16_t)lo);
+	}
+	port_bits_seal(bits);
+	return true;
+}

@@ -44,6 +44,8 @@ static inline uint32_t port_bits_index(const struct port_bits *b, uint16_t port)
 }
 /** The @p idx-th port, idx < n; binary search, 30 ns. */
 uint16_t port_bits_at(const struct port_bits *b, uint32_t idx);
+/** Add the ports of "1-3,80,443" and seal. @return false: not in that form. */
+bool port_bits_parse(const char *s, struct port_bits *bits);
 /** "1-3,80,443" (as nmap's services attribute) into @p out, truncated at @p cap. @return bytes
  * needed without NUL. */
 size_t port_bits_format(const struct port_bits *b, char *out, size_t cap);

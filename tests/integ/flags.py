@@ -789,6 +789,13 @@ def packet_trace(bed, directory, spelling):
             len(re.findall(r"^RCVD .*TCP 198\.18\.0\.1:81 > .* RA ", text, re.M)) == 1)
 
 
+@flag("--with-db")
+def with_db(bed, directory, spelling):
+    run(bed, "-sS", "-n", "-Pn", "-p80,81", spelling, str(directory / "f.db"), "198.18.0.1")
+    shown = run(bed, "db", "query", str(directory / "f.db"), "state=all").stdout
+    return sorted(line.split()[2:4] for line in shown.splitlines()) == [["80/tcp", "open"], ["81/tcp", "closed"]]
+
+
 @flag("--packet-capture")
 def packet_capture(bed, directory, spelling):
     run(bed, "-sS", "-n", "-Pn", "-p80,81", spelling, str(directory / "c.pcapng"), "198.18.0.1")
