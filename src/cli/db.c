@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OUT_MAX = 1 << 30, OUT_SPILL = 1 << 16 };
+enum { OUT_MAX = 1 << 24, OUT_SPILL = 1 << 16 };
 
 static const struct verb {
 	const char *name, *want;
@@ -34,29 +34,37 @@ int dbcmd_fail(struct dbcmd *d, int err)
 	return EXIT_FATAL;
 }
 
-static int write_to(int fd, const struct buf *b)
+static void write_out(struct dbcmd *d)
 {
-	for (size_t done = 0; done < b->len;) {
-		ssize_t n = write(fd, b->p + done, b->len - done);
+	const struct buf *b = &d->out;
+
+	if (!d->error)
+		d->error = b->error;
+	for (size_t done = 0; done < b->len && !d->error;) {
+		ssize_t n = write(d->fd, b->p + done, b->len - done);
 		if (n < 0 && errno != EINTR)
-			return -errno;
+			d->error = -errno;
 		done += n > 0 ? (size_t)n : 0;
 	}
-	return 0;
+	buf_reset(&d->out);
+}
+
+void dbcmd_spill(struct dbcmd *d)
+{
+	if (d->out.len >= OUT_SPILL)
+		write_out(d);
 }
 
 int dbcmd_flush(struct dbcmd *d, int code)
 {
-	const char *path =
-		d->c->out.json && strcmp(d->c->out.json, "-") != 0 ? d->c->out.json : NULL;
-	int fd = path ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) : STDOUT_FILENO;
-	int err = d->out.error ? d->out.error : fd < 0 ? -errno : write_to(fd, &d->out);
-
-	if (path && fd >= 0 && close(fd) < 0 && !err)
-		err = -errno;
-	if (err)
-		say_error("db: %s: %s", path ? path : "standard output", err_text(err));
-	return err ? EXIT_FATAL : code;
+	write_out(d);
+	if (d->fd != STDOUT_FILENO && close(d->fd) < 0 && !d->error)
+		d->error = -errno;
+	d->fd = STDOUT_FILENO;
+	if (d->error)
+		say_error("db: %s: %s", d->wants_json ? d->c->out.json : "standard output",
+			  err_text(d->error));
+	return d->error ? EXIT_FATAL : code;
 }
 
 /* --- scans --------------------------------------------------------------------------------- */
@@ -257,8 +265,10 @@ int dblist(struct dbcmd *d)
 	sqlite3_stmt *s = NULL;
 	int rc = sqlite3_prepare_v2(d->in.db, sql, -1, &s, NULL);
 
-	while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+	while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
 		list_row(d, s);
+		dbcmd_spill(d);
+	}
 	int last = sqlite3_finalize(s);
 	if (rc != SQLITE_OK || last != SQLITE_OK)
 		return dbcmd_fail(d, dbfile_error(d->in.db, rc ? rc : last, d->in.why));
@@ -298,6 +308,22 @@ static int check_words(const struct config *c, const struct verb *v)
 	return 0;
 }
 
+/** Where -oJ says; else, and for "-", standard output. @return 0 or an exit code; said. */
+static int open_out(struct dbcmd *d)
+{
+	const char *path = d->c->out.json;
+
+	if (!path || strcmp(path, "-") == 0)
+		return 0;
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (fd < 0) {
+		say_error("output \"%s\": %s", path, err_text(-errno));
+		return EXIT_FATAL;
+	}
+	d->fd = fd;
+	return 0;
+}
+
 int run_db(const struct config *c)
 {
 	const struct verb *v = find_verb(c);
@@ -309,11 +335,16 @@ int run_db(const struct config *c)
 			  .path = c->target.specs[1],
 			  .words = c->target.specs + 2,
 			  .n_words = c->target.n_specs - 2,
+			  .fd = STDOUT_FILENO,
 			  .wants_json = c->out.json != NULL};
 	buf_init(&d.out, OUT_MAX);
 	int err = dbread_open(&d.in, d.path);
-	code = err ? dbcmd_fail(&d, err) : v->run(&d);
+	code = err ? dbcmd_fail(&d, err) : v->writes_formats ? 0 : open_out(&d);
+	if (!code)
+		code = v->run(&d);
 	dbread_close(&d.in);
+	if (d.fd != STDOUT_FILENO)
+		close(d.fd);
 	buf_fini(&d.out);
 	return code;
 }

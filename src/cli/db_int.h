@@ -16,7 +16,9 @@ struct dbcmd {
 	const char *const *words; /* behind the file */
 	uint32_t n_words;
 	struct dbread in;
-	struct buf out; /* text for standard output, or -oJ's file */
+	struct buf out; /* text on its way to fd */
+	int fd;         /* standard output, or -oJ's file */
+	int error;      /* of the first write that failed */
 	bool wants_json;
 };
 
@@ -35,7 +37,9 @@ struct dbscan {
 
 /** Tell what SQLite said. @return EXIT_FATAL. */
 int dbcmd_fail(struct dbcmd *d, int err);
-/** Write what has come together. @return exit code, @p code when it went well. */
+/** Write when enough has come together: between rows. */
+void dbcmd_spill(struct dbcmd *d);
+/** Write the rest. @return exit code, @p code when all went well. */
 int dbcmd_flush(struct dbcmd *d, int code);
 /** The scan of that number or beginning of an id; NULL: @p nth from the end, 0 the last. @return 0
  * or an exit code; said. */

@@ -144,8 +144,10 @@ static int each(struct compare *c, const char *sql, void (*row)(struct compare *
 
 	(void)sqlite3_bind_int64(s, 1, c->scan[OLD].number);
 	(void)sqlite3_bind_int64(s, 2, c->scan[NEW].number);
-	while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+	while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
 		row(c, s);
+		dbcmd_spill(c->d);
+	}
 	int last = sqlite3_finalize(s);
 	if (rc == SQLITE_OK && last == SQLITE_OK)
 		return 0;

@@ -225,9 +225,11 @@ int dbquery(struct dbcmd *d)
 		return code;
 	int rc = sqlite3_prepare_v2(d->in.db, select_ports, -1, &s, NULL);
 	(void)sqlite3_bind_int64(s, 1, f.scan);
-	while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+	while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
 		if (is_wanted(&f, s))
 			(d->wants_json ? put_json : put_text)(&d->out, s);
+		dbcmd_spill(d);
+	}
 	int last = sqlite3_finalize(s);
 	if (rc != SQLITE_OK || last != SQLITE_OK)
 		return dbcmd_fail(d, dbfile_error(d->in.db, rc ? rc : last, d->in.why));

@@ -112,6 +112,12 @@ def test_query(cases, bed, directory):
     cases.equal("all states, protocol", (len(found("state=all", "protocol=tcp")), len(found("protocol=udp"))), (35, 0))
     cases.equal("scan", (found("scan=1") == found(), db(bed, "query", path, "scan=9", code=2).stdout), (True, ""))
     cases.equal("no SQL", found("service=' OR 1=1 --"), set())
+    db(bed, "query", path, "-oJ", directory / "query.json")
+    cases.equal("into a file", (directory / "query.json").read_text(), db(bed, "query", path, "-oJ", "-").stdout)
+    cases.equal("into none: exit 1", db(bed, "query", path, "-oJ", "/nowhere/x", code=None).returncode, 1)
+    with open("/dev/full", "w") as full:
+        cases.equal("full standard output: exit 1", bed.scanner.start([suite.PRTIP, "db", "query", str(path)], stdout=full,
+                                                                      stderr=-3).wait(30), 1)
     text = db(bed, "query", path, "host=fd98::1").stdout
     cases.check("as text", re.search(r"^ +1 +fd98::1 +22/tcp +open syn-ack$", text, re.M), text)
     for word in ("host=1.2.3.4/33", "port=x", "state=ajar", "color=red", "open"):
