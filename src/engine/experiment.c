@@ -18,6 +18,7 @@ enum {
 	QUEUE_RTT_US = 4000,
 	CLOSED_GAP_NS = 30000000, /* slower limits are the exception where none is the rule */
 	CLOSED_BY_RULE_GAP_NS = 250000000, /* slower ones than 4 a second show at 4 a second too */
+	SHORTFALL = 3,
 	BARREN_FOUND_MIN = 64,
 	BARREN_FASTER_MAX = 64
 };
@@ -154,6 +155,31 @@ static bool find_barren(struct flow *f)
 }
 
 /**
+ * Where limits are the rule, answers are few and attempts soon used up: what came at this rate in
+ * vain decides without a comparison. What is left is answered less than what was asked first, by
+ * what has been answered already. @return true when the rate was cut by half or more.
+ */
+static bool watch_shortfall(struct flow *f, uint32_t n_sent, uint32_t n_answered, uint32_t len_us)
+{
+	double left = (double)f->n_first - f->n_answers,
+	       due = f->share_began * (double)f->n_first - f->n_answers;
+
+	f->n_tried += n_sent;
+	f->n_told += n_answered;
+	f->tried_us += len_us;
+	double expected = left > 0 ? f->n_tried * due / left : 0;
+	if (expected < BARREN_ANSWERS || f->n_told * SHORTFALL > expected)
+		return false;
+	double told = MAX(f->n_told, 1u);
+	flow_set_rate(f,
+		      MAX(f->tried_us * NS_PER_US / told * f->share_began, 2.0 * f->rate_gap_ns));
+	f->n_settled++;
+	f->n_tried = f->n_told = f->tried_us = 0;
+	memset(f->sides, 0, sizeof(f->sides));
+	return true;
+}
+
+/**
  * Answers that take long stand in a queue (the delay that TCP Vegas watches: Brakmo and Peterson
  * 1995). A queue that does not drain at a quarter of the rate says that even this is too much,
  * before there are answers enough to count. @return true when the rate was cut.
@@ -194,6 +220,9 @@ bool flow_judge_limited(struct flow *f, const struct flow_phase *p, uint32_t len
 	if ((uint64_t)n_sent * p->gap_ns * 2 < (uint64_t)len_us * NS_PER_US)
 		return false;
 	if (watch_queue(f, p, was_low))
+		return true;
+	if (f->is_limited_by_rule && !f->found_gap_ns &&
+	    watch_shortfall(f, n_sent, n_answered, len_us))
 		return true;
 	side->len_us += len_us;
 	for (uint32_t c = 0; c < FLOW_CLASSES; c++)

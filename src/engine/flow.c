@@ -33,8 +33,7 @@ enum {
 	WINDOW_WAITS = 4,      /* time-outs that a window lasts at most */
 	GAP_MIN_NS = 500,      /* 2,000,000/s: as good as none */
 	BURST_NS = 1000000,
-	LATE_NS = 1000000,  /* a timer's */
-	BARREN_ANSWERS = 6, /* due */
+	LATE_NS = 1000000, /* a timer's */
 	BARREN_MAX = 512,
 };
 
@@ -60,6 +59,7 @@ void flow_sent(struct flow *f, enum flow_kind kind, uint32_t now_us)
 		phase_open(f, now_us);
 	}
 	f->phases[f->newest].n_sent[kind]++;
+	f->n_first += kind == FLOW_FIRST;
 	f->last_us = now_us;
 	f->n_win_sent++;
 	f->n_free_sent += f->mode == FLOW_FREE;
@@ -246,6 +246,8 @@ static void limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double sh
 	f->barren_max =
 		(uint16_t)CLAMP(BARREN_ANSWERS / share, 1.0 * BARREN_ANSWERS, 1.0 * BARREN_MAX);
 	f->found_gap_ns = 0;
+	f->share_began = (float)share;
+	f->n_tried = f->n_told = f->tried_us = 0;
 	f->n_settled++;
 	if (f->is_limited_by_rule) /* what had been saved up is no rate */
 		n_answers -= MIN(n_answers - MIN(n_answers, 1u), (uint32_t)BY_RULE_SAVED);

@@ -59,9 +59,12 @@ struct flow {
 	uint8_t n_settled; /* how often silence to what was sent before has come to mean nothing */
 	/* phases judged free since these were last read: as before; short of answers */
 	uint8_t n_fine, n_short;
-	uint32_t found_gap_ns; /* the rate at the last decision; 0: none yet */
-	uint32_t n_barren;     /* probes in a row that nothing answered */
-	uint16_t barren_max;   /* as many are enough to say so */
+	uint32_t found_gap_ns;              /* the rate at the last decision; 0: none yet */
+	uint32_t n_barren;                  /* probes in a row that nothing answered */
+	uint32_t n_first;                   /* first attempts so far */
+	float share_began;                  /* of them answered, as believed when the limit began */
+	uint32_t n_tried, n_told, tried_us; /* at this rate, before the first decision */
+	uint16_t barren_max;                /* as many are enough to say so */
 	struct flow_side sides[FLOW_LEVELS];
 	uint32_t min_rtt_us;   /* 0: unknown */
 	uint32_t queue_rtt_us; /* of the last high phase, if a queue stood; else 0 */

@@ -5,6 +5,9 @@
 
 #include "engine/flow.h"
 
+/** A verdict on silence wants as many answers due. */
+#define BARREN_ANSWERS 6u
+
 /** Of the rate: what the low phases of a mode are sent at; how sure a decision must be. */
 struct flow_mode_row {
 	uint8_t low_divisor;

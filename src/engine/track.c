@@ -16,6 +16,7 @@
 enum {
 	RETRIES_MIN = 1, /* a silent port is asked twice */
 	UDP_RETRIES_MIN = 2,
+	UDP_LIMITED_RETRIES = 5,
 	UDP_LAST_GAP_US = 1000000,
 	BACKOFF_SHIFT_MAX = 3,
 	GLOBAL_RTO_MIN_US = 100000,
@@ -71,8 +72,15 @@ static bool is_doubtful_udp(const struct track *t, const struct track_group *g, 
 	if (g->stage != GROUP_PORTS || !g->flows)
 		return false;
 	uint32_t i = t->type_of ? t->type_of[q % g->width] : 0;
-	return t->conf.types[i]->proto == PROTO_UDP && t->type_n[i] >= FLOW_WIDTH_MIN &&
-	       !hold_flow(t, g, q)->flow.gap_ns;
+	return t->conf.types[i]->proto == PROTO_UDP && t->type_n[i] >= FLOW_WIDTH_MIN;
+}
+
+/** What a port may be asked for that: more where a limit has been found, as it takes its share. */
+static uint32_t doubtful_retries(const struct track *t, const struct track_group *g, uint32_t q)
+{
+	if (!hold_flow(t, g, q)->flow.gap_ns)
+		return UDP_RETRIES_MIN;
+	return attempts_excused(t, group_host(g, q)) + UDP_LIMITED_RETRIES;
 }
 
 /** Retransmissions of one probe: never fewer than it takes to ask everything its port is asked. */
@@ -83,7 +91,7 @@ static uint32_t probe_retries(const struct track *t, const struct track_group *g
 	if (g->stage == GROUP_PORTS && t->requests_of)
 		n = MAX(n, t->requests_of[q % g->width] - 1u);
 	if (is_doubtful_udp(t, g, q))
-		n = MAX(n, (uint32_t)UDP_RETRIES_MIN);
+		n = MAX(n, doubtful_retries(t, g, q));
 	return MIN(n, t->conf.max_retries);
 }
 
@@ -273,7 +281,7 @@ static uint32_t probe_rto_us(const struct track *t, const struct track_group *g,
 	uint32_t us = track_rto_us(t, group_host(g, q), attempt);
 
 	if (attempt == UDP_RETRIES_MIN - 1 && attempt < t->conf.max_retries &&
-	    is_doubtful_udp(t, g, q))
+	    is_doubtful_udp(t, g, q) && !hold_flow(t, g, q)->flow.gap_ns)
 		us = CLAMP(us, MIN((uint32_t)UDP_LAST_GAP_US, t->conf.max_rto_us),
 			   t->conf.max_rto_us);
 	return us;
