@@ -41,8 +41,9 @@ def _listen(namespace, port):
 class Noise(threading.Thread):
     """A broadcast datagram ten times a second: masscan notices the end of a scan only when some packet arrives."""
 
-    def __init__(self, namespace):
+    def __init__(self, namespace, to="198.51.100.255"):
         super().__init__(daemon=True)
+        self.to = to
         self.is_stopping = threading.Event()
         with namespace.entered():
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -50,7 +51,7 @@ class Noise(threading.Thread):
 
     def run(self):
         while not self.is_stopping.wait(0.1):
-            self.socket.sendto(b"noise", ("198.51.100.255", 9))
+            self.socket.sendto(b"noise", (self.to, 9))
 
 
 class Bed:
