@@ -124,6 +124,8 @@ def test_all(cases, space, directory):
         done.wait()
         check_outputs(cases, done)
     check_good(cases, services)
+    r = services.services().get(TCP["tls-big-prime"], {})
+    cases.equal("services: a big prime is not agreed on", (r.get("name"), r.get("tunnel")), ("ssl", None))
     check_good(cases, nested, only=("good-ssh",), tls=False)
     cases.equal("cuts: the whole flight is a service", cut.services().get(TCP["good-tls"], {}).get("version"), "1.22.1")
     check_banners(cases, banners)

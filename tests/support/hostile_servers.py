@@ -240,6 +240,11 @@ class Tls:
                             base + ".pem", "-subj", "/CN=good.example", "-days", "900"], check=True, capture_output=True)
             self.contexts = [self.context(base, version)
                              for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)]
+            subprocess.run(["openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe8192", "-out",
+                            base + ".dh"], check=True, capture_output=True)
+            self.costly = self.context(base, ssl.TLSVersion.TLSv1_2)
+            self.costly.load_dh_params(base + ".dh")
+            self.costly.set_ciphers("DHE-RSA-AES128-GCM-SHA256")
 
     @staticmethod
     def context(base, version):
@@ -262,6 +267,10 @@ class Tls:
             if stays:
                 hold(c)
         return talk
+
+    def big_prime(self, c, n):
+        with self.costly.wrap_socket(c, server_side=True) as t:
+            good_http(t, n)
 
     def http(self, c, n):
         with self.contexts[0].wrap_socket(c, server_side=True) as t:
@@ -334,6 +343,7 @@ BAD = {
     "tls-deep": answers(flight([deep(3000)]), stays=True),
     "tls-empty-chain": answers(flight([]), stays=True),
     "tls-bad-certificate": answers(flight([NOISE[:900], b"", b"\x30\x84\xff\xff\xff\xff"]), stays=True),
+    "tls-big-prime": None,  # 8,192 bits: seconds of CPU for who agrees
     "stops": None,  # one conversation, then nobody listens
     "stuffed": None,  # a queue that is full: connects hang
 }
@@ -428,7 +438,7 @@ def bind_udp(port):
 def main(side, first, cuts_first, n_cuts):
     tls, tcp = Tls(), numbered(first)
     if side == "bad":
-        rows = {n: talk for n, talk in BAD.items() if talk}
+        rows = {**{n: talk for n, talk in BAD.items() if talk}, "tls-big-prime": tls.big_prime}
         jobs = [(serve, (listen(cuts_first + i), tls.cut((i + 0.37) / n_cuts, i % 2))) for i in range(n_cuts)]
         jobs.append((serve_once, (listen(tcp["stops"]),)))
         kept = stuffed(tcp["stuffed"])
