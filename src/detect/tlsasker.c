@@ -32,6 +32,7 @@ struct line {
 	struct target *target;
 	struct stream *stream;
 	const struct starttls *prologue; /* NULL: none, or over */
+	uint64_t begin_ns;               /* of the connection */
 	int number;                      /* of the hello */
 	uint32_t step, hello_len;
 	uint8_t state;
@@ -143,6 +144,7 @@ static bool line_open(struct line *l)
 	l->prologue = starttls_of(t->job.port);
 	l->step = 0;
 	l->is_sent = false;
+	l->begin_ns = now_ns;
 	if (!err) {
 		stream_deadline(l->stream, now_ns + ANSWER_MS * NS_PER_MS);
 		return true;
@@ -156,6 +158,7 @@ static bool line_open(struct line *l)
 
 static void line_close(struct line *l)
 {
+	l->target->scan.spent_ns += clock_now_ns() - l->begin_ns;
 	stream_close(l->stream);
 	l->stream = NULL;
 	l->state = LINE_FREE;

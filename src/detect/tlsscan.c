@@ -216,7 +216,8 @@ int tlsscan_next(struct tlsscan *s, struct wcursor *w)
 			t->state = (uint8_t)wake(s, t);
 		if (t->state != TASK_READY)
 			continue;
-		if (s->learned.n_connections == TLSSCAN_CONNECTIONS_MAX) {
+		if (s->learned.n_connections == TLSSCAN_CONNECTIONS_MAX ||
+		    s->spent_ns > TLSSCAN_TIME_MAX_NS) {
 			s->learned.is_cut = true;
 			t->state = TASK_OVER;
 			continue;

@@ -10,7 +10,10 @@
 #include "detect/jarm.h"
 
 #define TLSSCAN_CONNECTIONS_MAX 160 /* to one endpoint; a server of 40 suites needs about 80 */
-#define TLSSCAN_SUITES_MAX      96  /* of one version that are kept */
+/** Time of all connections together: a server that lets each of them wait is not asked to the end.
+ */
+#define TLSSCAN_TIME_MAX_NS     (240 * NS_PER_S)
+#define TLSSCAN_SUITES_MAX      96 /* of one version that are kept */
 #define TLSSCAN_GROUPS_MAX      20
 #define TLSSCAN_ALPN_MAX        8
 #define TLSSCAN_CERTS_MAX_BYTES (48u * 1024)
@@ -51,6 +54,7 @@ struct tlsscan {
 	struct tls_learned learned;
 	uint8_t chain_version; /* enum tlsscan_version the chain is from */
 	uint8_t alpn_refused;  /* names taken out of the offer: bit mask */
+	uint64_t spent_ns;     /* by all connections; added by the owner */
 	uint32_t n_busy;
 	struct tlsscan_task {
 		uint8_t kind, arg, state, phase, n_failed;

@@ -289,6 +289,32 @@ static void endless(void **state)
 	free(s);
 }
 
+/** A server that lets every connection wait for its answer: given up in time, and said so. */
+static void tarpit(void **state)
+{
+	struct tlsscan *s = malloc(sizeof(*s));
+	uint8_t hello[TLSHELLO_CAP];
+	int number, n = 0;
+
+	(void)state;
+	tlsscan_init(s, NULL, "192.0.2.1");
+	for (;; n++) {
+		struct tls_answer a = {.kind = TLS_ANSWER_HELLO, .is_done = true};
+		struct wcursor w = wcursor_of(hello, sizeof(hello));
+		number = tlsscan_next(s, &w);
+		if (number < 0)
+			break;
+		a.version = a.hello_version = TLS_12;
+		a.suite = (uint16_t)(0xc000 + n); /* always one more */
+		s->spent_ns += 5 * NS_PER_S;
+		tlsscan_heard(s, number, &a, false);
+	}
+	assert_int_equal(number, -E_EMPTY);
+	assert_true(n > 10 && n <= (int)(TLSSCAN_TIME_MAX_NS / NS_PER_S / 5) + 1);
+	assert_true(s->learned.is_cut);
+	free(s);
+}
+
 static void cut_and_damaged(void **state)
 {
 	const struct server conf = {TLS1_2_VERSION, TLS1_2_VERSION, "RSA:2048",
@@ -417,12 +443,12 @@ static void jarm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(server_order),  cmocka_unit_test(client_order_and_old_versions),
-		cmocka_unit_test(only_13_by_ec), cmocka_unit_test(groups_of_12),
-		cmocka_unit_test(silence),       cmocka_unit_test(losses),
-		cmocka_unit_test(endless),       cmocka_unit_test(cut_and_damaged),
-		cmocka_unit_test(any_records),   cmocka_unit_test(short_answers),
-		cmocka_unit_test(jarm),
+		cmocka_unit_test(server_order),    cmocka_unit_test(client_order_and_old_versions),
+		cmocka_unit_test(only_13_by_ec),   cmocka_unit_test(groups_of_12),
+		cmocka_unit_test(silence),         cmocka_unit_test(losses),
+		cmocka_unit_test(endless),         cmocka_unit_test(tarpit),
+		cmocka_unit_test(cut_and_damaged), cmocka_unit_test(any_records),
+		cmocka_unit_test(short_answers),   cmocka_unit_test(jarm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
