@@ -304,8 +304,8 @@ static void tarpit(void **state)
 		number = tlsscan_next(s, &w);
 		if (number < 0)
 			break;
-		a.version = a.hello_version = TLS_12;
-		a.suite = (uint16_t)(0xc000 + n); /* always one more */
+		a.version = hello[0] == 0x16 ? get_be16(hello + 9) : 0;
+		a.suite = hello[0] == 0x16 ? get_be16(hello + 46 + hello[43]) : 0;
 		s->spent_ns += 5 * NS_PER_S;
 		tlsscan_heard(s, number, &a, false);
 	}
