@@ -265,7 +265,7 @@ class Tls:
             whole = out.read()
             c.sendall(whole[:int(len(whole) * share)])
             if stays:
-                hold(c)
+                time.sleep(1.5)
         return talk
 
     def big_prime(self, c, n):
