@@ -106,6 +106,12 @@ static void fill_matches(const struct os_test_result *t, struct facts *f, struct
 	ret->n_classes = all ? r->n_classes : 0;
 }
 
+/** What PV means: RFC 1918 alone, not all that is not routed. @param b an IPv4 address. */
+static bool is_rfc1918(const uint8_t *b)
+{
+	return b[0] == 10 || (b[0] == 172 && (b[1] & 0xf0) == 16) || (b[0] == 192 && b[1] == 168);
+}
+
 static const char *fingerprint(const struct os_test_result *t, struct facts *f)
 {
 	time_t now = (time_t)(t->wall_ns / NS_PER_S);
@@ -114,7 +120,7 @@ static const char *fingerprint(const struct os_test_result *t, struct facts *f)
 		.open_tcp = t->conf->open_tcp,
 		.closed_tcp = t->conf->closed_tcp,
 		.closed_udp = t->has_udp_answer ? t->conf->closed_udp : 0,
-		.is_private = addr_is_private(&t->conf->dst) && !addr_is_loopback(&t->conf->dst),
+		.is_private = is_rfc1918(t->conf->dst.b),
 		.distance_guess = t->seq->distance_guess,
 		.is_good = !os_doubt(t),
 		.mac = t->mac,

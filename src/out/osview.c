@@ -192,7 +192,7 @@ static void put_verdict(struct buf *b, const struct view *v, const struct os_fac
 		put_names(b, f);
 	if (!is_unknown(f))
 		return;
-	if (f->doubt && is_curious(v))
+	if (f->doubt && (is_curious(v) || !f->n_matches))
 		buf_printf(b, "OS fingerprint not ideal because: %s\n", f->doubt);
 	buf_printf(b, "No %sOS matches for host%s.\n", f->n_matches ? "exact " : "",
 		   f->doubt ? " (test conditions non-ideal)" : "");

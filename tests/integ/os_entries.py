@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""-O beside nmap against hosts that answer as entries of nmap-os-db say, and against hosts that answer with rubbish."""
+import pathlib
+import random
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import netns
+import oshost
+import osresult
+import suite
+
+OS_DB = "/usr/share/nmap/nmap-os-db"
+SAMPLE, SEED = 24, 11
+TEST = ["-sS", "-Pn", "-n", "-vv", "-p80,81", "-O"]
+
+
+def sample(n, seed):
+    """Hosts of n entries drawn at random among those that packets can play."""
+    entries = oshost.read_entries(OS_DB)
+    random.Random(seed).shuffle(entries)
+    hosts = []
+    for entry in entries:
+        try:
+            hosts.append(oshost.Host(entry))
+        except oshost.Unbuildable:
+            continue
+        if len(hosts) == n:
+            break
+    return hosts
+
+
+def scan(namespace, program, addresses, *options, seconds_max=300):
+    done = namespace.run([program, *TEST, *options, "-iL", "-", "-oX", "-"], seconds_max, stdin=None, input="\n".join(addresses))
+    if done.returncode:
+        raise RuntimeError(f"{program}: exit {done.returncode}: {done.stderr}")
+    return osresult.read(done.stdout)
+
+
+def test_entries(cases, bed):
+    hosts = sample(SAMPLE, SEED)
+    with oshost.Network(bed.scanner, hosts) as network:
+        ours, theirs = (scan(bed.scanner, program, network.addresses, "--max-os-tries", "2") for program in (suite.PRTIP, "nmap"))
+    n_right = {"ours": 0, "nmap": 0}
+    for address, host in zip(network.addresses, hosts):
+        title = f"{host.entry.name} (line {host.entry.line})"
+        cases.equal(f"{title}: values as nmap's", osresult.differences(ours[address], theirs[address]), [])
+        n_right["ours"] += host.entry.name in ours[address].best()
+        n_right["nmap"] += host.entry.name in theirs[address].best()
+    cases.check("the right entry is among the best", n_right["ours"] >= max(n_right["nmap"], SAMPLE - 3), n_right)
+
+
+class Hostile(oshost.Host):
+    """Answers as the entry says, each with some bytes changed, inserted or cut off by chance; lengths lie."""
+
+    def __init__(self, entry, seed):
+        super().__init__(entry)
+        self.random = random.Random(seed)
+
+    def answer(self, asked):
+        good = super().answer(asked)
+        if not good or self.is_of_port_scan(asked):
+            return good
+        head, rest = bytearray(good[:20]), bytearray(good[20:])
+        for _ in range(self.random.randrange(4)):
+            rest[self.random.randrange(len(rest))] = self.random.randrange(256)
+        if self.random.random() < 0.5:
+            rest = rest[:self.random.randrange(len(rest) + 1)]
+        if self.random.random() < 0.3:
+            rest += self.random.randbytes(self.random.randrange(600))
+        if asked[9] == 6 and len(rest) > 12:
+            rest[12] = self.random.choice((0, 0x40, 0x50, 0xF0, rest[12]))
+        head[2:4] = (20 + len(rest)).to_bytes(2, "big")
+        head[10:12] = b"\0\0"
+        head[10:12] = oshost.checksum(head).to_bytes(2, "big")
+        return bytes(head + rest)
+
+    @staticmethod
+    def is_of_port_scan(asked):
+        return asked[9] == 6 and len(asked) < 52
+
+
+def test_hostile(cases, bed):
+    entries = [host.entry for host in sample(8, SEED)]
+    hosts = [Hostile(entries[i % len(entries)], i) for i in range(64)]
+    with oshost.Network(bed.scanner, hosts) as network:
+        before = network.n_read
+        done = bed.scanner.run([suite.PRTIP, *TEST, "--max-os-tries", "3", "-iL", "-", "-oJ", "-"], 120, stdin=None,
+                               input="\n".join(network.addresses))
+        n_sent = network.n_read - before
+    cases.equal("hostile answers: the scan ends well", (done.returncode, done.stderr), (0, ""))
+    records = suite.json_records(done.stdout, "os")
+    cases.equal("a verdict of each host", {r["address"] for r in records}, set(network.addresses))
+    cases.check("at most 38 packets a try and host, and the port scan's", n_sent <= 64 * (3 * 38 + 12), n_sent)
+
+
+def test_unknown(cases, bed):
+    """No entry is near: that is said, and the fingerprint printed in lines that begin with OS:, as nmap does."""
+    host = sample(1, SEED)[0]
+    for test in ("T2", "T3", "T4"):
+        host.tcp[test] = oshost.Tcp(17, True, oshost.FIN, 0xBEEF, b"\1" * 40, "O", "O", b"", "RU", 99)
+    host.unreach = oshost.Unreach(oshost.Entry("", 0, {"U1": {"IPL": "3C", "UN": "1234"}}))
+    host.echo = None
+    for probe in "123456":
+        host.tcp[probe].window, host.tcp[probe].options = 0xBEEF, b"\1\1\1\0"
+    with oshost.Network(bed.scanner, [host]) as network:
+        texts = {program: bed.scanner.run([program, *TEST[:3], *TEST[4:], "--max-os-tries", "1", *network.addresses]).stdout
+                 for program in (suite.PRTIP, "nmap")}
+    ours, theirs = (osresult.read_lines(text) for text in texts.values())
+    cases.check("the fingerprint is printed", ours.tests and theirs.tests, texts)
+    # nmap counts no tun device among direct links
+    cases.equal("and is nmap's", (osresult.differences(ours, theirs), ours.scan | {"DC": "I"}), ([], theirs.scan))
+    for verdict in ("No exact OS matches for host", "No OS matches for host"):
+        cases.equal(verdict, *(verdict in text for text in texts.values()))
+
+
+if __name__ == "__main__":
+    suite.need_root()
+    suite.need_tools("ip", "nmap")
+    if not pathlib.Path(OS_DB).exists():
+        print(f"skipped: no {OS_DB}")
+        sys.exit(suite.SKIPPED)
+    with netns.Bed() as bed:
+        bed.scanner.sh("ip route del 198.18.0.0/16")
+        code = suite.run([test_entries, test_hostile, test_unknown], bed)
+    sys.exit(code)
