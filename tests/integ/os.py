@@ -2,13 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """-O beside nmap: the same fingerprint and the same best matches for Linux with other manners, near and behind a router."""
 import pathlib
-import re
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import netns
+import osresult
 import packet
 import suite
 
@@ -16,69 +15,70 @@ NEAR = "10.99.0.2"
 DEFAULTS = {"net.ipv4.tcp_timestamps": 1, "net.ipv4.tcp_window_scaling": 1, "net.ipv4.tcp_sack": 1, "net.ipv4.tcp_ecn": 2,
             "net.ipv4.ip_default_ttl": 64, "net.ipv4.tcp_rmem": "4096 131072 6291456", "net.ipv4.ip_no_pmtu_disc": 0,
             "net.ipv4.icmp_echo_ignore_all": 0}
+ALL_FLAGS = "tcp flags & (fin|syn|rst|psh|ack|urg)"
+# Manners: settings of the kernel, what a firewall drops, the ports asked.
 PERSONALITIES = {
-    "default": {},
-    "clock shown, other TTL": {"net.ipv4.tcp_timestamps": 2, "net.ipv4.ip_default_ttl": 128},
-    "no options, no ECN": {"net.ipv4.tcp_timestamps": 0, "net.ipv4.tcp_window_scaling": 0, "net.ipv4.tcp_sack": 0,
-                           "net.ipv4.tcp_ecn": 0},
-    "small windows, fragments, no echo": {"net.ipv4.tcp_rmem": "4096 8192 16384", "net.ipv4.ip_no_pmtu_disc": 1,
-                                          "net.ipv4.icmp_echo_ignore_all": 1, "net.ipv4.tcp_timestamps": 0},
+    "default": ({},),
+    "clock shown, other TTL": ({"net.ipv4.tcp_timestamps": 2, "net.ipv4.ip_default_ttl": 128},),
+    "no options, no ECN": ({"net.ipv4.tcp_timestamps": 0, "net.ipv4.tcp_window_scaling": 0, "net.ipv4.tcp_sack": 0,
+                            "net.ipv4.tcp_ecn": 0},),
+    "small windows, fragments, no echo": ({"net.ipv4.tcp_rmem": "4096 8192 16384", "net.ipv4.ip_no_pmtu_disc": 1,
+                                           "net.ipv4.icmp_echo_ignore_all": 1, "net.ipv4.tcp_timestamps": 0},),
+    "wide windows, no SACK, ECN asked for": ({"net.ipv4.tcp_rmem": "4096 4194304 33554432", "net.ipv4.tcp_sack": 0,
+                                              "net.ipv4.tcp_ecn": 1, "net.ipv4.ip_default_ttl": 255},),
+    "odd flags dropped": ({"net.ipv4.tcp_timestamps": 2}, [f"{ALL_FLAGS} == 0 drop", f"{ALL_FLAGS} == fin|psh|urg drop",
+                                                           f"{ALL_FLAGS} == fin|syn|psh|urg drop"]),
+    "UDP dropped, ECN dropped": ({}, ["meta l4proto udp drop", "tcp flags & (ecn|cwr) == ecn|cwr drop"]),
+    "no closed port": ({}, ["tcp dport != 80 drop"]),
+    "no open port": ({}, [], "81"),
 }
-# What the kernel draws by chance: how its sequence numbers run, and timestamps unless the clock is shown.
-BY_CHANCE = {"SP", "GCD", "ISR"}
 
 
-def report(bed, program, *options):
-    done = bed.scanner.run([program, "-sS", "-Pn", "-n", "-vv", "-O", "--max-os-tries", "1", "-p80,81", *options, "-oX", "-"], 120)
+def report(bed, program, *options, ports="80,81"):
+    done = bed.scanner.run([program, "-sS", "-Pn", "-n", "-vv", "-O", "--max-os-tries", "1", "-p" + ports, *options, "-oX", "-"], 120)
     if done.returncode:
         raise RuntimeError(f"{program}: exit {done.returncode}: {done.stderr}")
-    return ElementTree.fromstring(done.stdout).find("host")
+    return osresult.read(done.stdout)[options[-1]]
 
 
-def fingerprint(host, ignored):
-    text = host.find("os/osfingerprint").get("fingerprint").replace("OS:", "").replace("\n", "")
-    tests = {}
-    for name, body in re.findall(r"([A-Z0-9]+)\(([^)]*)\)", text):
-        tests[name] = {k: v for k, v in (a.split("=", 1) for a in body.split("%") if a)
-                       if name != "SEQ" or k not in ignored}
-    scan = tests.pop("SCAN")
-    return tests, {k: scan.get(k) for k in ("OT", "CT", "PV", "DS", "DC", "G")}
-
-
-def matches(host):
-    return [(m.get("name"), int(m.get("accuracy"))) for m in host.iter("osmatch")]
-
-
-def manners(bed, chosen):
+def manners(bed, chosen, drops=()):
     for name, value in {**DEFAULTS, **chosen}.items():
         bed.target.run(["sysctl", "-qw", f"{name}={value}"])
+    bed.target.filter_input(*drops)
 
 
 def is_as_good(ours, theirs):
     """The same best match, or one of nmap's best: the random values move an accuracy by a point or two."""
     near_best = {name for name, accuracy in theirs if accuracy >= theirs[0][1] - 2} if theirs else set()
-    return not theirs and not ours or ours[0][0] in near_best and abs(ours[0][1] - theirs[0][1]) <= 2
+    return not theirs and not ours or ours and ours[0][0] in near_best and abs(ours[0][1] - theirs[0][1]) <= 2
 
 
 def test_personalities(cases, bed):
-    for name, chosen in PERSONALITIES.items():
-        manners(bed, chosen)
-        ignored = BY_CHANCE | (set() if chosen.get("net.ipv4.tcp_timestamps") != 1 and chosen else {"TS"})
-        ours, theirs = (report(bed, program, NEAR) for program in (suite.PRTIP, "nmap"))
-        cases.equal(f"{name}: fingerprint", fingerprint(ours, ignored), fingerprint(theirs, ignored))
-        cases.check(f"{name}: best match", is_as_good(matches(ours), matches(theirs)),
-                    f"{matches(ours)[:3]}, nmap {matches(theirs)[:3]}")
-        used = [[p.attrib for p in host.iter("portused") if p.get("proto") == "tcp"] for host in (ours, theirs)]
-        cases.equal(f"{name}: ports, distance, IP IDs", (used[0], *(ours.find(t).attrib for t in ("distance", "ipidsequence"))),
-                    (used[1], *(theirs.find(t).attrib for t in ("distance", "ipidsequence"))))
+    for name, (chosen, *more) in PERSONALITIES.items():
+        drops, ports = (more + [[], "80,81"][len(more):])
+        manners(bed, chosen, drops)
+        # timestamps run by chance unless the clock is shown
+        ignored = [("SEQ", "TS")] if chosen.get("net.ipv4.tcp_timestamps", 1) == 1 else []
+        ours, theirs = (report(bed, program, NEAR, ports=ports) for program in (suite.PRTIP, "nmap"))
+        cases.equal(f"{name}: every value", osresult.differences(ours, theirs, ignored), [])
+        cases.equal(f"{name}: ports, distance", ours.scan, theirs.scan)
+        cases.check(f"{name}: best match", is_as_good(ours.matches, theirs.matches), f"{ours.matches[:3]}, nmap {theirs.matches[:3]}")
+        cases.equal(f"{name}: ports, distance, IP IDs in XML", shown(ours.host), shown(theirs.host))
     manners(bed, {})
 
 
+def shown(host):
+    used = [[p.get(k) for k in ("state", "portid")] for p in host.iter("portused") if p.get("proto") == "tcp"]
+    return used, *(None if host.find(tag) is None else host.find(tag).attrib.get(key)
+                   for tag, key in (("distance", "value"), ("ipidsequence", "class")))
+
+
 def test_itself(cases, bed):
-    ours, theirs = (ElementTree.fromstring(bed.target.run(
-        [program, "-sS", "-Pn", "-n", "-vv", "-O", "--max-os-tries", "1", "-p80,81", "127.0.0.1", "-oX", "-"]).stdout).find("host")
+    ours, theirs = (osresult.read(bed.target.run(
+        [program, "-sS", "-Pn", "-n", "-vv", "-O", "--max-os-tries", "1", "-p80,81", "127.0.0.1", "-oX", "-"]).stdout)["127.0.0.1"]
         for program in (suite.PRTIP, "nmap"))
-    cases.equal("this machine: fingerprint", fingerprint(ours, BY_CHANCE | {"TS"}), fingerprint(theirs, BY_CHANCE | {"TS"}))
+    cases.equal("this machine: every value", osresult.differences(ours, theirs, [("SEQ", "TS")]), [])
+    cases.equal("this machine: ports, distance", ours.scan, theirs.scan)
 
 
 def test_spacing(cases, bed):
