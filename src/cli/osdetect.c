@@ -50,6 +50,7 @@ int osdetect_load(const struct config *c, struct plan *p, struct osdetect *ret)
 	}
 	p->scan.n_detectors++;
 	ret->if_idx = p->engine.if_idx;
+	ret->routes = p->routes;
 	return 0;
 }
 
@@ -59,6 +60,7 @@ int osdetect_open(struct osdetect *d, const struct config *c, const struct hosts
 	struct osscan_conf oc = {
 		.db = d->db,
 		.hosts = hosts,
+		.routes = d->routes,
 		.n_parts = n_parts,
 		.max_tries = c->os_tries,
 		.wants_limit = c->limits_os,

@@ -10,8 +10,9 @@
 struct osdetect {
 	struct osdb *db;
 	struct mapfile file;
-	uint32_t if_idx;         /* -e */
-	struct capture *capture; /* --packet-capture */
+	uint32_t if_idx;            /* -e */
+	struct route_table *routes; /* borrowed */
+	struct capture *capture;    /* --packet-capture */
 	struct osscan *scan;
 };
 

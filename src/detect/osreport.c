@@ -12,18 +12,16 @@ enum { GUESSES_MAX = 10, DISTANCE_FAR = 5, FINGERPRINT_MAX = 16384 };
 
 int os_distance(const struct os_test_result *t, char *ret_by)
 {
-	bool is_direct = t->is_direct || t->seq->distance == 1;
-
 	*ret_by = 0;
 	if (t->conf->is_local)
 		*ret_by = OS_DISTANCE_LOCAL;
-	else if (is_direct)
+	else if (t->is_direct)
 		*ret_by = OS_DISTANCE_DIRECT;
 	else if (t->seq->distance > 0)
 		*ret_by = OS_DISTANCE_ICMP;
 	if (!*ret_by)
 		return -1;
-	return t->conf->is_local ? 0 : is_direct ? 1 : t->seq->distance;
+	return t->conf->is_local ? 0 : t->is_direct ? 1 : t->seq->distance;
 }
 
 const char *os_doubt(const struct os_test_result *t)

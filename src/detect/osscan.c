@@ -74,6 +74,7 @@ struct osscan {
 	uint32_t waiting_head, n_waiting, waiting_cap;
 	struct map64 parts; /* host -> HOST_SCANNED heard, when a host has several */
 	struct osscan_stats stats;
+	bool has_warned; /* of IPv6 */
 };
 
 /* --- hosts come and go ----------------------------------------------------------------- */
@@ -148,36 +149,28 @@ static void on_scanned(void *ctx, const struct event *ev)
 	host_facts(o->c.hosts, h, &f);
 	if (f.state == HOST_DOWN)
 		return;
+	if (f.addr.family == ADDR_V6 && !o->has_warned) {
+		o->has_warned = true;
+		bus_warn(o->bus, "-O tests IPv4 hosts only: the ports of IPv6 hosts are scanned, "
+				 "their systems not looked at");
+	}
 	bool is_wanted = f.addr.family == ADDR_V4 && !f.is_partial && choose_ports(o, h, &ports);
 	if (!is_wanted || wait_in_line(o, ev->host_idx) < 0)
 		publish_done(o, ev->host_idx);
 }
 
-/** Our address towards the target: the kernel's choice, asked by a socket that sends nothing. */
-static int find_source(const struct osscan *o, const struct addr *to, struct addr *ret)
+/** Our address towards the target, and whether anything stands between. */
+static int find_way(const struct osscan *o, struct job *j)
 {
-	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = 0xffff};
-	socklen_t len = sizeof(sa);
-	int err = 0;
+	struct route r;
+	int err = route_lookup(o->c.routes, &j->conf.dst, o->c.if_idx, &r);
 
-	if (o->c.source4.family != ADDR_NONE) {
-		*ret = o->c.source4;
-		return 0;
-	}
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	memcpy(&sa.sin_addr, to->b, 4);
-	if (o->c.if_idx)
-		(void)setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &o->c.if_idx,
-				 sizeof(o->c.if_idx));
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
-		err = -errno;
-	else
-		*ret = addr_v4(ntohl(sa.sin_addr.s_addr));
-	close(fd);
-	return err;
+	if (err)
+		return err;
+	j->conf.src = o->c.source4.family != ADDR_NONE ? o->c.source4 : r.src;
+	j->conf.is_local = r.kind == ROUTE_LOOPBACK;
+	j->is_direct = r.kind == ROUTE_ONLINK;
+	return 0;
 }
 
 /** A fresh try: new numbers, nothing heard. */
@@ -205,7 +198,7 @@ static int start_job(struct osscan *o, uint64_t host_idx, uint64_t now_ns)
 	j->host_idx = host_idx;
 	j->conf.dst = f.addr;
 	(void)choose_ports(o, h, &j->conf);
-	int err = find_source(o, &f.addr, &j->conf.src);
+	int err = find_way(o, j);
 	if (err) {
 		mem_free(j);
 		return err;
@@ -214,8 +207,7 @@ static int start_job(struct osscan *o, uint64_t host_idx, uint64_t now_ns)
 		j->conf.closed_udp = (uint16_t)(UDP_LO + rng_below(&o->rng, UDP_SPAN));
 	j->conf.sport = o->sport;
 	j->conf.ttl = o->c.ttl ? o->c.ttl : DISTANCE_LOCAL_TTL;
-	j->conf.is_local = addr_equal(&j->conf.src, &f.addr) || addr_is_loopback(&f.addr);
-	j->is_direct = j->has_mac = f.has_mac;
+	j->has_mac = f.has_mac;
 	j->mac = f.mac;
 	j->wait_ms = CLAMP(4 * f.rto_us / 1000, WAIT_MIN_MS, WAIT_MAX_MS);
 	j->accuracy = -1;

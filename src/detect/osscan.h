@@ -2,26 +2,28 @@
 /*
  * The OS test of every host whose ports are known: a detector (see hosts.h). It lives on the
  * coordinator's thread, between turns of the engine and after it, and never waits while the engine
- * runs. IPv4 only; hosts of IPv6 are passed on without a word.
+ * runs. IPv4 only; the first host of IPv6 is a warning, all of them are passed on.
  */
 #pragma once
 
 #include "detect/osdb.h"
 #include "event/hosts.h"
+#include "pktio/route.h"
 
 /** Hosts tested at a time; each has at most one packet a 25 ms on its way. */
 #define OSSCAN_JOBS_MAX 64
 
 struct osscan_conf {
-	const struct osdb *db;     /* borrowed */
-	const struct hosts *hosts; /* borrowed; subscribed before this */
-	uint32_t n_parts;          /* HOST_SCANNED per host */
-	uint32_t max_tries;        /* of one host without a perfect match; 0: 5, or 2 when the
-				      conditions are bad */
-	bool wants_limit;          /* only hosts with an open and a closed TCP port */
-	bool wants_guess;          /* say also what is merely near */
-	bool wants_trace;          /* EVENT_PACKET */
-	struct capture *capture;   /* of its packets; NULL: none */
+	const struct osdb *db;      /* borrowed */
+	const struct hosts *hosts;  /* borrowed; subscribed before this */
+	struct route_table *routes; /* borrowed; looked up on this thread */
+	uint32_t n_parts;           /* HOST_SCANNED per host */
+	uint32_t max_tries;         /* of one host without a perfect match; 0: 5, or 2 when the
+				       conditions are bad */
+	bool wants_limit;           /* only hosts with an open and a closed TCP port */
+	bool wants_guess;           /* say also what is merely near */
+	bool wants_trace;           /* EVENT_PACKET */
+	struct capture *capture;    /* of its packets; NULL: none */
 	uint32_t max_rate_pps; /* 0: no limit; else nothing leaves before osscan_turn(is_alone) */
 	uint32_t if_idx;       /* -e; 0 any */
 	uint8_t ttl;           /* 0: 64 */

@@ -44,7 +44,7 @@ def is_near(attribute, ours, theirs, isr):
     a, b = int(ours, 16), int(theirs, 16)
     if attribute == "GCD":
         return a == b or max(a, b) < 10
-    return abs(a - b) <= (10 if attribute == "ISR" else 24) or attribute == "SP" and max(a, b) < isr - 20
+    return abs(a - b) <= 24 or attribute == "SP" and max(a, b) < isr - 20
 
 
 def differences(ours, theirs, ignored=()):
