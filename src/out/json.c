@@ -7,6 +7,7 @@
  * ("from" and "ptr" stand only where they say something else than the address or name).
  */
 #include "base/clock.h"
+#include "out/oshint.h"
 #include "out/osview.h"
 #include "out/text.h"
 #include "out/tlstext.h"
@@ -321,6 +322,7 @@ static void on_host(struct out *o, const struct event *ev)
 	if (has_answered)
 		put_silent_ports(o, v);
 	os_put_json(b, v);
+	os_hint_put_json(b, v);
 	text_lit(b, "{\"schema\":1,\"type\":\"host\",\"address\":\"");
 	put_address(o, &f->addr);
 	text_lit(b, "\",\"hostname\":");

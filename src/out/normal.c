@@ -6,6 +6,7 @@
  * (-v: phases, open ports as they are found). Packet trace lines go to both.
  */
 #include "base/clock.h"
+#include "out/oshint.h"
 #include "out/osview.h"
 #include "out/svctext.h"
 #include "out/tlstext.h"
@@ -292,6 +293,7 @@ static void on_host(struct out *o, const struct event *ev)
 	svc_put_fingerprints(o, v);
 	put_mac(o, v);
 	os_put_normal(&o->buf, v);
+	os_hint_put_normal(&o->buf, v);
 	svc_put_info(o, v);
 	if (!v->scan->is_ping_only)
 		buf_putc(&o->buf, '\n');

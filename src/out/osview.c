@@ -456,7 +456,8 @@ void os_put_json(struct buf *b, const struct view *v)
 
 	if (!f)
 		return;
-	buf_printf(b, "{\"schema\":1,\"type\":\"os\",\"address\":\"%s\"", v->addr_bare);
+	buf_printf(b, "{\"schema\":1,\"type\":\"os\",\"address\":\"%s\",\"method\":\"probes\"",
+		   v->addr_bare);
 	buf_printf(b, ",\"perfect\":%u,\"too_many\":%s,\"ideal\":%s", f->n_perfect,
 		   f->is_too_many ? "true" : "false", f->doubt ? "false" : "true");
 	member(b, "doubt", f->doubt);

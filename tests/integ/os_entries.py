@@ -114,6 +114,41 @@ def test_unknown(cases, bed):
         cases.equal(verdict, *(verdict in text for text in texts.values()))
 
 
+# By the TTL systems begin with: is an entry of these families what the hint says?
+UNIX_LIKE = {"Linux", "Android", "FreeBSD", "OpenBSD", "NetBSD", "Mac OS X", "OS X", "iOS", "AIX", "Solaris", "HP-UX", "ESXi", "JUNOS",
+             "VxWorks", "NX-OS", "QNX", "Mac OS", "Darwin", "TMOS"}
+HINTS = {64: ("Unix-like or embedded, not Windows", lambda families: not any("Windows" in f for f in families)),
+         128: ("Windows", lambda families: any("Windows" in f for f in families)),
+         255: ("network or other embedded device", lambda families: not families & UNIX_LIKE and
+               not any("Windows" in f for f in families))}
+
+
+def test_hint(cases, bed):
+    """The TTL of SYN answers, with -v: the percentages are the file's; a test that found more is silent about it."""
+    entries = [e for e in oshost.read_entries(OS_DB) if e.get("T1", "R") == "Y"]
+    by_ttl = {ttl: [e.families for e in entries if e.get("T1", "TG") == f"{ttl:X}"] for ttl in HINTS}
+    shares = {ttl: 100 * sum(map(is_so, by_ttl[ttl])) / len(by_ttl[ttl]) for ttl, (_, is_so) in HINTS.items()}
+    hosts = [sample(1, SEED)[0] for _ in range(6)]
+    for host, ttl in zip(hosts, (64, 50, 128, 97, 240, 200)):
+        host.tcp["1"].ttl = ttl
+    with oshost.Network(bed.scanner, hosts) as network:
+        def records(*options):
+            done = bed.scanner.run([suite.PRTIP, "-sS", "-Pn", "-n", "-p80,81", *options, "-oJ", "-", *network.addresses])
+            return {r["address"]: r for r in suite.json_records(done.stdout, "os") if r["method"] == "passive"}
+        found = records("-v")
+        cases.equal("start and hops", [(found[a]["start_ttl"], found[a]["hops"]) if a in found else None for a in network.addresses],
+                    [(64, 0), (64, 14), (128, 0), (128, 31), (255, 15), None])
+        for r in found.values():
+            share = shares[r["start_ttl"]]
+            cases.check(f"TTL {r['start_ttl']}: {r['hint']}: {r['percent']} %", r["hint"] == HINTS[r["start_ttl"]][0] and
+                        abs(r["percent"] - share) <= 2, share)
+        cases.equal("not without -v", records(), {})
+        tested = records("-v", "-O", "--max-os-tries", "1", "--osscan-limit")
+        cases.check("not beside what -O found", len(tested) < len(found), tested)
+        text = bed.scanner.run([suite.PRTIP, "-v", "-sS", "-Pn", "-n", "-p80", network.addresses[2]]).stdout
+        cases.check("for people", "OS hint by TTL 128: Windows (true of 75 % of systems that begin there)" in text, text)
+
+
 if __name__ == "__main__":
     suite.need_root()
     suite.need_tools("ip", "nmap")
@@ -122,5 +157,5 @@ if __name__ == "__main__":
         sys.exit(suite.SKIPPED)
     with netns.Bed() as bed:
         bed.scanner.sh("ip route del 198.18.0.0/16")
-        code = suite.run([test_entries, test_hostile, test_unknown], bed)
+        code = suite.run([test_entries, test_hostile, test_unknown, test_hint], bed)
     sys.exit(code)

@@ -33,7 +33,7 @@ class Unbuildable(ValueError):
 
 class Entry:
     def __init__(self, name, line, tests):
-        self.name, self.line, self.tests = name, line, tests
+        self.name, self.line, self.tests, self.families = name, line, tests, set()
 
     def get(self, test, attribute):
         return self.tests.get(test, {}).get(attribute)
@@ -45,6 +45,8 @@ def read_entries(path):
         for number, line in enumerate(lines, 1):
             if line.startswith("Fingerprint "):
                 entries.append(Entry(line[len("Fingerprint "):].strip(), number, {}))
+            elif line.startswith("Class "):
+                entries[-1].families.add(line.split("|")[1].strip())
             elif entries and (m := re.fullmatch(r"([A-Z0-9]+)\((.*)\)\s*", line)):
                 entries[-1].tests[m[1]] = dict(a.split("=", 1) for a in m[2].split("%") if "=" in a)
     return entries
