@@ -24,6 +24,7 @@
 
 enum {
 	GAP_MS = 25,       /* between probes after the six */
+	START_GAP_MS = 8,  /* between hosts: scoring takes as long, and would come all at once */
 	ROUNDS = 3,        /* times one probe is sent at most */
 	WAIT_MIN_MS = 150, /* for the last answers of a round */
 	WAIT_MAX_MS = 2000,
@@ -72,6 +73,7 @@ struct osscan {
 	uint32_t n_jobs;
 	uint64_t *waiting; /* hosts, a ring */
 	uint32_t waiting_head, n_waiting, waiting_cap;
+	uint64_t start_ns;  /* when the next host may start */
 	struct map64 parts; /* host -> HOST_SCANNED heard, when a host has several */
 	struct osscan_stats stats;
 	bool has_warned; /* of IPv6 */
@@ -219,12 +221,14 @@ static int start_job(struct osscan *o, uint64_t host_idx, uint64_t now_ns)
 
 static void start_jobs(struct osscan *o, uint64_t now_ns)
 {
-	while (o->n_waiting && o->n_jobs < OSSCAN_JOBS_MAX) {
+	while (o->n_waiting && o->n_jobs < OSSCAN_JOBS_MAX && now_ns >= o->start_ns) {
 		uint64_t host_idx = o->waiting[o->waiting_head];
 		o->waiting_head = (o->waiting_head + 1) % o->waiting_cap;
 		o->n_waiting--;
 		if (start_job(o, host_idx, now_ns) < 0)
 			publish_done(o, host_idx);
+		else
+			o->start_ns = now_ns + START_GAP_MS * NS_PER_MS;
 	}
 }
 

@@ -10,8 +10,8 @@
 #include "event/hosts.h"
 #include "pktio/route.h"
 
-/** Hosts tested at a time; each has at most one packet a 25 ms on its way. */
-#define OSSCAN_JOBS_MAX 64
+/** Hosts tested at a time; each has at most one packet a 25 ms on its way, and takes 15 kB. */
+#define OSSCAN_JOBS_MAX 256
 
 struct osscan_conf {
 	const struct osdb *db;      /* borrowed */
