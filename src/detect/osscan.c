@@ -343,15 +343,20 @@ static bool is_complete(const struct job *j)
 	return true;
 }
 
-/** One job, now. @return true when it is over. */
-static bool job_turn(struct osscan *o, struct job *j, uint64_t now_ns)
+/** Nothing is left to send or to wait for. */
+static bool is_try_over(const struct job *j, uint64_t now_ns)
+{
+	return j->next == OS_PROBE_N &&
+	       (is_complete(j) || (now_ns >= j->due_ns && j->round + 1 == ROUNDS));
+}
+
+/** Send what is due of one job. */
+static void job_turn(struct osscan *o, struct job *j, uint64_t now_ns)
 {
 	bool was_waiting = j->next == OS_PROBE_N;
 
-	if (was_waiting && (is_complete(j) || (now_ns >= j->due_ns && j->round + 1 == ROUNDS)))
-		return end_try(o, j, now_ns);
 	if (now_ns < j->due_ns)
-		return false;
+		return;
 	if (was_waiting) {
 		j->round++;
 		j->next = OS_PROBE_IE1;
@@ -359,7 +364,7 @@ static bool job_turn(struct osscan *o, struct job *j, uint64_t now_ns)
 	skip_needless(j);
 	if (j->next < OS_PROBE_N) {
 		if (!pace_budget(&o->pace, now_ns, 1) || send_probe(o, j, j->next) == -E_AGAIN)
-			return false;
+			return;
 		pace_spend(&o->pace, now_ns, 1);
 		/* from the planned time, so that lateness does not add up; not to catch up either
 		 */
@@ -370,7 +375,6 @@ static bool job_turn(struct osscan *o, struct job *j, uint64_t now_ns)
 	}
 	if (j->next == OS_PROBE_N)
 		j->due_ns = now_ns + j->wait_ms * NS_PER_MS;
-	return false;
 }
 
 static void take_answer(struct osscan *o, const struct frame *f, uint64_t now_ns)
@@ -402,6 +406,20 @@ static int receive(struct osscan *o, uint64_t now_ns, uint32_t wait_us)
 	return n < 0 ? n : 0;
 }
 
+/** Score one host at most: it takes milliseconds, and what others have to send is due. */
+static void end_one(struct osscan *o, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < o->n_jobs; i++) {
+		if (!is_try_over(o->jobs[i], now_ns))
+			continue;
+		if (end_try(o, o->jobs[i], now_ns)) {
+			mem_free(o->jobs[i]);
+			o->jobs[i] = o->jobs[--o->n_jobs];
+		}
+		return;
+	}
+}
+
 int osscan_turn(struct osscan *o, uint64_t now_ns, bool is_alone, uint32_t wait_us)
 {
 	int err = o->n_jobs ? receive(o, now_ns, wait_us) : 0;
@@ -411,14 +429,10 @@ int osscan_turn(struct osscan *o, uint64_t now_ns, bool is_alone, uint32_t wait_
 	if (!o->c.max_rate_pps || is_alone)
 		start_jobs(o, now_ns);
 	now_ns = wait_us ? clock_now_ns() : now_ns;
-	for (uint32_t i = 0; i < o->n_jobs;) {
-		if (!job_turn(o, o->jobs[i], now_ns)) {
-			i++;
-			continue;
-		}
-		mem_free(o->jobs[i]);
-		o->jobs[i] = o->jobs[--o->n_jobs];
-	}
+	for (uint32_t i = 0; i < o->n_jobs; i++)
+		if (!is_try_over(o->jobs[i], now_ns))
+			job_turn(o, o->jobs[i], now_ns);
+	end_one(o, now_ns);
 	return (int)(o->n_jobs + o->n_waiting);
 }
 
