@@ -1,68 +1,174 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Scoring of a print against every entry of the fingerprint file. Points of a test line depend on
- * nothing but the line and the print, and most lines stand in many entries: so each distinct line
- * is judged once, and an entry's score is a sum over its thirteen.
+ * Scoring of a print against every entry of the fingerprint file. What an expression is worth
+ * depends on nothing but itself and the print, and few expressions make up all lines: so each
+ * distinct one is judged once, a line's score is a sum over its expressions, an entry's over its
+ * thirteen lines.
  * Source: nmap's book, "OS Matching Algorithms": an attribute counts when both sides have it, and
  * is worth its MatchPoints.
  */
 #include "detect/osmatch.h"
 
+#include "base/hash.h"
 #include "base/mem.h"
 
-/** Points of one line against the print under test. */
+#include <errno.h>
+
+/** Points against the print under test. */
 struct score {
 	uint16_t reached, asked;
 };
 
-struct os_matcher {
-	const struct osdb *db;
-	struct score *scores; /* by line */
+/** An expression of one attribute, "1-6" of GCD. */
+struct term {
+	struct bytes expr;
+	uint8_t test, attr;
 };
 
-struct os_matcher *os_matcher_new(const struct osdb *db)
-{
-	struct os_matcher *m = mem_alloc(1, sizeof(*m));
-
-	if (!m)
-		return NULL;
-	m->db = db;
-	m->scores = mem_alloc(MAX(db->n_lines, 1u), sizeof(*m->scores));
-	if (!m->scores) {
-		os_matcher_free(m);
-		return NULL;
-	}
-	return m;
-}
+struct os_matcher {
+	const struct osdb *db;
+	struct term *terms; /* each distinct one once */
+	struct score *of_term;
+	uint32_t *of_lines;   /* terms of all lines, one line after another */
+	uint32_t *line_start; /* of line i in of_lines; that of n_lines is the end */
+	struct score *of_line;
+	uint32_t n_terms;
+};
 
 void os_matcher_free(struct os_matcher *m)
 {
 	if (!m)
 		return;
-	mem_free(m->scores);
+	mem_free(m->terms);
+	mem_free(m->of_term);
+	mem_free(m->of_lines);
+	mem_free(m->line_start);
+	mem_free(m->of_line);
 	mem_free(m);
+}
+
+static bool is_same(struct bytes a, struct bytes b)
+{
+	return a.len == b.len && (!a.len || !memcmp(a.p, b.p, a.len));
+}
+
+/** No less than there are expressions in all lines: each has its "=". */
+static uint32_t n_exprs_max(const struct osdb *db)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < db->n_lines; i++)
+		for (size_t k = 0; k < db->lines[i].text.len; k++)
+			n += db->lines[i].text.p[k] == '=';
+	return n;
+}
+
+/** The term's number, a new one when it is new or when its hash is another's. */
+static int term_of(struct os_matcher *m, struct map64 *by_hash, const struct term *t)
+{
+	static const struct siphash_key any; /* no attacker gains by collisions: they cost memory */
+	uint64_t h = siphash24(&any, t->expr.p, t->expr.len) * (OS_TEST_N * OS_ATTRS_MAX) +
+		     t->test * (uint32_t)OS_ATTRS_MAX + t->attr;
+	uint32_t at = map64_get(by_hash, h);
+
+	if (at != MAP64_NONE && m->terms[at].test == t->test && m->terms[at].attr == t->attr &&
+	    is_same(m->terms[at].expr, t->expr))
+		return (int)at;
+	m->terms[m->n_terms] = *t;
+	int err = at == MAP64_NONE ? map64_put(by_hash, h, m->n_terms) : 0;
+	return err < 0 ? err : (int)m->n_terms++;
+}
+
+static int collect_terms(struct os_matcher *m, struct map64 *by_hash)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < m->db->n_lines; i++) {
+		struct term t = {.test = m->db->lines[i].test};
+		struct bytes left = m->db->lines[i].text;
+		int attr;
+
+		m->line_start[i] = n;
+		while ((attr = os_line_next(t.test, &left, &t.expr)) >= 0) {
+			t.attr = (uint8_t)attr;
+			int at = term_of(m, by_hash, &t);
+			if (at < 0)
+				return at;
+			m->of_lines[n++] = (uint32_t)at;
+		}
+	}
+	m->line_start[m->db->n_lines] = n;
+	return 0;
+}
+
+struct os_matcher *os_matcher_new(const struct osdb *db)
+{
+	struct os_matcher *m = mem_alloc(1, sizeof(*m));
+	uint32_t n = MAX(n_exprs_max(db), 1u);
+	struct map64 by_hash;
+
+	if (!m)
+		return NULL;
+	m->db = db;
+	m->terms = mem_alloc(n, sizeof(*m->terms));
+	m->of_lines = mem_alloc(n, sizeof(*m->of_lines));
+	m->line_start = mem_alloc(db->n_lines + 1u, sizeof(*m->line_start));
+	m->of_line = mem_alloc(MAX(db->n_lines, 1u), sizeof(*m->of_line));
+	map64_init(&by_hash, n);
+	int err = m->terms && m->of_lines && m->line_start && m->of_line
+			  ? collect_terms(m, &by_hash)
+			  : -ENOMEM;
+	map64_fini(&by_hash);
+	m->of_term = err ? NULL : mem_alloc(MAX(m->n_terms, 1u), sizeof(*m->of_term));
+	if (m->of_term)
+		return m;
+	os_matcher_free(m);
+	return NULL;
+}
+
+/** What an expression is worth against the print. */
+static struct score term_score(const struct osdb *db, const struct term *t,
+			       const struct os_print *p)
+{
+	uint16_t points = p->has[t->test] >> t->attr & 1 ? db->points[t->test][t->attr] : 0;
+	const char *v = p->value[t->test][t->attr];
+	bool is_hit =
+		points && os_expr_match(t->expr, (struct bytes){(const uint8_t *)v, strlen(v)});
+
+	return (struct score){.reached = is_hit ? points : 0, .asked = points};
+}
+
+static void add(struct score *sum, struct score s)
+{
+	sum->reached = (uint16_t)(sum->reached + s.reached);
+	sum->asked = (uint16_t)(sum->asked + s.asked);
 }
 
 static struct score line_score(const struct osdb *db, const struct os_line *l,
 			       const struct os_print *p)
 {
-	struct score s = {0};
-	struct bytes left = l->text, expr;
-	enum os_test test = l->test;
+	struct term t = {.test = l->test};
+	struct bytes left = l->text;
+	struct score sum = {0};
 	int attr;
 
-	if (!p->has[test])
-		return s;
-	while ((attr = os_line_next(test, &left, &expr)) >= 0) {
-		uint16_t points = db->points[test][attr];
-		if (!points || !(p->has[test] >> attr & 1))
-			continue;
-		const char *v = p->value[test][attr];
-		s.asked = (uint16_t)(s.asked + points);
-		if (os_expr_match(expr, (struct bytes){(const uint8_t *)v, strlen(v)}))
-			s.reached = (uint16_t)(s.reached + points);
+	while ((attr = os_line_next(t.test, &left, &t.expr)) >= 0) {
+		t.attr = (uint8_t)attr;
+		add(&sum, term_score(db, &t, p));
 	}
-	return s;
+	return sum;
+}
+
+/** All lines at once. */
+static void score_lines(struct os_matcher *m, const struct os_print *p)
+{
+	for (uint32_t i = 0; i < m->n_terms; i++)
+		m->of_term[i] = term_score(m->db, &m->terms[i], p);
+	for (uint32_t i = 0; i < m->db->n_lines; i++) {
+		m->of_line[i] = (struct score){0};
+		for (uint32_t k = m->line_start[i]; k < m->line_start[i + 1]; k++)
+			add(&m->of_line[i], m->of_term[m->of_lines[k]]);
+	}
 }
 
 static double share(uint32_t reached, uint32_t asked)
@@ -91,15 +197,10 @@ static double entry_accuracy(const struct os_matcher *m, const struct os_entry *
 	for (int i = 0; i < OS_TEST_N; i++) {
 		if (e->test_line[i] == OSDB_NO_LINE)
 			continue;
-		reached += m->scores[e->test_line[i]].reached;
-		asked += m->scores[e->test_line[i]].asked;
+		reached += m->of_line[e->test_line[i]].reached;
+		asked += m->of_line[e->test_line[i]].asked;
 	}
 	return share(reached, asked);
-}
-
-static bool is_same(struct bytes a, struct bytes b)
-{
-	return a.len == b.len && (!a.len || !memcmp(a.p, b.p, a.len));
 }
 
 /** Take a worse match of the same name out. @return false when a better or equal one stays. */
@@ -175,8 +276,7 @@ void os_match(struct os_matcher *m, const struct os_print *p, struct os_result *
 	const struct osdb *db = m->db;
 
 	memset(ret, 0, sizeof(*ret));
-	for (uint32_t i = 0; i < db->n_lines; i++)
-		m->scores[i] = line_score(db, &db->lines[i], p);
+	score_lines(m, p);
 	for (uint32_t i = 0; i < db->n_entries; i++) {
 		double accuracy = entry_accuracy(m, &db->entries[i]);
 		if (accuracy < OS_ACCURACY_MIN)

@@ -32,7 +32,8 @@ const struct os_test_desc os_tests[OS_TEST_N] = {
 
 static bool is_text(struct bytes b, const char *text)
 {
-	return b.len == strlen(text) && !memcmp(b.p, text, b.len);
+	return b.len && b.p[0] == (uint8_t)*text && b.len == strlen(text) &&
+	       !memcmp(b.p, text, b.len);
 }
 
 int os_test_find(struct bytes name)

@@ -24,7 +24,7 @@
 
 enum {
 	GAP_MS = 25,       /* between probes after the six */
-	START_GAP_MS = 8,  /* between hosts: scoring takes as long, and would come all at once */
+	START_GAP_MS = 2,  /* between hosts: they shall not all send and be scored at once */
 	ROUNDS = 3,        /* times one probe is sent at most */
 	WAIT_MIN_MS = 150, /* for the last answers of a round */
 	WAIT_MAX_MS = 2000,
@@ -406,7 +406,7 @@ static int receive(struct osscan *o, uint64_t now_ns, uint32_t wait_us)
 	return n < 0 ? n : 0;
 }
 
-/** Score one host at most: it takes milliseconds, and what others have to send is due. */
+/** Score one host at most: meanwhile what others have to send is due. */
 static void end_one(struct osscan *o, uint64_t now_ns)
 {
 	for (uint32_t i = 0; i < o->n_jobs; i++) {
