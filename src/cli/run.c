@@ -303,8 +303,9 @@ static void scan_targets(struct run *r)
 
 /**
  * More was probably missed than is accepted, and something was seen to be lost: a few answers alone
- * prove little. Or ports are silent, or were given up, and probes never
- * left. Replies lost here and recovered by asking again are no fault of the result.
+ * prove little. Or probes never left and ports are silent, given up, or
+ * filtered, perhaps by this machine. Replies lost here and recovered by asking again are no fault
+ * of the result.
  */
 static bool is_degraded(const struct run *r, const struct ev_scan_completed *c)
 {
@@ -315,7 +316,8 @@ static bool is_degraded(const struct run *r, const struct ev_scan_completed *c)
 	const struct coverage_estimate *e = &c->trust->estimate;
 	bool has_lost = e->loss > 0 || c->trust->n_late_ports;
 	return c->n_left_out || (e->is_known && has_lost && e->estimate < least) ||
-	       (c->n_tx_errors && (e->n_silent || c->n_ports[PORT_UNKNOWN]));
+	       (c->n_tx_errors &&
+		(e->n_silent || c->n_ports[PORT_UNKNOWN] || c->n_ports[PORT_FILTERED]));
 }
 
 static int exit_code(const struct run *r, const struct ev_scan_completed *c)

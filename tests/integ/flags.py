@@ -148,7 +148,9 @@ def scan_type(bed, directory, spelling):
     flags = {p.flags for p in probes(bed, "-Pn", spelling, "-p80", "10.99.0.2")}
     reason = ports(bed, spelling, "-p81", "10.99.0.2")["10.99.0.2", 81][1]
     kind = {"-sS": "syn", "-sT": "connect"}[spelling]
-    return (flags == {packet.SYN} and reason == {"-sS": "reset", "-sT": "conn-refused"}[spelling] and
+    nobody = bed.scanner.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", suite.PRTIP, spelling, "-n", "-Pn",
+                              "-p81", "10.99.0.2"])  # who may not send raw packets gets no SYN scan, and is told so
+    return (nobody.returncode == {"-sS": 1, "-sT": 0}[spelling] and flags == {packet.SYN} and reason == {"-sS": "reset", "-sT": "conn-refused"}[spelling] and
             f'type="{kind}"' in run(bed, spelling, "-n", "-p81", "10.99.0.2", "-oX", "-").stdout)
 
 
@@ -204,7 +206,8 @@ def asks_link(bed, *options):
 
 @flag("-PR")
 def link_ping(bed, directory, spelling):
-    return asks_link(bed, spelling) == (True, False) and len(discovery(bed, spelling)) == 4
+    refused = run(bed, "-n", "-Pn", spelling, "10.99.0.2", code=2).stderr
+    return "-Pn" in refused and asks_link(bed, spelling) == (True, False) and len(discovery(bed, spelling)) == 4
 
 
 @flag("--disable-arp-ping")
@@ -939,7 +942,7 @@ def set_up(bed):
 
 if __name__ == "__main__":
     suite.need_root()
-    suite.need_tools("ip", "nft", "strace")
+    suite.need_tools("ip", "nft", "setpriv", "strace")
     ONLY = set(sys.argv[1:]) & set(CASES)
     sys.argv = [sys.argv[0]] + ["effects"] * bool(ONLY) + [word for word in sys.argv[1:] if word not in ONLY]
     with contextlib.ExitStack() as stack, suite.scratch() as directory:
