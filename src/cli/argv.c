@@ -475,10 +475,18 @@ static int check_merge(struct parse *p)
 	return rc;
 }
 
+/** -A stands for several. */
+static void spread_details(struct config *c)
+{
+	if (c->wants_details)
+		c->wants_services = c->wants_os = c->wants_tls = true;
+}
+
 static int check_all(struct parse *p)
 {
 	int rc;
 
+	spread_details(p->to.cfg);
 	if (p->to.cfg->wants_help || p->to.cfg->wants_version)
 		return 0;
 	if (p->to.cfg->wants_merge)

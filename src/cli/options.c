@@ -150,6 +150,8 @@ const struct opt_spec opt_table[] = {
 	 .help = "Trust the certificate authorities in FILE (PEM) instead of the system's"},
 
 	/* OS detection */
+	{SHORT("A"), FLAG(wants_details), .group = OPT_DETECTION, .nmap = NMAP_EXTENDED,
+	 .help = "All that is asked of open ports and hosts: the same as -sV -O --tls-cert-analysis. Scripts and traceroute are not part of it"},
 	{SHORT("O"), FLAG(wants_os), .group = OPT_DETECTION, .nmap = NMAP_SAME,
 	 .help = "Tell operating systems apart by how their IPv4 stacks answer sixteen odd packets. Hosts of IPv6 are left out"},
 	{LONG("osscan-limit"), FLAG(limits_os), .group = OPT_DETECTION, .nmap = NMAP_SAME,

@@ -76,6 +76,7 @@ struct config {
 	const char *pings_syn, *pings_ack, *pings_udp, *pings_sctp;
 	bool skips_link_ping; /* --disable-arp-ping */
 
+	bool wants_details;           /* -A: the next, wants_tls and wants_os */
 	bool wants_services;          /* -sV */
 	bool wants_banners;           /* --banner-grab */
 	bool wants_tls;               /* --tls-cert-analysis */

@@ -9,16 +9,19 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/ring.h"
+#include "detect/streamtls.h"
 #include "engine/pace.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
+enum { TLS_TEXT_CAP = 320 };
 enum { JOBS_MAX = 256, ANSWERS_MAX = 256, TURN_US = 20000, RETRY_US = 2000, FD_RESERVE = 64 };
 
 /** CPU time that reading the long answers of one port may take: others wait meanwhile. */
@@ -43,6 +46,7 @@ struct port {
 	struct service service;
 	struct line lines[SERVICE_TALKS_MAX];
 	struct port *next, **link; /* in the list of ports under way */
+	char tls[TLS_TEXT_CAP];    /* summary of the first handshake */
 	uint64_t effort_ns;        /* spent on its long answers */
 	bool is_stalled;           /* could not open a conversation */
 };
@@ -126,6 +130,9 @@ static void port_end(struct port *p)
 	for (uint32_t i = 0; i < SERVICE_TALKS_MAX; i++)
 		stream_close(p->lines[i].stream);
 	put_fingerprint(p);
+	if (p->service.is_tunnel)
+		p->service.result.tls_summary =
+			facts_text(p->service.facts, p->tls, strlen(p->tls));
 	answer(p->asker, &p->job, &p->service);
 	*p->link = p->next;
 	if (p->next)
@@ -212,6 +219,8 @@ static void tell(struct line *l, struct stream *s, enum stream_event ev, uint64_
 
 	service_on(&p->service, l->idx, ev, received, ev == STREAM_FAILED ? stream_error(s) : 0,
 		   now_ns);
+	if (ev == STREAM_OPEN && stream_tls(s) && !p->tls[0])
+		(void)streamtls_summary(stream_tls(s), p->tls, sizeof(p->tls));
 	if (is_long)
 		p->effort_ns += clock_thread_ns() - begin_ns;
 	if (p->effort_ns > PORT_EFFORT_NS)

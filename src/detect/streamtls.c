@@ -16,7 +16,10 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <time.h>
 
 enum {
 	CALL_BYTES_MAX = 64 * 1024, /* read from the socket by one call: some records */
@@ -262,6 +265,52 @@ ssize_t streamtls_write(void *tls, int fd, const void *p, size_t n)
 bool streamtls_wants_write(const void *tls)
 {
 	return ((const struct layer *)tls)->wants_write;
+}
+
+/** YYYY-MM-DD. */
+static void date_text(const ASN1_TIME *t, char ret[16])
+{
+	struct tm tm = {0};
+
+	if (!t || !ASN1_TIME_to_tm(t, &tm) || !strftime(ret, 16, "%Y-%m-%d", &tm))
+		ret[0] = '\0';
+}
+
+/** The common name, or the first host name of a certificate that has none. */
+static void name_text(X509 *leaf, char *ret, size_t cap)
+{
+	STACK_OF(GENERAL_NAME) * names;
+
+	ret[0] = '\0';
+	if (X509_NAME_get_text_by_NID(X509_get_subject_name(leaf), NID_commonName, ret, (int)cap) >
+	    0)
+		return;
+	names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+	for (int i = 0; i < sk_GENERAL_NAME_num(names) && !ret[0]; i++) {
+		const GENERAL_NAME *n = sk_GENERAL_NAME_value(names, i);
+		if (n->type == GEN_DNS)
+			snprintf(ret, cap, "%.*s", ASN1_STRING_length(n->d.dNSName),
+				 (const char *)ASN1_STRING_get0_data(n->d.dNSName));
+	}
+	GENERAL_NAMES_free(names);
+}
+
+size_t streamtls_summary(void *ssl, char *ret, size_t cap)
+{
+	X509 *leaf = SSL_get0_peer_certificate(ssl);
+	char name[256] = "", from[16] = "", until[16] = "";
+
+	if (!SSL_is_init_finished(ssl))
+		return 0;
+	if (leaf) {
+		name_text(leaf, name, sizeof(name));
+		date_text(X509_get0_notBefore(leaf), from);
+		date_text(X509_get0_notAfter(leaf), until);
+	}
+	int n = leaf ? snprintf(ret, cap, "%s; %s; %s to %s", SSL_get_version(ssl),
+				name[0] ? name : "no name", from, until)
+		     : snprintf(ret, cap, "%s; no certificate", SSL_get_version(ssl));
+	return n < 0 ? 0 : MIN((size_t)n, cap - 1);
 }
 
 void *streamtls_ssl(void *tls)

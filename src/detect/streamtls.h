@@ -26,5 +26,12 @@ ssize_t streamtls_read(void *tls, int fd, void *p, size_t n);
 ssize_t streamtls_write(void *tls, int fd, const void *p, size_t n);
 /** Does the layer wait for room to send? */
 bool streamtls_wants_write(const void *tls);
+/**
+ * What the handshake has shown, in a line: "TLSv1.3; www.example.net; 2026-01-01 to 2027-01-01":
+ * protocol version, the leaf certificate's common name (or its first host name), validity.
+ * @param ssl of stream_tls(). @return bytes written to @p ret, which ends with NUL; control bytes
+ * are the caller's business. 0: nothing is agreed.
+ */
+size_t streamtls_summary(void *ssl, char *ret, size_t cap);
 /** The SSL object. */
 void *streamtls_ssl(void *tls);

@@ -112,8 +112,9 @@ struct service_facts *facts_keep_service(struct facts *f, const struct service_f
 	if (!s)
 		return NULL;
 	*s = *from;
-	const char **texts[] = {&s->name,     &s->product, &s->version,    &s->extrainfo,
-				&s->hostname, &s->ostype,  &s->devicetype, &s->fingerprint};
+	const char **texts[] = {&s->name,       &s->product,     &s->version,
+				&s->extrainfo,  &s->hostname,    &s->ostype,
+				&s->devicetype, &s->fingerprint, &s->tls_summary};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		*texts[i] = facts_keep(f, *texts[i]);
 	s->n_cpe = 0;

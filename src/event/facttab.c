@@ -23,6 +23,7 @@ static const struct field service_facts_f[] = {
 	{"tunnel", NULL, WORD(tunnel, words_tunnel)},
 	{"conf", "0 to 10", UINT(conf)},
 	{"soft", "The service is known, what runs it is not", BOOL(is_soft)},
+	{"tls_summary", "Of the tunnel's handshake: version, common name, validity", TEXT(tls_summary)},
 	{"fingerprint", "nmap's SF form", TEXT(fingerprint)},
 	{"banner", "Said first; each character is a byte (ISO 8859-1)", BYTES(banner, banner_len), .cap = FACTS_BANNER_MAX},
 };

@@ -177,7 +177,8 @@ void jsonfacts_service(struct fetch *f, struct ev_service *ret)
 		     {"extrainfo", &s->extrainfo},
 		     {"hostname", &s->hostname},
 		     {"ostype", &s->ostype},
-		     {"devicetype", &s->devicetype}};
+		     {"devicetype", &s->devicetype},
+		     {"tls_summary", &s->tls_summary}};
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
 		*texts[i].to = keep(f, texts[i].key);
 	keep_cpes(f, s->cpe, &s->n_cpe);

@@ -238,6 +238,8 @@ static void on_service(struct out *o, const struct event *ev)
 	put_name(b, "tunnel", f->tunnel == TUNNEL_TLS ? "tls" : NULL);
 	put_name(b, "method", f->name ? "probed" : NULL);
 	put_field(b, "conf", f->conf);
+	if (f->tls_summary)
+		put_name(b, "tls_summary", f->tls_summary);
 	if (f->fingerprint)
 		put_name(b, "fingerprint", f->fingerprint);
 	text_lit(b, "}\n");

@@ -249,6 +249,8 @@ static void put_ports(struct out *o, const struct view *v)
 		const struct tls_facts *tls = host_tls(v->host, p.proto, p.port);
 		if (tls)
 			tlstext_put_normal(&o->buf, tls);
+		else
+			svc_put_tls(&o->buf, host_service(v->host, p.proto, p.port));
 		out_spill(o);
 	}
 }

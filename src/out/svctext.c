@@ -61,6 +61,15 @@ void svc_put_version(struct buf *b, const struct service_facts *f, enum text_kin
 	buf_putc(b, ')');
 }
 
+void svc_put_tls(struct buf *b, const struct service_facts *f)
+{
+	if (!f || !f->tls_summary)
+		return;
+	text_lit(b, "|_tls: ");
+	text_put(b, f->tls_summary, TEXT_TERMINAL);
+	buf_putc(b, '\n');
+}
+
 /* --- Service Info ------------------------------------------------------------------- */
 
 /** Distinct texts of one kind. */

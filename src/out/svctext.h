@@ -21,6 +21,9 @@ void svc_put_name(struct buf *b, const struct svc_text *s, enum text_kind kind);
 uint32_t svc_name_width(const struct svc_text *s);
 /** "nginx 1.22.1 (Debian)"; nothing when nothing is known. */
 void svc_put_version(struct buf *b, const struct service_facts *f, enum text_kind kind);
+/** A line below a port's: what the handshake for its service has shown; nothing without. Accepts
+ * NULL. */
+void svc_put_tls(struct buf *b, const struct service_facts *f);
 /** The "Service Info:" line, and the fingerprints of what nobody recognised, of all listed ports.
  */
 void svc_put_info(struct out *o, const struct view *v);

@@ -247,6 +247,17 @@ static void put_service(struct out *o, const struct view *v, const struct host_p
 	text_lit(b, "</service>");
 }
 
+/** What a handshake for the service's sake has shown. */
+static void put_tls_summary(struct buf *b, const struct service_facts *f)
+{
+	if (!f || !f->tls_summary)
+		return;
+	text_lit(b, "<script");
+	attr(b, "id", "tls-summary");
+	attr(b, "output", f->tls_summary);
+	text_lit(b, "/>");
+}
+
 static void put_port(struct out *o, const struct view *v, const struct host_port *p)
 {
 	struct buf *b = &o->buf;
@@ -270,6 +281,8 @@ static void put_port(struct out *o, const struct view *v, const struct host_port
 	const struct tls_facts *tls = host_tls(v->host, p->proto, p->port);
 	if (tls)
 		tlstext_put_xml(b, tls);
+	else
+		put_tls_summary(b, host_service(v->host, p->proto, p->port));
 	text_lit(b, "</port>\n");
 }
 

@@ -874,6 +874,16 @@ def tls(bed, directory, spelling):
     return not without[0][field] and with_it[0][field]
 
 
+@flag("-A")
+def all_details(bed, directory, spelling):
+    with tls_server(bed, directory):
+        options = ["-sS", "-n", "-Pn", "-p4433,4434", "10.99.0.2", "-oJ", "-"]
+        without, with_it = (run(bed, *more, *options).stdout for more in ([], [spelling]))
+    kinds = ("service", "tls", "os")
+    return ([len(suite.json_records(without, kind)) for kind in kinds] == [0, 0, 0] and
+            [len(suite.json_records(with_it, kind)) for kind in kinds] == [1, 1, 1])
+
+
 # The rest
 
 @flag("-V", "--version")

@@ -19,7 +19,7 @@ static const char service[] =
 	"{\"schema\":1,\"type\":\"service\"," AT ",\"name\":\"http\",\"product\":\"a<b\","
 	"\"version\":null,\"extrainfo\":null,\"hostname\":\"h\",\"ostype\":null,\"devicetype\":"
 	"null,\"cpe\":[\"cpe:/a:x\",\"cpe:/o:y\"],\"tunnel\":\"tls\",\"method\":\"probed\","
-	"\"conf\":10,\"fingerprint\":\"SF-Port443-TCP:V=0&<x>\"}";
+	"\"conf\":10,\"tls_summary\":\"TLSv1.3; h\",\"fingerprint\":\"SF-Port443-TCP:V=0&<x>\"}";
 static const char banner[] =
 	"{\"schema\":1,\"type\":\"banner\"," AT ",\"banner\":\"\\u001b[1m \\\\xff\"}";
 static const char tls[] =
@@ -82,6 +82,7 @@ static void services_come_back(void **state)
 	assert_string_equal(s->cpe[1], "cpe:/o:y");
 	assert_int_equal(s->tunnel, TUNNEL_TLS);
 	assert_int_equal(s->conf, 10);
+	assert_string_equal(s->tls_summary, "TLSv1.3; h");
 	assert_string_equal(s->fingerprint, "SF-Port443-TCP:V=0&<x>");
 	assert_int_equal(parse(banner, strlen(banner), &rec, NULL), 0);
 	assert_int_equal(rec.kind, JSON_BANNER);

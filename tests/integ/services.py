@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""-sV on the wire: detection begins while the port scan goes on, in one pass and with the kernel's own connections; what the
+handshake for a TLS service shows; fingerprints of the unknown; answers from another port."""
+import contextlib
+import pathlib
+import re
+import socket
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import netns
+import packet
+import suite
+
+HOST = "10.99.0.2"
+SSH = b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n"
+RST = 0x04
+
+
+@contextlib.contextmanager
+def server(space, port, answer, kind=socket.SOCK_STREAM):
+    """A service: @answer(connection or socket) for each client."""
+    with space.entered():
+        s = socket.socket(socket.AF_INET, kind)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((HOST, port))
+        if kind == socket.SOCK_STREAM:
+            s.listen(64)
+        other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        other.bind((HOST, 0))
+
+    def serve_one(connection):
+        with connection, contextlib.suppress(OSError):
+            connection.settimeout(20)
+            answer(connection)
+
+    def serve():
+        while True:
+            try:
+                if kind == socket.SOCK_DGRAM:
+                    answer(other, *s.recvfrom(2048))
+                else:
+                    threading.Thread(target=serve_one, args=(s.accept()[0],), daemon=True).start()
+            except OSError:
+                return
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield s
+    finally:
+        with contextlib.suppress(OSError):
+            s.shutdown(socket.SHUT_RDWR)
+        s.close()
+
+
+def says(text):
+    def answer(connection):
+        connection.sendall(text)
+        while connection.recv(4096):
+            pass
+    return answer
+
+
+def scan(bed, *options):
+    done = bed.scanner.run([suite.PRTIP, "-n", "-Pn", *options, HOST, "-oJ", "-"])
+    return suite.json_records(done.stdout, "service"), done
+
+
+def test_one_pass(cases, bed, directory):
+    """SYN found the port, the service is asked for while other ports are still silent."""
+    rules = bed.scanner.sh("nft list ruleset")
+    bed.target.filter_input("tcp dport 100-400 drop")
+    with server(bed.target, 22, says(SSH)), bed.target.capture("vb") as capture:
+        services, done = scan(bed, "-sS", "-sV", "-p22,100-400")
+        packets = [p for p in packet.parse(capture.stop()) if p.kind == "tcp"]
+    bed.target.nft("")
+    cases.equal("the service", [(s["port"], s["product"]) for s in services], [(22, "OpenSSH")])
+    banners = [p for p in packets if not p.is_incoming and p.sport == 22 and p.payload.startswith(b"SSH-2.0")]
+    probes = [p for p in packet.syns(packets) if p.dport != 22]
+    cases.check("before the last probe", banners and banners[0].time_ns < max(p.time_ns for p in probes))
+    asked = {p.sport for p in packet.syns(packets) if p.dport == 22}
+    cases.check("on a connection of its own", len(asked) >= 2 and {p.dport for p in banners} < asked, asked)
+    early = [p for p in packets if p.is_incoming and p.flags & RST and p.time_ns < banners[0].time_ns and
+             p.sport == banners[0].dport]
+    cases.equal("no reset on it before it has heard", early, [])
+    cases.equal("no firewall rule is left", bed.scanner.sh("nft list ruleset"), rules)
+
+
+def test_tls_summary(cases, bed, directory):
+    subprocess.run("openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=a.example -days 30 "
+                   "-keyout tls.key -out tls.pem".split(), cwd=directory, check=True, capture_output=True)
+    tls = bed.target.start(["openssl", "s_server", "-accept", "4433", "-www", "-cert", directory / "tls.pem", "-key",
+                            directory / "tls.key", "-quiet", "-tls1_3"], stdout=-3, stderr=-3)
+    try:
+        netns.wait_until(lambda: ":4433" in bed.target.sh("ss -ltnH"))
+        services, _ = scan(bed, "-sT", "-sV", "-p4433", "-oN", str(directory / "n"), "-oX", str(directory / "x"))
+    finally:
+        tls.kill()
+        tls.wait()
+    want = r"TLSv1\.3; a\.example; \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d"
+    cases.equal("tunnel", [s["tunnel"] for s in services], ["tls"])
+    cases.check("JSON", services and re.fullmatch(want, services[0].get("tls_summary", "")), services)
+    cases.check("normal", re.search(r"\n4433/tcp open .*\n\|_tls: " + want + "\n", (directory / "n").read_text()))
+    cases.check("XML", re.search(f'<script id="tls-summary" output="{want}"/>', (directory / "x").read_text()))
+
+
+def test_unknown(cases, bed, directory):
+    with server(bed.target, 4444, says(b"Quatsch 7!\r\n")):
+        services, _ = scan(bed, "-sT", "-sV", "-p4444", "-oN", str(directory / "n"))
+    cases.equal("not named", [(s["name"], s["product"]) for s in services], [(None, None)])
+    text = (directory / "n").read_text()
+    cases.check("the fingerprint is printed", "1 service unrecognized despite returning data" in text, text)
+    whole = text.replace("\nSF:", "")
+    form = r"\nSF-Port4444-TCP:V=[\d.]+%I=7%D=\d+/\d+%Time=[0-9A-F]+%P=prtip%r\(NULL,C,\"Quatsch\\x207!\\r\\n\"\).*;\n"
+    cases.check("in nmap's form", re.search(form, whole), text)
+
+
+def test_another_port(cases, bed, directory):
+    def refuse(other, data, client):
+        if data[:2] == b"\0\1":
+            other.sendto(b"\0\5\0\1No such file\0", client)
+    with server(bed.target, 69, refuse, socket.SOCK_DGRAM):
+        services, done = scan(bed, "-sU", "-sV", "-p69")
+    cases.equal("TFTP", [(s["port"], s["name"], s["extrainfo"]) for s in services], [(69, "tftp", "No such file")])
+    states = {r["port"]: r["state"] for r in suite.json_records(done.stdout, "port")}
+    cases.equal("proved open", states.get(69), "open")
+
+
+if __name__ == "__main__":
+    suite.need_root()
+    suite.need_tools("ip", "nft", "openssl")
+    with netns.Bed() as bed, suite.scratch() as directory:
+        code = suite.run([test_one_pass, test_tls_summary, test_unknown, test_another_port], bed, directory)
+    sys.exit(code)
