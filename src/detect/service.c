@@ -261,12 +261,22 @@ static void grown(struct service *s, struct service_talk *t, struct bytes b, uin
 	t->due_ns = MIN(now_ns + wait_settle_ns(s), t->begin_ns + wait_ceiling_ns(s, t));
 }
 
+/** A question about details that nobody answered: who serves few at a time may do so next time. */
+static void maybe_retry(struct service *s, const struct service_talk *t)
+{
+	if (!t->hello || !s->is_known || s->has_retried)
+		return;
+	s->has_retried = true;
+	order_set_asked(s, t->hello_idx, false);
+}
+
 /** Closed without a byte: by a wrapper perhaps, or by a server that did not like the probe. */
 static void closed_silently(struct service *s, struct service_talk *t, uint64_t now_ns)
 {
 	if (now_ns - t->begin_ns >= wait_wrap_ns(s))
 		s->has_lasted = true;
 	s->n_closed = (uint8_t)MIN(s->n_closed + 1, UINT8_MAX);
+	maybe_retry(s, t);
 	talk_end(s, t);
 	if (s->null_stage != NULL_HEARD || s->has_lasted || s->has_heard || s->speaks_tls)
 		return;
@@ -355,6 +365,7 @@ static void silent(struct service *s, struct service_talk *t, uint64_t now_ns)
 	if (l && l != t && l->stage == TALK_WAITING && s->n_on_listener < SERVICE_ON_LISTENER_MAX &&
 	    t->stage == TALK_WAITING)
 		ask_listener(s, l, t, now_ns);
+	maybe_retry(s, t);
 	talk_end(s, t);
 	if (s->tls_stage == TLS_NONE && is_handshake)
 		s->tls_stage = TLS_SILENT;

@@ -12,6 +12,7 @@
 static const char file[] = "Probe TCP NULL q||\ntotalwaitms 6000\ntcpwrappedms 3000\n"
 			   "match greet m|^hello (\\d+)| p/Greeter/ v/$1/ cpe:/a:greet:er:$1/\n"
 			   "softmatch kind m|^soft|\n"
+			   "match mqtt m|^broker|\n"
 			   "Probe TCP Ask q|ask|\nrarity 3\nports 99\nsslports 443\n"
 			   "match asked m|^answer| p/Asked/\n"
 			   "match ssl/asked m|^use tls|\n"
@@ -273,6 +274,30 @@ static void waits_follow_how_long_services_take(void **state)
 	assert_int_equal(slow_ns, 400 * NS_PER_MS);
 }
 
+static void a_question_about_details_is_put_twice(void **state)
+{
+	struct bed b;
+	uint32_t t;
+
+	begin(&b, PROTO_TCP, 1234);
+	assert_string_equal(next(&b, &t), "");
+	on(&b, t, STREAM_OPEN, "", 0);
+	on(&b, t, STREAM_EOF, "broker", 0); /* named, without a version: its reader asks */
+	for (int i = 0; i < 2; i++) {
+		assert_non_null(next(&b, &t));
+		assert_non_null(b.s.talks[t].hello);
+		on(&b, t, STREAM_OPEN, "", 0);
+		if (i)
+			pass(&b, t, "");
+		else
+			on(&b, t, STREAM_EOF, "", 0);
+	}
+	assert_null(next(&b, &t));
+	assert_true(b.s.is_done);
+	assert_string_equal(b.s.result.name, "mqtt");
+	end(&b);
+}
+
 static void a_soft_match_restricts(void **state)
 {
 	struct bed b;
@@ -471,6 +496,7 @@ int main(void)
 		cmocka_unit_test(a_listener_in_the_way_is_cut),
 		cmocka_unit_test(silence_is_asked_the_likely_again),
 		cmocka_unit_test(waits_follow_how_long_services_take),
+		cmocka_unit_test(a_question_about_details_is_put_twice),
 		cmocka_unit_test(a_soft_match_restricts),
 		cmocka_unit_test(tls_is_entered_and_all_asked_again),
 		cmocka_unit_test(what_asks_for_tls_gets_it),
