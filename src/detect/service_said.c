@@ -7,6 +7,8 @@
 
 #include "detect/verdict.h"
 
+#include <string.h>
+
 /** A pattern for fewer bytes fits too many protocols by chance. */
 enum { WEAK_BYTES = 2 };
 
@@ -83,6 +85,41 @@ static void read_by_protocol(struct service *s, const struct service_talk *t, st
 	}
 }
 
+static struct bytes payload_of(const struct service *s, uint32_t probe)
+{
+	const struct svc_probe *p =
+		probe < s->plan->db->n_probes ? &s->plan->db->probes[probe] : NULL;
+
+	return p ? (struct bytes){p->payload, p->payload_len} : (struct bytes){0};
+}
+
+/** Cut @p what off the start of @p b. @return whether it was there. */
+static bool cut_start(struct bytes *b, struct bytes what)
+{
+	if (!what.len || b->len < what.len || memcmp(b->p, what.p, what.len) != 0)
+		return false;
+	*b = (struct bytes){b->p + what.len, b->len - what.len};
+	return true;
+}
+
+/** All that was said is what we said: patterns for parts of it would see a stranger in a mirror. */
+static bool is_echo(const struct service *s, const struct service_talk *t, struct bytes b)
+{
+	if (!t->is_listener)
+		return cut_start(&b, payload_of(s, t->probe)) && !b.len;
+	for (uint32_t i = 0; i < s->n_on_listener && b.len; i++)
+		if (!cut_start(&b, payload_of(s, s->on_listener[i])))
+			return false;
+	return s->n_on_listener && !b.len;
+}
+
+static void take_echo(struct service *s)
+{
+	s->result.name = "echo";
+	s->result.conf = 10;
+	s->is_known = true;
+}
+
 bool said_match(struct service *s, struct service_talk *t, struct bytes b)
 {
 	struct match_hit hit;
@@ -91,6 +128,10 @@ bool said_match(struct service *s, struct service_talk *t, struct bytes b)
 	if (t->n_tried == b.len)
 		return false;
 	t->n_tried = b.len;
+	if (b.len > WEAK_BYTES && is_echo(s, t, b)) {
+		take_echo(s);
+		return true;
+	}
 	int rc = matcher_match(s->plan->matcher, t->probe, b, s->soft, &hit);
 	if (rc == 1 && verdict_is_tls(&hit)) {
 		if (!s->result.name)

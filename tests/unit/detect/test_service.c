@@ -214,7 +214,7 @@ static void play_silence(struct bed *b, int n_other)
 			if (strcmp(what, "TLS") != 0)
 				on(b, talk, STREAM_OPEN, "", 0);
 			if (strcmp(what, "other") == 0 && ++n == n_other) {
-				on(b, talk, STREAM_EOF, "other", 0);
+				on(b, talk, STREAM_EOF, "other yes", 0);
 				return;
 			}
 		}
@@ -272,6 +272,33 @@ static void waits_follow_how_long_services_take(void **state)
 	}
 	assert_int_equal(quick_ns, 200 * NS_PER_MS);
 	assert_int_equal(slow_ns, 400 * NS_PER_MS);
+}
+
+static void a_mirror_is_an_echo(void **state)
+{
+	struct bed b;
+	uint32_t l, t, none;
+
+	for (int is_late = 0; is_late < 2; is_late++) {
+		begin(&b, PROTO_TCP, 99);
+		assert_string_equal(next(&b, &l), "");
+		on(&b, l, STREAM_OPEN, "", 0);
+		pass(&b, l, "");
+		for (int i = 0; i <= is_late; i++) {
+			assert_string_equal(next(&b, &t), i ? "first" : "ask");
+			on(&b, t, STREAM_OPEN, "", 0);
+			if (is_late)
+				pass(&b, t, "");
+		}
+		if (is_late) /* both questions had been put on the listener */
+			on(&b, l, STREAM_EOF, "askfirst", 0);
+		else
+			on(&b, t, STREAM_EOF, "ask", 0);
+		assert_null(next(&b, &none));
+		assert_true(b.s.is_done);
+		assert_string_equal(b.s.result.name, "echo");
+		end(&b);
+	}
 }
 
 static void a_question_about_details_is_put_twice(void **state)
@@ -421,8 +448,8 @@ static void datagrams(void **state)
 	begin(&b, PROTO_UDP, 53);
 	assert_string_equal(next(&b, &t), "gram");
 	on(&b, t, STREAM_OPEN, "", 0);
-	on(&b, t, STREAM_DATA, "gram", 0);
-	pass(&b, t, "gram");
+	on(&b, t, STREAM_DATA, "gram yes", 0);
+	pass(&b, t, "gram yes");
 	assert_null(next(&b, &t));
 	assert_string_equal(b.s.result.product, "Gram");
 	end(&b);
@@ -496,6 +523,7 @@ int main(void)
 		cmocka_unit_test(a_listener_in_the_way_is_cut),
 		cmocka_unit_test(silence_is_asked_the_likely_again),
 		cmocka_unit_test(waits_follow_how_long_services_take),
+		cmocka_unit_test(a_mirror_is_an_echo),
 		cmocka_unit_test(a_question_about_details_is_put_twice),
 		cmocka_unit_test(a_soft_match_restricts),
 		cmocka_unit_test(tls_is_entered_and_all_asked_again),
