@@ -22,7 +22,6 @@
 /* clang-format off */
 const struct foreign foreign_table[] = {
 	/* nmap */
-	{"-A", "want -sV -O --tls-cert-analysis; there are no scripts and no traceroute"},
 	{"-sP", "want -sn, its newer name"},
 	{"-P0", "want -Pn, its newer name"},
 	{"-PN", "want -Pn, its newer name"},

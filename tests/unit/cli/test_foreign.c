@@ -79,7 +79,6 @@ static void refusals_carry_it(void **state)
 		{"-P0", "-P0", "-Pn"},
 		{"-oL", "-oL", "-oG FILE"},
 		{"-DRND:5", "-D", "hides"},
-		{"-nA", "-A", "-sV -O"},
 		{"-rH", "-rH", "always"},
 		{"-i", "-i", "-e IFACE"},
 		{"-P", "-P", "--max-retries"},
