@@ -3,8 +3,10 @@
  * The plan of an enumeration. Suites, groups and protocol names are all found by elimination: offer
  * what is left, note what the server takes, offer the rest, until it refuses. A version's suites
  * come out in the server's order when it has one; whether it has is asked by offering them turned
- * round. Groups of TLS 1.3 cost no key: a hello without a share makes the server name the group it
- * would like (RFC 8446 4.2.8). One task per list, one connection per task at a time.
+ * round. A server that breaks off instead of refusing may have chosen a suite that it cannot serve
+ * (DHE without parameters); then what is left is offered again, one family at a time. Groups of
+ * TLS 1.3 cost no key: a hello without a share makes the server name the group it would like (RFC
+ * 8446 4.2.8). One task per list, one connection per task at a time.
  */
 #include "detect/tlsscan.h"
 
@@ -13,7 +15,11 @@
 enum task_kind { TASK_JARM, TASK_SUITES, TASK_SSL2, TASK_GROUPS, TASK_ALPN };
 enum task_state { TASK_WAITING, TASK_READY, TASK_BUSY, TASK_OVER };
 enum task_phase { PHASE_LIST, PHASE_ORDER };
-enum { FIRST_TASK = 6, TRIES_MAX = 2, ALPN_NAMES = 7 };
+enum { TRIES_MAX = 2, ALPN_NAMES = 7 };
+/** Is it TLS? One of JARM's; if that ends without a word, which may be for a suite or version in
+ * it, ours of TLS 1.2, then of TLS 1.0. */
+static const uint8_t first_tasks[] = {6, JARM_N + SCAN_TLS13 - SCAN_TLS12,
+				      JARM_N + SCAN_TLS13 - SCAN_TLS10};
 
 static const char *const alpn_names[ALPN_NAMES] = {"h2",   "http/1.1", "http/1.0", "xmpp-client",
 						   "imap", "mqtt",     "dot"};
@@ -38,7 +44,7 @@ void tlsscan_init(struct tlsscan *s, const char *sni, const char *jarm_name)
 	s->tasks[n++].kind = TASK_GROUPS;
 	s->tasks[n++].kind = TASK_ALPN;
 	static_assert(ARRAY_LEN(s->tasks) == JARM_N + SCAN_VERSION_N + 3, "a place per task");
-	s->tasks[FIRST_TASK].state = TASK_READY;
+	s->tasks[first_tasks[0]].state = TASK_READY;
 }
 
 /* --- hellos ---------------------------------------------------------------------------------- */
@@ -80,6 +86,28 @@ static void begin_hello(const struct tlsscan *s, enum tlsscan_version v, struct 
 	h->share_group = 29;
 }
 
+/** Suites that fail together, by what their names have; 0: all of them. */
+static const char *const families[] = {NULL, "_ECDHE_", "_DHE_", "TLS_RSA_", "_anon_", ""};
+
+static uint8_t family_of(const struct tls_suite *suite)
+{
+	uint8_t i = 1;
+
+	while (!strstr(suite->name, families[i]))
+		i++;
+	return i;
+}
+
+static bool is_left(const struct tlsscan *s, const struct tlsscan_task *t,
+		    const struct tls_suite *suite)
+{
+	const struct tlsscan_suites *known = &s->learned.of[t->arg];
+
+	return tls_suite_is_13(suite->id) == (t->arg == SCAN_TLS13) &&
+	       !is_known(known->id, known->n, suite->id) &&
+	       (!t->family || family_of(suite) == t->family);
+}
+
 /** All that were not taken yet; in the second phase those that were, last first. */
 static void suites_hello(const struct tlsscan *s, const struct tlsscan_task *t, struct space *sp,
 			 struct tlshello *h)
@@ -95,8 +123,7 @@ static void suites_hello(const struct tlsscan *s, const struct tlsscan_task *t, 
 		return;
 	}
 	for (uint32_t i = 0; i < tls_n_suites; i++)
-		if (tls_suite_is_13(tls_suites[i].id) == (t->arg == SCAN_TLS13) &&
-		    !is_known(known->id, known->n, tls_suites[i].id))
+		if (is_left(s, t, &tls_suites[i]))
 			sp->suites[h->n_suites++] = tls_suites[i].id;
 }
 
@@ -269,6 +296,30 @@ static void keep_hello(struct tls_learned *l, const struct tls_answer *a)
 		l->dh_bits = a->dh_bits;
 }
 
+/** None of these suites, says the server: RFC 5246 7.2.2, or it took another version. */
+static bool is_refusal(const struct tls_answer *a)
+{
+	enum { HANDSHAKE_FAILURE = 40, PROTOCOL_VERSION = 70, INSUFFICIENT_SECURITY = 71 };
+
+	return a && (a->kind != TLS_ANSWER_ALERT || a->alert == HANDSHAKE_FAILURE ||
+		     a->alert == PROTOCOL_VERSION || a->alert == INSUFFICIENT_SECURITY);
+}
+
+/** Go on with the next family that has suites left. @return false: there is none, or no sign that
+ * the version is spoken; TLS 1.3 has no families. */
+static bool next_family(const struct tlsscan *s, struct tlsscan_task *t)
+{
+	const struct tlsscan_suites *known = &s->learned.of[t->arg];
+
+	if (!known->n || known->is_cut || t->arg == SCAN_TLS13)
+		return false;
+	while (++t->family < ARRAY_LEN(families))
+		for (uint32_t i = 0; i < tls_n_suites; i++)
+			if (is_left(s, t, &tls_suites[i]))
+				return true;
+	return false;
+}
+
 /** @return the task's next state. */
 static enum task_state heard_suite(struct tlsscan *s, struct tlsscan_task *t,
 				   const struct tls_answer *a)
@@ -292,6 +343,8 @@ static enum task_state heard_suite(struct tlsscan *s, struct tlsscan_task *t,
 			return TASK_READY;
 		k->is_cut = true;
 	}
+	if ((t->family || !is_refusal(a)) && next_family(s, t))
+		return TASK_READY;
 	t->phase = PHASE_ORDER;
 	return k->n > 1 ? TASK_READY : TASK_OVER;
 }
@@ -332,8 +385,6 @@ static enum task_state heard_jarm(struct tlsscan *s, const struct tlsscan_task *
 				  const struct tls_answer *a)
 {
 	jarm_keep(a, &s->learned.jarm[t->arg]);
-	if (a && (is_hello(a) || a->kind == TLS_ANSWER_ALERT))
-		s->learned.is_tls = true;
 	return TASK_OVER;
 }
 
@@ -355,13 +406,25 @@ static enum task_state teach(struct tlsscan *s, struct tlsscan_task *t, const st
 	return TASK_OVER;
 }
 
+/** What the answer says of whether TLS is spoken at all. */
+static void heard_first(struct tlsscan *s, int number, const struct tls_answer *a, bool is_lost)
+{
+	if (s->learned.is_tls)
+		return;
+	s->learned.is_tls = a && (is_hello(a) || a->kind == TLS_ANSWER_ALERT);
+	for (size_t i = 0; i + 1 < ARRAY_LEN(first_tasks); i++)
+		if (number == first_tasks[i] && !a && !is_lost)
+			s->tasks[first_tasks[i + 1]].state = TASK_READY;
+}
+
 void tlsscan_heard(struct tlsscan *s, int number, const struct tls_answer *a, bool is_lost)
 {
 	struct tlsscan_task *t = &s->tasks[number];
 
 	assert(t->state == TASK_BUSY && s->n_busy);
 	s->n_busy--;
-	if (is_lost && ++t->n_failed < TRIES_MAX && number != FIRST_TASK) {
+	heard_first(s, number, is_lost ? NULL : a, is_lost);
+	if (is_lost && ++t->n_failed < TRIES_MAX && s->learned.is_tls) {
 		t->state = TASK_READY;
 		return;
 	}

@@ -2,8 +2,8 @@
 /*
  * Which hellos to send to one TLS endpoint, and what their answers teach: versions, suites of each
  * in the server's order, groups, protocol names, JARM. A pure state machine: each hello goes out on
- * a connection of its own, several at a time; answers may come in any order. The first hello alone
- * finds out whether TLS is spoken. Thread: owner.
+ * a connection of its own, several at a time; answers may come in any order. The first hellos
+ * find out one by one whether TLS is spoken. Thread: owner.
  */
 #pragma once
 
@@ -57,7 +57,7 @@ struct tlsscan {
 	uint64_t spent_ns;     /* by all connections; added by the owner */
 	uint32_t n_busy;
 	struct tlsscan_task {
-		uint8_t kind, arg, state, phase, n_failed;
+		uint8_t kind, arg, state, phase, family, n_failed;
 	} tasks[JARM_N + SCAN_VERSION_N + 3];
 };
 

@@ -96,6 +96,21 @@ def test_reread(cases, bed, directory):
     equal(cases, "what was merged merges", records(directory / "third.json", True), want)
 
 
+def keys_of(value):
+    if isinstance(value, dict):
+        return set(value).union(*map(keys_of, value.values()))
+    return set().union(*map(keys_of, value)) if isinstance(value, list) else set()
+
+
+def test_documented(cases, bed, directory):
+    """Every key that a record of this scan has stands in docs/formats.md."""
+    text = (suite.ROOT / "docs" / "formats.md").read_text()
+    words = set(re.findall(r"`([^`\n]+)`", text)) | set(re.findall(r'"(\w+)"', text))
+    for kind in sorted(OURS | {"scan", "port", "host", "summary"}):
+        used = set().union(*(keys_of(r) for r in suite.json_records((directory / "whole.json").read_text(), kind)))
+        cases.equal(f"{kind}: keys that are not described", used - words - {"tcp", "schema", "type"}, set())
+
+
 def test_shards(cases, bed, directory):
     want = records(directory / "whole.json")
     paths = [directory / f"shard{i}.json" for i in (1, 2)]
@@ -167,7 +182,7 @@ if __name__ == "__main__":
         process = bed.target.start([sys.executable, "-c", SERVERS], cwd=directory, **quiet)
         netns.wait_until(lambda: bed.target.sh("ss -ltnH").count("LISTEN") >= 4)
         try:
-            code = suite.run([test_reread, test_shards, test_cut, test_conflict, test_resume], bed, directory)
+            code = suite.run([test_reread, test_documented, test_shards, test_cut, test_conflict, test_resume], bed, directory)
         finally:
             process.kill()
     sys.exit(code)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """TLS servers by a table, for the namespaces of tests: tlsserver.py FILE reads rows of JSON
-{port, chain, key, low, high, ciphers, wants_client, alpn, names: {server name: [chain, key]}, talk} and serves all of
+{port, chain, key, delay_ms, low, high, ciphers, wants_client, alpn, names: {server name: [chain, key]}, talk} and serves all of
 them, each connection on its own thread. `talk` is what comes before TLS (STARTTLS), a name of a function below; "ssl3",
 "ssl2" and "raw" answer hellos only: with protocols and certificates that OpenSSL refuses."""
 import json
@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 import threading
+import time
 import warnings
 
 
@@ -146,6 +147,7 @@ def serve(row):
     def answer(c):
         try:
             c.settimeout(20)
+            time.sleep(row.get("delay_ms", 0) / 1000)
             if talk:
                 talk(c)
             if context:

@@ -20,7 +20,7 @@
 struct server {
 	int min, max;
 	const char *key, *ciphers, *ciphers13, *groups;
-	bool prefers_own, has_alpn;
+	bool prefers_own, has_alpn, breaks_off;
 };
 
 static int pick_alpn(SSL *s, const uint8_t **out, uint8_t *out_len, const uint8_t *in,
@@ -77,6 +77,14 @@ static struct bytes ask(SSL_CTX *c, const uint8_t *hello, size_t len)
 	return (struct bytes){copy, (size_t)n};
 }
 
+/** As a server without Diffie-Hellman parameters that never says why. */
+static bool breaks_off(const struct tls_answer *a)
+{
+	const char *name = tls_suite_name(a->suite);
+
+	return a->kind == TLS_ANSWER_ALERT || (name && strstr(name, "_DHE_"));
+}
+
 /** @param ret_flight the longest answer, owned; NULL: not wanted. */
 static struct tlsscan *run(const struct server *conf, struct bytes *ret_flight)
 {
@@ -104,7 +112,8 @@ static struct tlsscan *run(const struct server *conf, struct bytes *ret_flight)
 		uint8_t *scratch = malloc(in.len + 1);
 		int err = tlsanswer_read(in, scratch, &a);
 		assert_true(err == 0 || !in.len);
-		tlsscan_heard(s, number[n], err < 0 ? NULL : &a, false);
+		bool is_silent = err < 0 || (conf->breaks_off && breaks_off(&a));
+		tlsscan_heard(s, number[n], is_silent ? NULL : &a, false);
 		if (ret_flight && in.len > ret_flight->len) {
 			free((void *)ret_flight->p);
 			*ret_flight = in;
@@ -224,13 +233,32 @@ static void groups_of_12(void **state)
 	free(s);
 }
 
-/** Nothing answers: one connection, zeros. */
+/** The client's order leads to DHE suites that end the connection: those behind them are found. */
+static void broken_suites(void **state)
+{
+	const struct server conf = {TLS1_2_VERSION,
+				    TLS1_2_VERSION,
+				    "RSA:2048",
+				    "ECDHE-RSA-AES256-GCM-SHA384:DHE-RSA-AES256-GCM-SHA384:"
+				    "ECDHE-RSA-AES128-GCM-SHA256:DHE-RSA-AES128-SHA:"
+				    "ECDHE-RSA-AES128-SHA:AES256-SHA:AES128-SHA",
+				    .groups = "P-256",
+				    .breaks_off = true};
+	struct tlsscan *s = run(&conf, NULL);
+
+	assert_int_equal(s->learned.of[SCAN_TLS12].n, 5);
+	assert_false(s->learned.of[SCAN_TLS12].is_cut);
+	assert_int_equal(s->learned.of[SCAN_TLS12].order, ORDER_CLIENT);
+	free(s);
+}
+
+/** Every hello is answered by an end: three connections, zeros. */
 static void silence(void **state)
 {
 	struct tlsscan *s = run(NULL, NULL);
 	char text[JARM_TEXT_CAP];
 
-	assert_int_equal(s->learned.n_connections, 1);
+	assert_int_equal(s->learned.n_connections, 3);
 	assert_false(s->learned.is_tls);
 	jarm_text(s->learned.jarm, text);
 	assert_int_equal(strspn(text, "0"), 62);
@@ -443,12 +471,13 @@ static void jarm(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(server_order),    cmocka_unit_test(client_order_and_old_versions),
-		cmocka_unit_test(only_13_by_ec),   cmocka_unit_test(groups_of_12),
-		cmocka_unit_test(silence),         cmocka_unit_test(losses),
-		cmocka_unit_test(endless),         cmocka_unit_test(tarpit),
-		cmocka_unit_test(cut_and_damaged), cmocka_unit_test(any_records),
-		cmocka_unit_test(short_answers),   cmocka_unit_test(jarm),
+		cmocka_unit_test(server_order),  cmocka_unit_test(client_order_and_old_versions),
+		cmocka_unit_test(only_13_by_ec), cmocka_unit_test(groups_of_12),
+		cmocka_unit_test(broken_suites), cmocka_unit_test(silence),
+		cmocka_unit_test(losses),        cmocka_unit_test(endless),
+		cmocka_unit_test(tarpit),        cmocka_unit_test(cut_and_damaged),
+		cmocka_unit_test(any_records),   cmocka_unit_test(short_answers),
+		cmocka_unit_test(jarm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
