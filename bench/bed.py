@@ -13,6 +13,9 @@ IFACE = "bv0"
 SCANNER_MAC, TARGET_MAC = "02:00:00:00:01:01", "02:00:00:00:01:02"
 SCANNER4, TARGET4 = "198.51.100.1", "198.51.100.2"
 SCANNER6, TARGET6 = "2001:db8:51::1", "2001:db8:51::2"
+BLOCK = "198.18.0.0/15"
+ZMAP = ("zmap -q -i {iface} -G {mac} -S {scanner} -b /dev/null -p 80 -r 0 -c 1 -v 0 -o {out} "
+        "-O csv -f saddr " + BLOCK)
 PORTS = [21, 22, 23, 25, 53, 80, 110, 111, 135, 139, 143, 179, 389, 443, 445, 465, 587, 636, 993, 995,
          1433, 1723, 3306, 3389, 5432, 5900, 6379, 8000, 8080, 8443, 9200, 11211, 27017, 49152, 65535]
 SYSCTLS = """net.ipv4.tcp_syncookies=2 net.ipv4.tcp_max_syn_backlog=262144 net.core.somaxconn=65535
@@ -22,9 +25,18 @@ PROFILES = {
     "plain": "",
     "blackhole": "table netdev b { chain c { type filter hook ingress device bw0 priority 0;"
                  " ip daddr 198.18.0.0/15 drop;\n }\n}\n",
-    "sparse": f"table netdev b {{ chain c {{ type filter hook ingress device bw0 priority 0;"
-              f" ip daddr 198.18.0.0/15 ip daddr & 0.0.0.127 != 0.0.0.1 drop;\n }}\n}}\n",
+    "sparse": "table netdev b { chain c { type filter hook ingress device bw0 priority 0;"
+              " ip daddr 198.18.0.0/15 ip daddr & 0.0.0.127 != 0.0.0.1 drop;\n }\n}\n",
+    "loss": "table netdev b {\n chain i { type filter hook ingress device bw0 priority 0; numgen random mod 100 < 10 drop;\n }\n"
+            " chain o { type filter hook egress device bw0 priority 0; numgen random mod 100 < 10 drop;\n }\n}\n",
+    "resets": "table inet b {\n chain o { type filter hook output priority 0;"
+              " tcp flags & rst == rst limit rate over 1000/second burst 100 packets drop;\n }\n}\n",
 }
+
+
+def fill(command, out, log=""):
+    """A command of a table as words; {out} {log} {iface} {mac} {scanner} are put in."""
+    return command.format(out=out, log=log, iface=IFACE, mac=TARGET_MAC, scanner=SCANNER4).split()
 
 
 def _listen(namespace, port):
