@@ -70,8 +70,8 @@ fuzz: ## every fuzz target for FUZZ_SECONDS
 	@ninja --quiet -C build-fuzz
 	@tools/run-fuzz build-fuzz $(FUZZ_SECONDS)
 
-bench: build ## prtip beside its peers: bench/results/peers.jsonl and README's table
-	@bench/run && bench/table
+bench: build ## prtip beside its peers, and the scenarios: bench/results, README's table, docs/performance.md
+	@bench/run && bench/scenarios && bench/table
 
 lint: clang ## layers, sizes, banned calls, globals, documents, format
 	@tools/lint build-clang

@@ -174,7 +174,7 @@ class Stage:
         if result["code"]:
             print(f"{row['name']}: {' '.join(argv)}: exit {result['code']}\n{result['text'][-400:]}", file=sys.stderr)
         gaps = shortest_gaps(capture.stop()) if capture else None
-        return dict(seconds=result["seconds"], cpu_s=result["user"] + result["sys"], rss_kb=result["rss_kb"], exit=result["code"],
+        return dict(seconds=result["seconds"], cpu_s=result["user"] + result["sys"], exit=result["code"],
                     packets=n_packets, found=found, log_bytes=log_bytes, gap_s=gaps)
 
 
