@@ -17,7 +17,7 @@ import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
 
-from machine import machine_facts, version_of  # noqa: F401 version_of for those who use this
+import machine
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -122,26 +122,26 @@ def read(path):
     """(machine facts, the other records)."""
     with open(path) as f:
         records = [json.loads(line) for line in f if line.strip()]
-    machine = next((r for r in records if r.get("type") == "machine"), {})
-    return machine, [r for r in records if r.get("type") != "machine"]
+    facts = next((r for r in records if r.get("type") == "machine"), {})
+    return facts, [r for r in records if r.get("type") != "machine"]
 
 
 @contextlib.contextmanager
 def results(path, show=lambda r: None, keep=None, **facts):
     """Yields record(dict). @keep(record) chooses what of the old file stays, if it was measured on this machine."""
     path = pathlib.Path(path)
-    machine = dict(type="machine", **facts, **machine_facts())
+    here = dict(type="machine", **facts, **machine.machine_facts())
     kept = []
     if keep and path.exists():
         was, records = read(path)
-        kept = [r for r in records if keep(r)] if is_same_machine(was, machine) else []
+        kept = [r for r in records if keep(r)] if is_same_machine(was, here) else []
     part = path.with_name(path.name + ".part")
     with open(part, "w") as out:
         def record(r):
             out.write(json.dumps(r) + "\n")
             out.flush()
             show(r)
-        for r in [machine, *kept]:
+        for r in [here, *kept]:
             out.write(json.dumps(r) + "\n")
         yield record
     os.replace(part, path)
