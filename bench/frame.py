@@ -134,14 +134,20 @@ def results(path, show=lambda r: None, keep=None, **facts):
     kept = []
     if keep and path.exists():
         was, records = read(path)
-        kept = [r for r in records if keep(r)] if is_same_machine(was, here) else []
+        kept = [r for r in records if keep(r)]
+        if kept and not is_same_machine(was, here):
+            print(f"{path}: {len(kept)} records of another machine are left out")
+            kept = []
     part = path.with_name(path.name + ".part")
-    with open(part, "w") as out:
-        def record(r):
-            out.write(json.dumps(r) + "\n")
-            out.flush()
-            show(r)
-        for r in [here, *kept]:
-            out.write(json.dumps(r) + "\n")
-        yield record
-    os.replace(part, path)
+    try:
+        with open(part, "w") as out:
+            def record(r):
+                out.write(json.dumps(r) + "\n")
+                out.flush()
+                show(r)
+            for r in [here, *kept]:
+                out.write(json.dumps(r) + "\n")
+            yield record
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
