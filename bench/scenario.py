@@ -33,9 +33,9 @@ def ours(name, options):
     return name, "prtip " + options
 
 
-def as_nmap(options, more=""):
+def as_nmap(options):
     """The same words to prtip and to nmap."""
-    return [ours("prtip", options), ("nmap", f"nmap {options}{more}")]
+    return [ours("prtip", options), ("nmap", f"nmap {options}")]
 
 
 def odd(flag, state, found):
@@ -73,14 +73,16 @@ ROWS = [
          [("masscan", f"{MASSCAN} -p 1-1000 198.18.0.0/25")]),
     dict(n=17, name="100-ports-1000-hosts", found=6000, sides=as_nmap(f"-sS -n -Pn -p 1-100 {HOSTS_1000} -oG {{out}}") +
          [("masscan", f"{MASSCAN} -p 1-100 {RANGES_1000}")]),
-    dict(n=18, name="all-ports", found=35, sides=as_nmap(f"-sS -n -Pn -p- {HOST4}") + [("masscan", f"{MASSCAN} -p 1-65535 {HOST4}")]),
-    dict(n=19, name="timing-templates", found=6, runs=3, spacing=True,
+    dict(n=18, name="all-ports", found=35, sides=as_nmap(f"-sS -n -Pn -p- {HOST4}") +
+         [("masscan", f"{MASSCAN} -p 1-65535 {HOST4}")]),
+    dict(n=19, name="timing-templates", found=6, spacing=True,
          sides=[ours(f"prtip -T{t}", f"-sS -n -Pn -T{t} -p 1-100 {HOST4}") for t in (3, 4, 5)]),
     dict(n=19, name="timing-slow", found=2, runs=3, spacing=True,
          sides=[ours(f"prtip -T{t}", f"-sS -n -Pn -T{t} -p 21,22 {HOST4}") for t in (2, 1)] +
                [("nmap -T2", f"nmap -sS -n -Pn -T2 -p 21,22 {HOST4}")]),
     dict(n=20, name="one-port-131072-hosts", found=131072,
-         sides=[ours("prtip", f"-sS -n -Pn -p 80 {BLOCK} -oG {{out}}"), ("zmap", bed.ZMAP), ("masscan", f"{MASSCAN} -p 80 {BLOCK}")]),
+         sides=[ours("prtip", f"-sS -n -Pn -p 80 {BLOCK} -oG {{out}}"), ("zmap", bed.ZMAP),
+                ("masscan", f"{MASSCAN} -p 80 {BLOCK}")]),
     dict(n=21, name="os-detection", found=20, runs=3,
          sides=[ours("prtip", f"-sS -n -Pn -p 1-1000 {HOST4}"), ours("prtip -O", f"-sS -O -n -Pn -p 1-1000 {HOST4}"),
                 ("nmap -O", f"nmap -sS -O -n -Pn -p 1-1000 {HOST4}")]),
