@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Before and after of optimisation candidates, where a switch turns them: results/experiments.jsonl.
+
+    experiments.py [--runs N] [--parts NAME,...] [--out FILE] [--prtip BINARY] [--build DIR]
+
+Whole processes on the bed, the two sides (or more) of a row interleaved; CPU time of the process and wall time, the first
+side is what the others are divided by. "checksum" is csum.c, "allocations" counts calls of malloc per packet and per
+result by the difference of a small and a large scan, "patterns" is bench/match.c. A part that is measured anew replaces its old records.
+"""
+import argparse
+import json
+import os
+import pathlib
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import lab
+import measure
+from machine import machine_facts
+
+SYN_64K = f"{lab.SYN} -p- {lab.bed.TARGET4}"
+ONCE = f"{lab.ONCE} --threads 1"
+#: part: what is varied, the sides (name, arguments), and "profile" of the far end; the first side is today's choice
+SWITCHES = {
+    "batch": dict(what="frames handed to the kernel together", profile="blackhole", sides=[
+        (f"{n}", f"{ONCE} --tx-backend afpacket --batch-size {n}") for n in (250, 1, 16, 64, 1024)]),
+    "batch-1k": dict(what="frames handed to the kernel together, 1,000 ports", sides=[
+        (name, f"{lab.SYN} -p1-1000 {lab.bed.TARGET4} {more}".strip()) for name, more in
+        (("auto", ""), ("1", "--batch-size 1"), ("16", "--batch-size 16"), ("64", "--batch-size 64"),
+         ("1000", "--batch-size 1000"))]),
+    "backend-1k": dict(what="socket of a small scan", sides=[
+        (name, f"{lab.SYN} -p1-1000 {lab.bed.TARGET4} --tx-backend {name}") for name in ("rawip", "afpacket", "txring")]),
+    "backend-64k": dict(what="way out of a large scan", profile="blackhole", sides=[
+        (name, f"{ONCE} --tx-backend {name}") for name in ("afpacket", "rawip", "txring", "xdp")]),
+    "threads": dict(what="worker threads", sides=[(f"{n}", f"{SYN_64K} --threads {n}") for n in (1, 2)]),
+    "connect-backend": dict(what="how many sockets are driven", sides=[
+        (name, f"{lab.CONNECT} -p1-1000 127.0.0.0/28 --connect-backend {name}") for name in ("io_uring", "epoll")]),
+    "limiter": dict(what="cost of a cap that is never reached", profile="blackhole", sides=[
+        ("none", ONCE), ("cap", f"{ONCE} --max-rate 100000000")]),
+    "sample": dict(what="asking answered ports again to measure coverage", sides=[
+        ("with", SYN_64K), ("without", f"{SYN_64K} --coverage-sample 0")]),
+    "files": dict(what="results of 16,000 ports to files", sides=[
+        ("none", f"{lab.SYN} -p1-1000 198.18.0.0/28"), ("all formats", f"{lab.SYN} -p1-1000 198.18.0.0/28 -oA {{out}}/scan"),
+        ("event log", f"{lab.SYN} -p1-1000 198.18.0.0/28 --event-log {{out}}/log")]),
+    "version-parallel": dict(what="connections to a port at once while it is asked for its service", sides=[
+        (f"{n}", f"{lab.SYN} -sV -p{lab.SERVICE_PORTS} {lab.bed.TARGET4} --version-parallel {n}") for n in (2, 1, 4, 8)]),
+}
+
+
+def interval(ratios):
+    rng = random.Random(1)
+    medians = sorted(statistics.median(rng.choices(ratios, k=len(ratios))) for _ in range(2000))
+    return round(medians[50], 4), round(medians[1949], 4)
+
+
+def whole_process(network, binary, arguments):
+    with tempfile.TemporaryDirectory(prefix="prtip-lab-") as out:
+        os.chmod(out, 0o777)
+        start = time.monotonic()
+        cpu_s, _ = measure.run(network, [binary, *arguments.format(out=out).split()])
+        return cpu_s, time.monotonic() - start
+
+
+def switch(network, part, row, options):
+    """Records of one row; a side that this machine cannot run is left out with its reason."""
+    network.profile(row.get("profile", "plain"))
+    sides, cpu, wall = dict(row["sides"]), {}, {}
+    for name in list(sides):  # warms caches, and shows what does not run here
+        try:
+            whole_process(network, options.prtip, sides[name])
+        except RuntimeError as error:
+            yield dict(type="skipped", part=part, side=name, why=str(error).strip().splitlines()[-1][:200])
+            del sides[name]
+    for _ in range(options.runs):
+        for name, arguments in sides.items():
+            seconds = whole_process(network, options.prtip, arguments)
+            cpu.setdefault(name, []).append(round(seconds[0], 6))
+            wall.setdefault(name, []).append(round(seconds[1], 6))
+    first = next(iter(sides))
+    for name, arguments in sides.items():
+        ratios = {kind: [b / a for a, b in zip(times[first], times[name])] for kind, times in (("cpu", cpu), ("wall", wall))}
+        yield dict(type="row", part=part, side=name, what=row["what"], command="prtip " + arguments.format(out="DIR"),
+                   runs=options.runs, cpu_s=statistics.median(cpu[name]), wall_s=statistics.median(wall[name]),
+                   cpu_runs=cpu[name], wall_runs=wall[name], cpu_ratio=round(statistics.median(ratios["cpu"]), 4),
+                   cpu_interval=interval(ratios["cpu"]), wall_ratio=round(statistics.median(ratios["wall"]), 4),
+                   wall_interval=interval(ratios["wall"]), of=first)
+
+
+def allocations(network, part, options):
+    """Calls of malloc between a small and a large scan, divided by the packets and by the results between them."""
+    network.profile("plain")
+    with tempfile.TemporaryDirectory(prefix="prtip-lab-") as name:
+        directory = pathlib.Path(name)
+        library = measure.counter_library(directory)
+        for kind, small, large, more_units, unit in (
+                ("-sS", f"-p1-1000 {lab.bed.TARGET4}", f"-p- {lab.bed.TARGET4}", 64535, "packet"),
+                ("-sT", f"-p1-1000 {lab.bed.TARGET4}", f"-p- {lab.bed.TARGET4}", 64535, "packet"),
+                ("-sS", "-p1-100 198.18.0.0/28", "-p1-100 198.18.0.0/22", 1008, "host")):
+            counted = []
+            for arguments in (small, large):
+                file = directory / "counted"
+                measure.run(network, [options.prtip, kind, "-n", "-Pn", "--threads", "1", *arguments.split()],
+                            dict(LD_PRELOAD=str(library), ALLOC_COUNT_FILE=str(file)))
+                counted.append(int(file.read_text().split()[0]))
+            yield dict(type="row", part=part, side=f"{kind}, by {unit}", small=f"{kind} {small}", large=f"{kind} {large}",
+                       allocations_small=counted[0], allocations_large=counted[1], more_units=more_units, unit=unit,
+                       allocations_per_unit=round((counted[1] - counted[0]) / more_units, 6))
+
+
+def checksum(network, part, options):
+    with tempfile.TemporaryDirectory(prefix="prtip-lab-") as directory:
+        program = os.path.join(directory, "csum")
+        subprocess.run(["cc", "-std=gnu17", "-O3", f"-I{lab.ROOT / 'src'}", str(lab.HERE / "csum.c"), "-o", program,
+                        f"{options.build}/src/wire/libwire.a", f"{options.build}/src/base/libbase.a"], check=True)
+        done = subprocess.run([program], capture_output=True, text=True, check=True)
+    for line in done.stdout.splitlines():
+        yield dict(type="row", **json.loads(line))
+
+
+def patterns(network, part, options):
+    """bench/match.c: an answer named with nothing compiled, with everything compiled that it needs."""
+    done = subprocess.run([f"{options.build}/bench/bench_match"], capture_output=True, text=True, check=True)
+    for line in done.stdout.splitlines():
+        yield dict(type="row", part=part, **json.loads(line))
+
+
+PARTS = {"checksum": checksum, "allocations": allocations, "patterns": patterns}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=11)
+    parser.add_argument("--parts", default=",".join([*PARTS, *SWITCHES]))
+    parser.add_argument("--out", type=pathlib.Path, default=lab.RESULTS / "experiments.jsonl")
+    parser.add_argument("--prtip", default=lab.PRTIP)
+    parser.add_argument("--build", default=str(lab.ROOT / "build-profile"))
+    options = parser.parse_args()
+    wanted = options.parts.split(",")
+    unknown = set(wanted) - set(PARTS) - set(SWITCHES)
+    if unknown:
+        sys.exit(f"experiments.py: no such part: {', '.join(sorted(unknown))}")
+    records = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    with lab.Lab() as network:
+        for part in wanted:
+            rows = list(PARTS[part](network, part, options) if part in PARTS else switch(network, part, SWITCHES[part], options))
+            records = [r for r in records if r["part"] != part]
+            records += [dict(type="machine", part=part, version=lab.version(options.prtip), **machine_facts()), *rows]
+            for r in rows:
+                print(json.dumps({key: value for key, value in r.items() if not key.endswith("_runs")}), flush=True)
+            options.out.write_text("".join(json.dumps(r) + "\n" for r in records))
+
+
+if __name__ == "__main__":
+    main()
