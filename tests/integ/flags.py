@@ -541,14 +541,14 @@ def no_abandon(bed, directory, spelling):
 
 @flag("--initial-rtt-timeout")
 def initial_rtt(bed, directory, spelling):
-    return (min(gaps_ns(bed, "-p9000-9009", spelling, "1200ms", "198.18.99.1")) > 1_190_000_000 and
+    return (min(gaps_ns(bed, "-p9000-9009", spelling, "1200ms", "198.18.99.1")) > 1_100_000_000 and
             min(gaps_ns(bed, "-p9000-9009", spelling, "100ms", "198.18.99.1")) < 900_000_000)
 
 
 @flag("--min-rtt-timeout")
 def min_rtt(bed, directory, spelling):
     command = ["-p80-90,9000-9009", "198.18.0.1"]
-    return min(gaps_ns(bed, *command, spelling, "600ms")) > 590_000_000 > min(gaps_ns(bed, *command))
+    return min(gaps_ns(bed, *command, spelling, "600ms")) > 540_000_000 > min(gaps_ns(bed, *command))
 
 
 @flag("--max-rtt-timeout")

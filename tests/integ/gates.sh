@@ -106,7 +106,9 @@ fi
 
 fresh
 mkdir -p "$scratch/t/docs" "$scratch/t/b"
-echo options | tee "$scratch/t/docs/options.md" >"$scratch/t/b/options.md"
+for name in options.md event-log.schema.json; do
+	echo "$name" | tee "$scratch/t/docs/$name" >"$scratch/t/b/$name"
+done
 echo '[options](docs/options.md) come from `tools/lint`, `src/base/` and [elsewhere](https://192.0.2.1/)' >"$scratch/t/README.md"
 expect 0 "documents" tools/check-docs b
 echo '[options](docs/nowhere.md)' >"$scratch/t/README.md"

@@ -91,7 +91,8 @@ def start(space, directory, processes):
         processes.append(space.start(["openssl", "s_server", "-accept", f"127.0.0.1:{PORTS[name]}", "-cert", directory / f"{name}.pem",
                      "-key", directory / f"{name}.key", "-quiet", *options],
                                      **quiet))
-    netns.wait_until(lambda: space.sh("ss -ltnH").count(":44") + 1 >= len(ROWS))
+    netns.wait_until(lambda: {int(line.split()[3].rsplit(":", 1)[1]) for line in space.sh("ss -ltnH").splitlines()}
+                     >= set(PORTS.values()))
 
 
 def scan(space, *options):
