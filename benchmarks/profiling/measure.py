@@ -192,7 +192,8 @@ def massif_peak(text):
 
 
 def peak_sites(text, n_max=8):
-    """[bytes, function, file] of what the peak consists of: the first function above the allocator, largest first; "in " for a file without symbols."""
+    """[bytes, function, file] of what the peak consists of: the first function above the allocator, largest first; the file
+    is "in " where there are no symbols."""
     base = {path.name for path in (lab.ROOT / "src" / "base").glob("*.c")}
     peak, found, inside = text.split("heap_tree=peak", 1)[-1].split("#-----------", 1)[0], {}, {}
     for indent, size, function, file in re.findall(r"^( +)n\d+: (\d+) 0x[0-9A-F]+: (\w+) \((\w+\.[ch]|in )", peak, re.M):
