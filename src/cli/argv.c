@@ -475,6 +475,16 @@ static int check_merge(struct parse *p)
 	return rc;
 }
 
+static int check_replay(struct parse *p)
+{
+	int rc = check_views(p, "replay");
+
+	if (rc == 0 && p->to.cfg->target.n_specs != 1)
+		return value_refuse(&p->to, -E_EMPTY,
+				    "replay: want one event log (see prtip help replay)");
+	return rc;
+}
+
 /** -A stands for several. */
 static void spread_details(struct config *c)
 {
@@ -493,6 +503,8 @@ static int check_all(struct parse *p)
 		return check_merge(p);
 	if (p->to.cfg->wants_db)
 		return check_views(p, "db");
+	if (p->to.cfg->wants_replay)
+		return check_replay(p);
 	rc = check_alone(p);
 	if (rc)
 		return MIN(rc, 0);

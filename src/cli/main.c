@@ -4,6 +4,7 @@
 #include "cli/merge.h"
 #include "cli/options.h"
 #include "cli/plan.h"
+#include "cli/replay.h"
 #include "cli/resume.h"
 #include "cli/run.h"
 
@@ -100,6 +101,8 @@ static int run(const struct config *c)
 		return run_db(c);
 	if (c->wants_merge)
 		return run_merge(c);
+	if (c->wants_replay)
+		return run_replay(c);
 	return c->resume_file ? resume(c->resume_file) : scan(c, NULL);
 }
 

@@ -304,6 +304,11 @@ const struct cmd_spec cmd_table[] = {
 	 "it may only have been missed; the exit code is 4 when something differs. A SCAN is its "
 	 "number or the beginning of its id. With -oJ, list, query and compare write JSON lines.",
 	 offsetof(struct config, wants_db)},
+	{"replay", "replay LOG [OUTPUT OPTIONS]",
+	 "Write any output anew from the event log of a scan (--event-log), as the scan itself "
+	 "would have written it. Of a log in several files the first is named. A log that lacks "
+	 "events or its end is told and makes the exit code 3.",
+	 offsetof(struct config, wants_replay)},
 };
 const uint32_t cmd_table_n = ARRAY_LEN(cmd_table);
 

@@ -132,6 +132,7 @@ struct config {
 	const char *help_topic;         /* prtip help TOPIC, or NULL */
 	bool wants_merge;               /* prtip merge: target.specs are files */
 	bool wants_db;                  /* prtip db: target.specs are a verb, a file, ... */
+	bool wants_replay;              /* prtip replay: the same, one file */
 	const char *capture_file;       /* --packet-capture, or NULL */
 	const char *journal_file;       /* --journal, or NULL */
 	const char *resume_file;        /* --resume: everything else comes from it; or NULL */

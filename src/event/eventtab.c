@@ -41,8 +41,8 @@ static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "field_get_uint reads l
 
 #define T struct scan_desc
 static const struct field scan_desc_f[] = {
-	{"name", "As in nmap's XML", TEXT(name)},
-	{"title", NULL, TEXT(title)},
+	{"name", "As in nmap's XML", NEED_TEXT(name)},
+	{"title", NULL, NEED_TEXT(title)},
 	{"protocol", NULL, PROTO(proto)},
 	{"silent_state", "Of a port that never answered", WORD(silent_state, words_port_state)},
 };
@@ -51,8 +51,8 @@ static const STRUCT_TABLE(scan_desc);
 
 #define T struct scan_info
 static const struct field scan_info_f[] = {
-	{"version", "Of prtip", TEXT(version)},
-	{"args", "The command line, quoted for a shell", TEXT(args)},
+	{"version", "Of prtip", NEED_TEXT(version)},
+	{"args", "The command line, quoted for a shell", NEED_TEXT(args)},
 	{"id", "UUID of the scan", CHARS(scan_id)},
 	{"seed", "What --seed takes to repeat the order", UINT(seed)},
 	{"start", NULL, TIME(start_wall_ns)},
@@ -143,7 +143,7 @@ static const struct field ev_scan_completed_f[] = {
 	{"left_out", NULL, UINT(n_left_out)},
 	{"malformed", NULL, UINT(n_malformed)},
 	{"tx_calls", NULL, UINT(n_tx_calls)},
-	{"backend", NULL, TEXT(backend)},
+	{"backend", NULL, NEED_TEXT(backend)},
 	{"coverage", NULL, POINTER(trust), .of = &fields_scan_trust},
 	{"exit", NULL, UINT(exit_code)},
 	{"interrupted", NULL, BOOL(interrupted)},
@@ -179,7 +179,7 @@ static const struct field ev_progress_f[] = {
 static const STRUCT_TABLE(ev_progress);
 
 #define T struct ev_reason
-static const struct field ev_reason_f[] = {{"reason", NULL, TEXT(reason)}};
+static const struct field ev_reason_f[] = {{"reason", NULL, NEED_TEXT(reason)}};
 #undef T
 static const STRUCT_TABLE(ev_reason);
 
@@ -300,13 +300,13 @@ static const struct field ev_service_f[] = {
 	{"address", NULL, ADDR(addr)},
 	{"port", NULL, UINT(port)},
 	{"protocol", NULL, PROTO(proto)},
-	{"service", NULL, POINTER(facts), .of = &fields_service_facts},
+	{"service", NULL, NEED_POINTER(facts), .of = &fields_service_facts},
 };
 static const struct field ev_banner_f[] = {
 	{"address", NULL, ADDR(addr)},
 	{"port", NULL, UINT(port)},
 	{"protocol", NULL, PROTO(proto)},
-	{"said", NULL, POINTER(facts), .of = &fields_banner_facts},
+	{"said", NULL, NEED_POINTER(facts), .of = &fields_banner_facts},
 };
 const struct fields fields_ev_banner = {"ev_banner", ev_banner_f, ARRAY_LEN(ev_banner_f), sizeof(T)};
 #undef T
@@ -315,7 +315,7 @@ const STRUCT_TABLE(ev_service);
 #define T struct ev_os
 static const struct field ev_os_f[] = {
 	{"address", NULL, ADDR(addr)},
-	{"os", NULL, POINTER(facts), .of = &fields_os_facts},
+	{"os", NULL, NEED_POINTER(facts), .of = &fields_os_facts},
 };
 #undef T
 const STRUCT_TABLE(ev_os);
@@ -325,7 +325,7 @@ static const struct field ev_tls_f[] = {
 	{"address", NULL, ADDR(addr)},
 	{"port", NULL, UINT(port)},
 	{"protocol", NULL, PROTO(proto)},
-	{"tls", NULL, POINTER(facts), .of = &fields_tls_facts},
+	{"tls", NULL, NEED_POINTER(facts), .of = &fields_tls_facts},
 };
 #undef T
 const STRUCT_TABLE(ev_tls);
@@ -336,7 +336,7 @@ static const struct field told_certificate_f[] = {
 	{"port", NULL, UINT(port)},
 	{"protocol", NULL, PROTO(proto)},
 	{"index", "In the chain; 0: the leaf", UINT(cert_idx)},
-	{"certificate", NULL, POINTER(cert), .of = &fields_cert_info},
+	{"certificate", NULL, NEED_POINTER(cert), .of = &fields_cert_info},
 };
 #undef T
 static const STRUCT_TABLE(told_certificate);

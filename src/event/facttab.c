@@ -39,10 +39,10 @@ const struct fields fields_banner_facts = {"banner_facts", banner_facts_f, ARRAY
 
 #define T struct os_class_facts
 static const struct field os_class_facts_f[] = {
-	{"vendor", NULL, TEXT(vendor)},
+	{"vendor", NULL, NEED_TEXT(vendor)},
 	{"family", NULL, TEXT(family)},
 	{"generation", NULL, TEXT(gen)},
-	{"type", NULL, TEXT(type)},
+	{"type", NULL, NEED_TEXT(type)},
 	{"cpe", NULL, ARRAY_OF(cpe, n_cpe, FIELD_TEXT)},
 	{"accuracy", "Percent", UINT(accuracy)},
 };
@@ -51,7 +51,7 @@ static const STRUCT_TABLE(os_class_facts);
 
 #define T struct os_match_facts
 static const struct field os_match_facts_f[] = {
-	{"name", NULL, TEXT(name)},
+	{"name", NULL, NEED_TEXT(name)},
 	{"line", "Of the entry in the fingerprint file", UINT(line)},
 	{"accuracy", "Percent", UINT(accuracy)},
 	{"classes", NULL, LIST_OF(classes, n_classes, FIELD_STRUCT), .cap = 256, .of = &fields_os_class_facts},
@@ -89,8 +89,8 @@ const STRUCT_TABLE(os_facts);
 
 #define T struct cert_pair
 static const struct field cert_pair_f[] = {
-	{"name", NULL, TEXT(name)},
-	{"value", NULL, TEXT(value)},
+	{"name", NULL, NEED_TEXT(name)},
+	{"value", NULL, NEED_TEXT(value)},
 };
 #undef T
 static const STRUCT_TABLE(cert_pair);
@@ -134,7 +134,7 @@ const STRUCT_TABLE(cert_info);
 
 #define T struct tls_suite_info
 static const struct field tls_suite_info_f[] = {
-	{"name", NULL, TEXT(name)},
+	{"name", NULL, NEED_TEXT(name)},
 	{"flaw", NULL, TEXT(flaw)},
 	{"id", NULL, UINT(id)},
 	{"bits", NULL, UINT(bits)},
@@ -144,7 +144,7 @@ static const STRUCT_TABLE(tls_suite_info);
 
 #define T struct tls_version_info
 static const struct field tls_version_info_f[] = {
-	{"name", NULL, TEXT(name)},
+	{"name", NULL, NEED_TEXT(name)},
 	{"order", NULL, TEXT(order)},
 	{"suites", "In the server's order of choice", LIST_OF(suites, n_suites, FIELD_STRUCT), .cap = 1024, .of = &fields_tls_suite_info},
 	{"cut", NULL, BOOL(is_cut)},
@@ -155,9 +155,9 @@ static const STRUCT_TABLE(tls_version_info);
 
 #define T struct tls_finding
 static const struct field tls_finding_f[] = {
-	{"code", NULL, TEXT(code)},
-	{"severity", NULL, TEXT(severity)},
-	{"text", NULL, TEXT(text)},
+	{"code", NULL, NEED_TEXT(code)},
+	{"severity", NULL, NEED_TEXT(severity)},
+	{"text", NULL, NEED_TEXT(text)},
 };
 #undef T
 static const STRUCT_TABLE(tls_finding);

@@ -48,6 +48,7 @@ struct field {
 	uint8_t count_size;    /* bytes of the count; 0: there is none */
 	uint8_t kind, elem;    /* enum field_kind; of elements */
 	bool is_known_unless0; /* 0 is written as null */
+	bool is_needed;        /* of texts: never null */
 	bool is_derived;       /* follows from the others: written, not read */
 };
 

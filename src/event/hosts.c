@@ -579,10 +579,15 @@ void hosts_free(struct hosts *h)
 	mem_free(h);
 }
 
+void hosts_finish_all_at(struct hosts *h, uint64_t wall_ns)
+{
+	release_held(h, true, wall_ns);
+	h->n_held = 0;
+}
+
 void hosts_finish_all(struct hosts *h)
 {
-	release_held(h, true, clock_wall_ns());
-	h->n_held = 0;
+	hosts_finish_all_at(h, clock_wall_ns());
 }
 
 int hosts_set_target_name(struct hosts *h, uint64_t idx, const char *name)

@@ -73,6 +73,8 @@ void hosts_free(struct hosts *h);
 uint32_t hosts_n_parts(const struct hosts *h);
 /** End of scan: release what is held, in order, partial hosts included (is_partial). */
 void hosts_finish_all(struct hosts *h);
+/** The same, as at @p wall_ns. */
+void hosts_finish_all_at(struct hosts *h, uint64_t wall_ns);
 /** The name the user typed for a target, shown beside the address. Copied. */
 int hosts_set_target_name(struct hosts *h, uint64_t idx, const char *name) MUST_CHECK;
 

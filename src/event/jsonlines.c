@@ -84,8 +84,7 @@ static int fill(struct jsonread *r)
 	return 0;
 }
 
-/** The next line that is not empty. @return 1; 2: the last, without its end; 0; -errno. */
-static int next_line(struct jsonread *r, const char **ret, size_t *ret_len)
+int jsonlines_next(struct jsonread *r, struct bytes *ret)
 {
 	size_t seen = 0;
 
@@ -104,27 +103,21 @@ static int next_line(struct jsonread *r, const char **ret, size_t *ret_len)
 		}
 		if (!have)
 			return 0;
-		*ret = (const char *)from;
-		*ret_len = end ? (size_t)(end - from) : have;
-		r->pos += *ret_len + (end != NULL);
+		*ret = (struct bytes){.p = from, .len = end ? (size_t)(end - from) : have};
+		r->pos += ret->len + (end != NULL);
 		r->line++;
 		seen = 0;
-		if (*ret_len)
+		if (ret->len)
 			return end ? 1 : 2;
 	}
 }
 
-int jsonread_next(struct jsonread *r, struct json_record *ret, struct err_where *reterr)
+int jsonlines_judge(struct jsonread *r, int n, int err, struct err_where *reterr)
 {
-	const char *line = NULL;
-	size_t len = 0;
-	int n = next_line(r, &line, &len);
-
 	if (n <= 0)
 		return n == -E_FULL ? err_at(reterr, n, r->path, strlen(r->path), 0,
 					     "a line is too long to be a record")
 				    : n;
-	int err = jsonread_line(r, line, len, ret, reterr);
 	if (!err)
 		return 1;
 	if (n == 2 && err == -E_SYNTAX) {
@@ -136,4 +129,13 @@ int jsonread_next(struct jsonread *r, struct json_record *ret, struct err_where 
 		reterr->line = r->line;
 	}
 	return err;
+}
+
+int jsonread_next(struct jsonread *r, struct json_record *ret, struct err_where *reterr)
+{
+	struct bytes line;
+	int n = jsonlines_next(r, &line);
+	int err = n > 0 ? jsonread_line(r, (const char *)line.p, line.len, ret, reterr) : 0;
+
+	return jsonlines_judge(r, n, err, reterr);
 }

@@ -354,15 +354,18 @@ static void read_summary(struct fetch *f, struct scan_trust *trust, struct json_
 
 /* --- lines ------------------------------------------------------------------------------ */
 
-static int parse(struct jsonread *r, const char *line, size_t len, struct err_where *reterr)
+int jsonread_parse(struct jsonread *r, const struct bytes *bytes, size_t flags,
+		   struct err_where *reterr)
 {
+	const char *line = (const char *)bytes->p;
+	size_t len = bytes->len;
 	json_error_t e;
 
+	flags |= JSON_REJECT_DUPLICATES;
 	json_decref(r->root);
-	r->root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &e);
+	r->root = json_loadb(line, len, flags, &e);
 	if (!r->root && json_error_code(&e) == json_error_numeric_overflow)
-		r->root =
-			json_loadb(line, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &e);
+		r->root = json_loadb(line, len, flags | JSON_DECODE_INT_AS_REAL, &e);
 	if (r->root)
 		return 0;
 	if (json_error_code(&e) == json_error_out_of_memory)
@@ -438,7 +441,8 @@ static int read_record(struct jsonread *r, struct fetch *f, const char *type,
 int jsonread_line(struct jsonread *r, const char *line, size_t len, struct json_record *ret,
 		  struct err_where *reterr)
 {
-	int err = parse(r, line, len, reterr);
+	const struct bytes bytes = {.p = (const uint8_t *)line, .len = len};
+	int err = jsonread_parse(r, &bytes, 0, reterr);
 
 	if (err)
 		return err;

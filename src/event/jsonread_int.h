@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Shared by jsonread.c (one line), jsonfacts.c (what detection found), jsonfetch.c (values) and
- * jsonlines.c (a file of lines); nobody else includes it. */
+/* Shared by jsonread.c (one line), jsonfacts.c (what detection found), jsonfetch.c (values),
+ * jsonlines.c (a file of lines) and eventread.c (lines of event logs); nobody else includes it. */
 #pragma once
 
 #include "base/buf.h"
@@ -55,3 +55,12 @@ void jsonfacts_banner(struct fetch *f, struct ev_service *ret);
 void jsonfacts_tls(struct fetch *f, struct ev_tls *ret);
 void jsonfacts_cert(struct fetch *f, struct json_cert *ret);
 void jsonfacts_os(struct fetch *f, struct ev_os *ret);
+
+/** Turn a line into r->root. @param flags of Jansson, beside those for every line. @return 0,
+ * -E_SYNTAX with @p reterr, -ENOMEM. */
+int jsonread_parse(struct jsonread *r, const struct bytes *line, size_t flags,
+		   struct err_where *reterr) MUST_CHECK;
+/** The next line that is not empty. @return 1; 2: the last, without its end; 0; -errno; -E_FULL. */
+int jsonlines_next(struct jsonread *r, struct bytes *ret) MUST_CHECK;
+/** What parsing line @p n (of jsonlines_next) came to, as jsonread_next says it. */
+int jsonlines_judge(struct jsonread *r, int n, int err, struct err_where *reterr);

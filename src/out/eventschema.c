@@ -65,18 +65,23 @@ static void put_type(struct buf *b, const struct field *f, struct defs *d)
 				"\"pattern\":\"^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$\"},"
 				"\"propertyNames\":{\"enum\":[\"tcp\",\"udp\",\"sctp\"]}",
 	};
-	const struct field element = {
-		.kind = f->elem, .size = f->elem_size, .of = f->of, .words = f->words};
+	const struct field element = {.kind = f->elem,
+				      .size = f->elem_size,
+				      .of = f->of,
+				      .words = f->words,
+				      .is_needed = true};
 
 	if (f->of)
 		need(d, f->of);
-	if (plain[f->kind])
+	if (f->kind == FIELD_TEXT && f->is_needed)
+		buf_puts(b, plain[FIELD_CHARS]);
+	else if (plain[f->kind])
 		buf_puts(b, plain[f->kind]);
 	else if (f->kind == FIELD_UINT)
 		put_range(b, f);
 	else if (f->kind == FIELD_WORD)
 		put_words(b, f->words);
-	else if (f->kind == FIELD_STRUCT)
+	else if (f->kind == FIELD_STRUCT || (f->kind == FIELD_POINTER && f->is_needed))
 		buf_printf(b, "\"$ref\":\"#/$defs/%s\"", f->of->name);
 	else if (f->kind == FIELD_POINTER)
 		buf_printf(b, "\"anyOf\":[{\"$ref\":\"#/$defs/%s\"},{\"type\":\"null\"}]",
