@@ -226,7 +226,7 @@ static void look_for_pause(struct monitor *m, uint64_t now_ns)
 	if (sigpending(&waiting) < 0 || !sigismember(&waiting, SIGTSTP))
 		return;
 	tell_reason(m, EVENT_SCAN_PAUSED, "SIGTSTP");
-	eventlog_flush(m->log);
+	eventlog_sync(m->log);
 	metrics_flush(m->metrics);
 	kill(getpid(), SIGSTOP);
 	tell_reason(m, EVENT_SCAN_RESUMED, "SIGCONT");

@@ -26,6 +26,7 @@ struct replay {
 	uint32_t part;
 	struct scan_info info;
 	struct facts *info_block, *tls_block; /* what info and tls point to */
+	struct facts *end_block;              /* and scan_completed, which sinks keep to the end */
 	const struct tls_facts *tls;          /* of the last tls_found: its certificates follow */
 	struct bus bus;
 	struct hosts *hosts;
@@ -130,6 +131,9 @@ static int publish(struct replay *r, struct event_record *rec)
 			       : 0;
 	case EVENT_TLS_FOUND:
 		take_tls(r, rec);
+		break;
+	case EVENT_SCAN_COMPLETED:
+		keep(&r->end_block, rec->block);
 		break;
 	case EVENT_CERTIFICATE_FOUND:
 		err = find_certificate(r, ev);
@@ -259,6 +263,7 @@ int run_replay(const struct config *c)
 		code = EXIT_DEGRADED;
 	hosts_free(r.hosts);
 	services_close(r.services);
+	facts_free(r.end_block);
 	facts_free(r.tls_block);
 	facts_free(r.info_block);
 	jsonread_free(r.in);

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 enum {
 	CHUNK_BYTES = 16 << 10,
@@ -48,13 +49,13 @@ struct eventlog {
 	pthread_t thread;
 	struct logfile file; /* the thread's while there is one */
 
-	pthread_mutex_t lock; /* of all below */
-	pthread_cond_t wake;
+	pthread_mutex_t lock;        /* of all below */
+	pthread_cond_t wake, idle;   /* the thread has work; it has none */
 	struct chunk *first, **last; /* full ones */
 	struct chunk *free;
 	uint32_t n_full, n_free;
 	uint64_t n_bytes; /* of all chunks */
-	bool is_over;
+	bool is_over, is_busy;
 };
 
 /* --- chunks ----------------------------------------------------------------------------- */
@@ -156,7 +157,10 @@ static void *log_main(void *arg)
 
 	pthread_mutex_lock(&log->lock);
 	while (!log->is_over || log->first) {
+		log->is_busy = true;
 		drain(log);
+		log->is_busy = false;
+		pthread_cond_signal(&log->idle);
 		if (!log->is_over)
 			pthread_cond_wait(&log->wake, &log->lock);
 	}
@@ -258,6 +262,7 @@ int eventlog_open(const struct eventlog_conf *conf, struct eventlog **ret, struc
 	}
 	pthread_mutex_init(&log->lock, NULL);
 	pthread_cond_init(&log->wake, NULL);
+	pthread_cond_init(&log->idle, NULL);
 	*ret = log;
 	return 0;
 }
@@ -275,6 +280,22 @@ void eventlog_flush(struct eventlog *log)
 {
 	if (log)
 		pass_on(log, true);
+}
+
+void eventlog_sync(struct eventlog *log)
+{
+	struct timespec until;
+	int err = 0;
+
+	if (!log)
+		return;
+	pass_on(log, true);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	pthread_mutex_lock(&log->lock);
+	while ((log->first || log->is_busy) && !err)
+		err = pthread_cond_timedwait(&log->idle, &log->lock, &until);
+	pthread_mutex_unlock(&log->lock);
 }
 
 uint64_t eventlog_n_dropped(const struct eventlog *log)
@@ -332,6 +353,7 @@ int eventlog_close(struct eventlog *log, struct eventlog_totals *ret, struct err
 		add_totals(log, ret);
 	chunks_free(log->free);
 	pthread_cond_destroy(&log->wake);
+	pthread_cond_destroy(&log->idle);
 	pthread_mutex_destroy(&log->lock);
 	buf_fini(&log->line);
 	mem_free(log);

@@ -30,6 +30,8 @@ int eventlog_open(const struct eventlog_conf *conf, struct eventlog **ret,
 int eventlog_start(struct eventlog *log, struct bus *bus) MUST_CHECK;
 /** Let what waits be written. */
 void eventlog_flush(struct eventlog *log);
+/** The same, and wait until it is, a second at most. */
+void eventlog_sync(struct eventlog *log);
 /** Events that the queue had no room for so far. */
 uint64_t eventlog_n_dropped(const struct eventlog *log);
 struct eventlog_totals {
