@@ -417,7 +417,7 @@ static int finish(struct run *r)
 	if (ev.completed.interrupted)
 		monitor_cancelled(&r->monitor, stop_signal);
 	monitor_end(&r->monitor, r->engine, clock_now_ns());
-	outs_flush(r->report.outs);
+	outs_settle(r->report.outs);
 	ev.completed.exit_code = (uint8_t)exit_code(r, &ev.completed);
 	bus_enter(&r->bus, STAGE_COMPLETED);
 	bus_publish(&r->bus, &ev);

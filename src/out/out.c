@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The registry of formats and the fan-out: one subscriber on the bus that hands events to the
- * open sinks and their bytes to the kernel. The host of a HOST_FINISHED event is looked up
+ * open sinks and their bytes to the kernel, those of files by a thread while the scan runs
+ * (writer.c). The host of a HOST_FINISHED event is looked up
  * and judged once (view.c) and hosts that are not shown reach no sink, so formats cannot
  * disagree. All file handling and every write error live here.
  */
@@ -12,12 +13,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <unistd.h>
-
-/* A reader that takes nothing for so long is gone; the scan must not hang on it. */
-#define WRITE_STALL_MS 5000
 
 const struct out_ops *const out_formats[] = {&out_normal, &out_xml, &out_grepable, &out_json, NULL};
 
@@ -27,6 +24,8 @@ struct outs {
 	uint32_t n_sinks;
 	bool is_stdout_taken;
 	struct out *status; /* the status line among sinks, or NULL */
+	struct writer *writer;
+	bool is_ending; /* nothing is put to the writer any more */
 	struct out_totals totals;
 	struct view view;
 };
@@ -43,47 +42,27 @@ const struct out_totals *out_totals(const struct out *o)
 
 /* Writing */
 
-static bool wait_writable(int fd)
+/** The first error so far, of making the text or of writing it. */
+static int error_of(const struct out *o)
 {
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	int n;
-
-	do
-		n = poll(&p, 1, WRITE_STALL_MS);
-	while (n < 0 && errno == EINTR);
-	return n > 0;
-}
-
-static int write_all(struct out *o, const uint8_t *p, size_t len)
-{
-	while (len) {
-		ssize_t n = write(o->fd, p, len);
-
-		if (n >= 0) {
-			o->n_writes++;
-			o->n_written_bytes += (uint64_t)n;
-			p += n;
-			len -= (size_t)n;
-		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			if (!wait_writable(o->fd))
-				return -ETIMEDOUT;
-		} else if (errno != EINTR) {
-			return -errno;
-		}
-	}
-	return 0;
+	return o->error ? o->error : atomic_load(&o->lane.error);
 }
 
 void out_write(struct out *o)
 {
+	struct outs *outs = o->outs;
+
 	if (o->ops->opens_itself)
 		return;
-	if (!o->error && o->buf.error)
+	if (!o->error)
 		o->error = o->buf.error;
-	if (o->buf.len && !o->error) {
-		if (o != o->outs->status && (o->is_console || o->fd == STDOUT_FILENO))
-			outs_clear_status(o->outs);
-		o->error = write_all(o, o->buf.p, o->buf.len);
+	if (o->buf.len && !error_of(o)) {
+		if (o != outs->status && (o->is_console || o->lane.fd == STDOUT_FILENO))
+			outs_clear_status(outs);
+		if (o->owns_fd && !outs->is_ending)
+			writer_put(outs->writer, &o->lane, &o->buf);
+		else
+			writer_write(&o->lane, o->buf.p, o->buf.len);
 	}
 	buf_reset(&o->buf);
 }
@@ -97,7 +76,7 @@ void out_spill(struct out *o)
 bool outs_are_broken(const struct outs *outs)
 {
 	for (uint32_t i = 0; i < outs->n_sinks; i++)
-		if (outs->sinks[i] != outs->status && !outs->sinks[i]->error)
+		if (outs->sinks[i] != outs->status && !error_of(outs->sinks[i]))
 			return false;
 	return true;
 }
@@ -105,7 +84,7 @@ bool outs_are_broken(const struct outs *outs)
 bool outs_have_failed(const struct outs *outs)
 {
 	for (uint32_t i = 0; i < outs->n_sinks; i++)
-		if (outs->sinks[i] != outs->status && outs->sinks[i]->error)
+		if (outs->sinks[i] != outs->status && error_of(outs->sinks[i]))
 			return true;
 	return false;
 }
@@ -119,6 +98,13 @@ void outs_flush(struct outs *outs)
 			o->ops->flush(o);
 		out_write(o);
 	}
+}
+
+void outs_settle(struct outs *outs)
+{
+	writer_wait(outs->writer);
+	outs->is_ending = true;
+	outs_flush(outs);
 }
 
 void outs_clear_status(struct outs *outs)
@@ -187,6 +173,11 @@ int outs_new(const struct out_conf *conf, struct outs **ret)
 	if (!outs)
 		return -ENOMEM;
 	outs->conf = conf;
+	outs->writer = writer_new();
+	if (!outs->writer) {
+		mem_free(outs);
+		return -ENOMEM;
+	}
 	*ret = outs;
 	return 0;
 }
@@ -195,8 +186,8 @@ static void out_free(struct out *o)
 {
 	if (!o)
 		return;
-	if (o->owns_fd && o->fd >= 0)
-		close(o->fd);
+	if (o->owns_fd && o->lane.fd >= 0)
+		close(o->lane.fd);
 	buf_fini(&o->buf);
 	mem_free(o->state);
 	mem_free(o->path);
@@ -210,7 +201,7 @@ static struct out *out_new(struct outs *outs, const struct out_ops *ops, const c
 
 	if (!o)
 		return NULL;
-	*o = (struct out){.ops = ops, .conf = outs->conf, .outs = outs, .fd = -1};
+	*o = (struct out){.ops = ops, .conf = outs->conf, .outs = outs, .lane.fd = -1};
 	buf_init(&o->buf, OUT_BUF_MAX_BYTES);
 	o->path = mem_strdup(path);
 	o->state = mem_alloc(ops->state_len ? ops->state_len : 1, 1);
@@ -241,11 +232,11 @@ static int open_path(struct outs *outs, struct out *o, const char *path, struct 
 		if (outs->is_stdout_taken)
 			return err_at(w, -EBUSY, path, 1, 1, "only one output on stdout (-)");
 		outs->is_stdout_taken = true;
-		o->fd = STDOUT_FILENO;
+		o->lane.fd = STDOUT_FILENO;
 		return 0;
 	}
-	o->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	if (o->fd < 0)
+	o->lane.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (o->lane.fd < 0)
 		return fail_at(w, -errno, path);
 	o->owns_fd = true;
 	return 0;
@@ -308,7 +299,7 @@ static int add_stream(struct outs *outs, const struct out_ops *ops, int fd, bool
 
 	if (!o)
 		return -ENOMEM;
-	o->fd = fd;
+	o->lane.fd = fd;
 	o->is_console = is_console;
 	rc = ops->open ? ops->open(o) : 0;
 	if (rc < 0) {
@@ -340,9 +331,9 @@ static void end_sink(struct out *o)
 	if (o->ops->close && o->is_begun)
 		o->ops->close(o);
 	out_write(o);
-	if (o->owns_fd && close(o->fd) < 0 && !o->error)
+	if (o->owns_fd && close(o->lane.fd) < 0 && !error_of(o))
 		o->error = -errno;
-	o->fd = -1;
+	o->lane.fd = -1;
 }
 
 int outs_close(struct outs *outs, struct err_where *reterr)
@@ -351,17 +342,20 @@ int outs_close(struct outs *outs, struct err_where *reterr)
 
 	if (!outs)
 		return 0;
+	writer_wait(outs->writer);
+	outs->is_ending = true;
 	for (uint32_t i = 0; i < 2 * outs->n_sinks; i++) {
 		struct out *o = outs->sinks[i % outs->n_sinks];
 
 		if (o->ops->closes_last != (i >= outs->n_sinks))
 			continue;
 		end_sink(o);
-		if (o->error && rc == 0 && o != outs->status)
-			rc = fail_of(reterr, o->error, o);
+		if (error_of(o) && rc == 0 && o != outs->status)
+			rc = fail_of(reterr, error_of(o), o);
 	}
 	for (uint32_t i = 0; i < outs->n_sinks; i++)
 		out_free(outs->sinks[i]);
+	writer_free(outs->writer);
 	mem_free(outs);
 	return rc;
 }

@@ -4,14 +4,16 @@
  * struct outs owns the open ones and gives them the events as one subscriber on the bus,
  * after hosts.c. A sink appends to its buffer; writing happens when 128 KiB have come
  * together, when the coordinator calls outs_flush() (once a second, and at the end), and at
- * close. A write error is kept once and reported by outs_close(); the scan goes on.
- * The process must ignore SIGPIPE. Everything here: thread owner (the bus's).
+ * close; files are written by a thread while the scan runs. A write error is kept once and reported
+ * by outs_close(); the scan goes on. The process must ignore SIGPIPE. Everything here: thread owner
+ * (the bus's).
  */
 #pragma once
 
 #include "base/buf.h"
 #include "event/hosts.h"
 #include "out/view.h"
+#include "out/writer.h"
 
 /** Bytes that wait at most before they are written; a record may pass it by its own length. */
 #define OUT_SPILL_BYTES (128u * 1024)
@@ -69,14 +71,12 @@ struct out {
 	struct buf buf;
 	void *state;
 	char *path; /* for messages; NULL: console or status line */
-	int fd;
+	struct writer_lane lane;
 	bool owns_fd;
 	bool is_console; /* the interactive report: its own first and last lines */
 	bool is_begun;   /* has had SCAN_STARTED */
-	int error;       /* 0, or the first -errno of a write */
+	int error;       /* 0, or the first -errno but for those of writing, which the lane has */
 	char why[160];   /* more of an error than its code says; or "" */
-	uint64_t n_writes;
-	uint64_t n_written_bytes;
 };
 
 extern const struct out_ops out_normal, out_grepable, out_xml, out_json, out_sqlite, out_progress;
@@ -107,6 +107,8 @@ int outs_add_console(struct outs *outs) MUST_CHECK;
 int outs_start(struct outs *outs, struct bus *bus) MUST_CHECK;
 /** Hand what has come together to the kernel. Cheap when there is nothing. */
 void outs_flush(struct outs *outs);
+/** The same at the end of a scan: on return all is written, or its error known. */
+void outs_settle(struct outs *outs);
 /** True when no report can be written any more: every sink but the status line has met a write
  * error. */
 bool outs_are_broken(const struct outs *outs);

@@ -14,6 +14,8 @@ import suite
 
 TRANSMITS_MAX = 5
 HEAP_1000_MAX, HEAP_ALL_MAX, HEAP_CONNECT_100_MAX = 512 << 10, 1 << 20, 1 << 20  # besides rings
+FILE_WRITES_MAX = 10  # of one file, for 1,000 results
+EVENT_LOG_IDLE_MAX = 200 << 10
 CALLS_MORE_MAX = 24  # doublings of tables and output buffers between 1,000 and 65,535 ports
 RSS_MORE_MAX_KIB = 2048
 
@@ -45,6 +47,41 @@ def test_system_calls(cases, bed, directory):
                 [s for s in lines if re.match(r"socket\(AF_(PACKET|INET6?), SOCK_RAW", s)], [])
 
 
+def file_writes(bed, directory, *options):
+    """{name: [thread ids, one a write call]} of every file that a scan writes, and the id of its first thread."""
+    log, names = directory / "strace", ("all.nmap", "all.xml", "all.gnmap", "all.json", "events")
+    done = bed.scanner.run(["strace", "-f", "-y", "-e", "trace=write", "-o", str(log), suite.PRTIP, "-sS", "-n", "-Pn",
+                            "-p1-1000", "10.99.0.2", "-oA", str(directory / "all"), "--event-log",
+                            str(directory / "events"), *options], 120)
+    if done.returncode != 0:
+        raise RuntimeError(f"strace: exit {done.returncode}: {done.stderr}")
+    calls = re.findall(r"^(\d+) +write\(\d+<([^>]*)>", log.read_text(), re.M)
+    main = min(int(thread) for thread, _ in calls)
+    return {name: [int(t) for t, path in calls if path == str(directory / name)] for name in names}, main
+
+
+def test_file_writes(cases, bed, directory):
+    quick, _ = file_writes(bed, directory)
+    for name, calls in quick.items():
+        cases.check(f"1,000 results in {name}: 1 to {FILE_WRITES_MAX} write calls", 1 <= len(calls) <= FILE_WRITES_MAX,
+                    len(calls))
+    slow, main = file_writes(bed, directory, "--max-rate", "300")
+    for name in ("all.json", "events"):
+        during = [thread for thread in slow[name] if thread != main]
+        cases.check(f"a scan of 3 s writes {name} on another thread meanwhile, in few calls",
+                    2 <= len(during) and len(slow[name]) <= FILE_WRITES_MAX, (main, slow[name]))
+
+
+def test_event_log_idle(cases, bed, directory):
+    library = count_library(directory)
+    options = ["-sS", "-n", "-Pn", "127.0.0.1", "-p9", "--threads", "1"]
+    plain = allocations(bed, directory, library, *options)
+    logged = allocations(bed, directory, library, *options, "--event-log", str(directory / "events"))
+    print(f"# heap peak {plain[1]} bytes, with an event log {logged[1]}")
+    cases.check(f"an idle event log takes less than {EVENT_LOG_IDLE_MAX} bytes",
+                0 < logged[1] - plain[1] < EVENT_LOG_IDLE_MAX, (plain, logged))
+
+
 def allocations(bed, directory, library, *command):
     """(calls, peak bytes, bytes of the largest block: the ring of events where a worker has a thread)."""
     counted = directory / "counted"
@@ -58,12 +95,17 @@ def allocations(bed, directory, library, *command):
     return tuple(map(int, counted.read_text().split()))
 
 
-def test_allocations(cases, bed, directory):
+def count_library(directory):
     library = directory / "alloc_count.so"
     built = subprocess.run(["cc", "-std=gnu17", "-O2", "-fPIC", "-shared", "-fno-builtin", "-o", str(library),
                             str(suite.ROOT / "tests" / "support" / "alloc_count.c")], capture_output=True, text=True)
     if built.returncode != 0:
         raise RuntimeError(built.stderr)
+    return library
+
+
+def test_allocations(cases, bed, directory):
+    library = count_library(directory)
     for scan in ("-sS", "-sT"):
         options = [scan, "-n", "-Pn", "127.0.0.1", "--threads", "1"]
         few = allocations(bed, directory, library, *options, "-F")
@@ -154,5 +196,5 @@ if __name__ == "__main__":
     with netns.Bed() as bed, suite.scratch() as directory:
         bed.target.sh("ip route add local 198.19.0.0/16 dev lo")
         bed.scanner.sh("ip route add 198.19.0.0/16 via 10.99.0.2")
-        code = suite.run([test_system_calls, test_allocations, test_resident, test_targets, test_list_everything], bed, directory)
+        code = suite.run([test_system_calls, test_file_writes, test_event_log_idle, test_allocations, test_resident, test_targets, test_list_everything], bed, directory)
     sys.exit(code)
