@@ -20,7 +20,7 @@ struct reader {
 	const char *path;
 	useconds_t pause_us;
 	uint64_t n_lines, n_ports, n_bytes;
-	char last[1024]; /* line */
+	char last[4096]; /* line */
 };
 
 static void take_line(struct reader *r, const char *line)
