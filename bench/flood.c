@@ -112,7 +112,8 @@ static int flood(struct reader *r, uint64_t n)
 int main(int argc, char **argv)
 {
 	char directory[] = "/tmp/prtip-flood-XXXXXX", path[64];
-	struct reader r = {.path = path, .pause_us = argc > 2 ? (useconds_t)atoi(argv[2]) : 1000};
+	struct reader r = {.path = path,
+			   .pause_us = argc > 2 ? (useconds_t)strtoul(argv[2], NULL, 10) : 1000};
 	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 0;
 
 	if (!n || !mkdtemp(directory))

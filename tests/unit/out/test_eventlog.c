@@ -42,7 +42,7 @@ static char *random_text(void)
 	static const char *const texts[] = {"a", "open ssh", "q\"\\\n<&>", "\xc3\xa9t\xc3\xa9", ""};
 	const char *s = texts[roll(ARRAY_LEN(texts))];
 
-	return strcpy(facts_alloc(block, strlen(s) + 1), s);
+	return memcpy(facts_alloc(block, strlen(s) + 1), s, strlen(s) + 1);
 }
 
 static void fill_value(const struct field *f, uint8_t *base);
