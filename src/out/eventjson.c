@@ -86,18 +86,33 @@ static void put_chars(struct buf *b, const struct field *f, const uint8_t *base)
 	text_put_json(b, (const char *)base + f->offset);
 }
 
+/** "text" between two bytes, with one look at the room there is. */
+static void put_between(struct buf *b, char before, const char *text, char after)
+{
+	size_t n = strlen(text);
+	uint8_t *p = buf_reserve(b, n + 2);
+
+	if (!p)
+		return;
+	p[0] = (uint8_t)before;
+	memcpy(p + 1, text, n);
+	p[n + 1] = (uint8_t)after;
+	buf_advance(b, n + 2);
+}
+
 static void put_word(struct buf *b, const struct field *f, const uint8_t *base)
 {
 	uint64_t v = field_get_uint(base + f->offset, f->size);
 
-	buf_putc(b, '"');
-	buf_puts(b, v < f->words->n ? f->words->names[v] : "unknown");
-	buf_putc(b, '"');
+	put_between(b, '"', v < f->words->n ? f->words->names[v] : "unknown", '"');
 }
 
 static void put_proto(struct buf *b, const struct field *f, const uint8_t *base)
 {
-	text_put_json(b, base[f->offset] ? proto_name(base[f->offset]) : NULL);
+	if (base[f->offset])
+		put_between(b, '"', proto_name(base[f->offset]), '"');
+	else
+		text_lit(b, "null");
 }
 
 static void put_time(struct buf *b, const struct field *f, const uint8_t *base)
@@ -105,6 +120,20 @@ static void put_time(struct buf *b, const struct field *f, const uint8_t *base)
 	char time[32];
 
 	text_put_json(b, clock_format_rfc3339(field_get_uint(base + f->offset, f->size), time));
+}
+
+/** 10.0.0.1, which ports have most often, without the library. */
+static void format_v4(const uint8_t octets[4], char out[ADDR_TEXT_CAP])
+{
+	for (uint32_t i = 0; i < 4; i++) {
+		uint8_t v = octets[i];
+		if (v >= 100)
+			*out++ = (char)('0' + v / 100);
+		if (v >= 10)
+			*out++ = (char)('0' + v / 10 % 10);
+		*out++ = (char)('0' + v % 10);
+		*out++ = i < 3 ? '.' : '\0';
+	}
 }
 
 static void put_addr(struct buf *b, const struct field *f, const uint8_t *base)
@@ -115,6 +144,11 @@ static void put_addr(struct buf *b, const struct field *f, const uint8_t *base)
 	memcpy(&a, base + f->offset, sizeof(a));
 	if (a.family == ADDR_NONE) {
 		text_lit(b, "null");
+		return;
+	}
+	if (a.family == ADDR_V4 && !a.zone) {
+		format_v4(a.b, text);
+		put_between(b, '"', text, '"');
 		return;
 	}
 	buf_putc(b, '"');
@@ -255,9 +289,8 @@ void eventjson_put_fields(struct buf *b, const struct fields *t, const void *of)
 	for (uint32_t i = 0; i < t->n; i++) {
 		if (i || (b->len && b->p[b->len - 1] != '{'))
 			buf_putc(b, ',');
-		buf_putc(b, '"');
-		buf_puts(b, t->f[i].name);
-		text_lit(b, "\":");
+		put_between(b, '"', t->f[i].name, '"');
+		buf_putc(b, ':');
 		put_value(b, &t->f[i], of);
 	}
 }
