@@ -100,6 +100,12 @@ void outs_flush(struct outs *outs)
 	}
 }
 
+void outs_sync(struct outs *outs)
+{
+	outs_flush(outs);
+	writer_wait(outs->writer);
+}
+
 void outs_settle(struct outs *outs)
 {
 	writer_wait(outs->writer);
@@ -150,11 +156,14 @@ static void on_event(void *ctx, const struct event *ev)
 			return;
 	}
 	hand_out(outs, ev);
+	if (ev->kind == EVENT_SCAN_PAUSED)
+		outs_sync(outs);
 }
 
 int outs_start(struct outs *outs, struct bus *bus)
 {
-	uint32_t mask = EVENT_BIT(EVENT_SCAN_STARTED) | EVENT_BIT(EVENT_HOST_FINISHED);
+	uint32_t mask = EVENT_BIT(EVENT_SCAN_STARTED) | EVENT_BIT(EVENT_HOST_FINISHED) |
+			EVENT_BIT(EVENT_SCAN_PAUSED);
 
 	for (uint32_t i = 0; i < outs->n_sinks; i++)
 		for (uint32_t k = 0; k < EVENT_N; k++)

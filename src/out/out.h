@@ -107,6 +107,8 @@ int outs_add_console(struct outs *outs) MUST_CHECK;
 int outs_start(struct outs *outs, struct bus *bus) MUST_CHECK;
 /** Hand what has come together to the kernel. Cheap when there is nothing. */
 void outs_flush(struct outs *outs);
+/** The same, and wait until it is there: before a pause. */
+void outs_sync(struct outs *outs);
 /** The same at the end of a scan: on return all is written, or its error known. */
 void outs_settle(struct outs *outs);
 /** True when no report can be written any more: every sink but the status line has met a write

@@ -285,7 +285,7 @@ static void play(const struct scenario *sc, const char *dir)
 	assert_int_equal(outs_add_console(s->outs), 0);
 	stream_begin(s);
 	sc->play(s);
-	outs_flush(s->outs);
+	outs_sync(s->outs);
 	stream_finish(s, sc->interrupted);
 	assert_int_equal(stream_close(s, &where), 0);
 	close(s->conf.console_fd);
@@ -335,7 +335,7 @@ static void xml_is_whole_at_every_flush(void **state)
 
 		stream_port(s, i, "10.0.0.2", PROTO_TCP, 443, PORT_OPEN, REASON_SYN_ACK, NULL);
 		stream_done(s, i, "10.0.0.2", HOST_UP, REASON_USER_SET, 10);
-		outs_flush(s->outs);
+		outs_sync(s->outs);
 		text = slurp(path, &len);
 		f = fopen(copy, "wb");
 		assert_non_null(f);
