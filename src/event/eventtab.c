@@ -76,6 +76,7 @@ static const struct field scan_info_f[] = {
 	{"names_of_down", "-R", BOOL(wants_down_names)},
 	{"in_order", "Hosts finish in target order", BOOL(wants_order)},
 	{"services", "-sV", BOOL(wants_services)},
+	{"tls", "--tls-cert-analysis", BOOL(wants_tls)},
 	{"detectors", "host_detected that a host gets", UINT(n_detectors)},
 	{"parts", "host_scanned that a host gets", UINT(n_parts)},
 	{"silent_attempt", "attempt of ports that stay silent", UINT(silent_attempt)},
