@@ -241,7 +241,7 @@ def test_parts(cases, bed, directory):
 def test_damage(cases, bed, directory):
     bed.scanner.run([suite.PRTIP, "-sS", "-n", "-Pn", "-p20-30", "10.99.0.2", *outputs(directory)])
     lines = (directory / "log").read_text().splitlines(True)
-    found = next(n for n, line in enumerate(lines) if '"port_found"' in line)
+    found = next(n for n, line in enumerate(lines) if '"port":2' in line and '"reset"' in line)
     for name, change, want in (("a port of 16 bits and more", ('"port":2', '"port":99992'), "within its range"),
                                ("an unknown word", ('"reset"', '"rest"'), "a word"),
                                ("a missing key", ('"attempt":0,', ""), "this key"),
