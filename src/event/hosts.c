@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_HOSTS      64
+#define CHUNK_HOSTS      32
 #define HOSTS_MAX        (1u << 24) /* under way at once */
 #define TARGET_NAMES_MAX (1u << 22) /* names the user typed */
 #define NAME_LEN_MAX     1023       /* an escaped DNS name */
