@@ -9,52 +9,30 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "out/text.h"
+#include "out/writer.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 enum {
 	SPILL_BYTES = 128 << 10,
-	TEXT_MAX_BYTES = 64 << 20, /* the longest record is far below */
-	STALL_MS = 5000            /* a reader that takes nothing for so long is gone */
+	TEXT_MAX_BYTES = 64 << 20 /* the longest record is far below */
 };
 
 /* --- writing -------------------------------------------------------------------------- */
 
-static bool wait_writable(int fd)
-{
-	struct pollfd p = {.fd = fd, .events = POLLOUT};
-	int n;
-
-	do
-		n = poll(&p, 1, STALL_MS);
-	while (n < 0 && errno == EINTR);
-	return n > 0;
-}
-
 static int write_all(struct logfile *f, const uint8_t *p, size_t len)
 {
-	while (len) {
-		ssize_t n = write(f->fd, p, len);
+	struct writer_lane l = {.fd = f->fd};
 
-		if (n >= 0) {
-			f->n_writes++;
-			f->file_bytes += (uint64_t)n;
-			f->total_bytes += (uint64_t)n;
-			p += n;
-			len -= (size_t)n;
-		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			if (!wait_writable(f->fd))
-				return -ETIMEDOUT;
-		} else if (errno != EINTR) {
-			return -errno;
-		}
-	}
-	return 0;
+	writer_write(&l, p, len);
+	f->n_writes += l.n_writes;
+	f->file_bytes += l.n_bytes;
+	f->total_bytes += l.n_bytes;
+	return atomic_load(&l.error);
 }
 
 void logfile_flush(struct logfile *f)
