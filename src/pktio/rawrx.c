@@ -367,8 +367,9 @@ static int read_socket(struct rawrx *rx, const struct rawrx_sock *s, struct fram
 	return got;
 }
 
-static int wait_readable(struct rawrx *rx, struct pollfd *p, uint32_t wait_us)
+static int wait_readable(struct rawrx *rx, uint32_t wait_us)
 {
+	struct pollfd p[RAWRX_SOCK_MAX + 1];
 	struct timespec ts = {.tv_sec = wait_us / 1000000, .tv_nsec = wait_us % 1000000 * 1000L};
 
 	for (uint32_t i = 0; i < rx->n_socks; i++)
@@ -376,37 +377,67 @@ static int wait_readable(struct rawrx *rx, struct pollfd *p, uint32_t wait_us)
 	p[rx->n_socks] = (struct pollfd){.fd = rx->wake_fd, .events = POLLIN};
 	rx->n_calls++;
 	int n = ppoll(p, rx->n_socks + (rx->wake_fd > 0), &ts, NULL);
+	for (uint32_t i = 0; i < rx->n_socks; i++)
+		rx->socks[i].is_readable = n > 0 && p[i].revents;
 	return n < 0 ? (errno == EINTR ? 0 : -errno) : n;
+}
+
+static bool tells_errors(const struct rawrx_sock *s)
+{
+	return s->proto == PROTO_ICMP || s->proto == PROTO_ICMPV6;
+}
+
+/** One pass over the sockets that tell errors, or over the others. @p is_all: whether they were
+ * readable a moment ago or not. @return frames; an error goes to rx->gone. */
+static uint32_t read_kind(struct rawrx *rx, bool errors, bool is_all, struct frame *f, uint32_t n)
+{
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < rx->n_socks && total < n; i++) {
+		uint32_t at = (rx->next + i) % rx->n_socks;
+		struct rawrx_sock *s = &rx->socks[at];
+
+		if (tells_errors(s) != errors || !(is_all || s->is_readable))
+			continue;
+		int got = read_socket(rx, s, f + total, n - total);
+		if (got < 0)
+			rx->gone = got;
+		else
+			total += (uint32_t)got;
+	}
+	return total;
+}
+
+/**
+ * What a host sent before an error of its own must be heard before it, though the two come by
+ * different sockets: errors are read first and told last, since whatever preceded them is in its
+ * socket by then. They get half the room, so that a flood of them leaves some for answers.
+ */
+static uint32_t read_in_order(struct rawrx *rx, struct frame *f, uint32_t n)
+{
+	struct frame errors[RAWRX_SLOTS / 2];
+	uint32_t n_errors = read_kind(rx, true, false, errors, MIN((n + 1) / 2, RAWRX_SLOTS / 2));
+	uint32_t total = read_kind(rx, false, n_errors > 0, f, n - n_errors);
+
+	memcpy(f + total, errors, n_errors * sizeof(*f));
+	return total + n_errors;
 }
 
 int rawrx_acquire(struct rawrx *rx, struct frame *f, uint32_t n, uint32_t wait_us)
 {
-	struct pollfd p[RAWRX_SOCK_MAX + 1];
-	uint32_t total = 0;
-	int gone = 0;
-
 	if (rx->n_used == RAWRX_SLOTS || n == 0)
 		return 0;
-	int ready = wait_readable(rx, p, wait_us);
+	int ready = wait_readable(rx, wait_us);
 	if (ready <= 0)
 		return ready;
-	for (uint32_t i = 0; i < rx->n_socks; i++) {
-		uint32_t at = (rx->next + i) % rx->n_socks;
-
-		if (!p[at].revents || total == n)
-			continue;
-		int got = read_socket(rx, &rx->socks[at], f + total, n - total);
-		if (got < 0)
-			gone = got;
-		else
-			total += (uint32_t)got;
-	}
+	rx->gone = 0;
+	uint32_t total = read_in_order(rx, f, n);
 	rx->next = (rx->next + 1) % rx->n_socks;
 	uint64_t now_ns = total ? clock_now_ns() : 0;
 	for (uint32_t i = 0; i < total; i++)
 		f[i].time_ns = now_ns;
 	rx->n_frames += total;
-	return total ? (int)total : gone;
+	return total ? (int)total : rx->gone;
 }
 
 void rawrx_release(struct rawrx *rx, const struct frame *f, uint32_t n)

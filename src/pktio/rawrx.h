@@ -16,8 +16,9 @@ enum rawrx_kind { RAWRX_V4, RAWRX_V6, RAWRX_LINK, RAWRX_KIND_N };
 
 struct rawrx_sock {
 	int fd;
-	uint8_t kind;  /* enum rawrx_kind */
-	uint8_t proto; /* PROTO_*, 0 for RAWRX_LINK */
+	uint8_t kind;     /* enum rawrx_kind */
+	uint8_t proto;    /* PROTO_*, 0 for RAWRX_LINK */
+	bool is_readable; /* when it was last waited for */
 };
 
 /** Invariant: n_lent <= n_used <= RAWRX_SLOTS. */
@@ -31,6 +32,7 @@ struct rawrx {
 	uint32_t slot_cap; /* bytes of one slot, head-room included */
 	uint32_t n_used;   /* slots handed out since all were free */
 	uint32_t n_lent;
+	int gone; /* of the last reading: why a socket cannot be read; 0 */
 	uint64_t n_frames, n_calls;
 	uint8_t *slots;
 	struct rawrx_aux *aux;

@@ -255,6 +255,16 @@ def test_udp_lies(cases, bed, directory):
                     suite.json_summary(text))
 
 
+def test_answer_before_its_error(cases, bed, directory):
+    """A datagram and the error that followed it come by different sockets: the datagram came first."""
+    rows = {("udp", port): lambda p: [answer(p, b"x"), unreachable(p, p.network)] for port in range(3300, 3800)}
+    for host, more in ((HOST4, []), (HOST6, ["-6"])):
+        with Script(bed.target, rows):
+            found = suite.json_ports(run(bed, "-sU", "-p", "3300-3799", *more, host, "-oJ", "-"))
+        cases.equal(f"{host}: 500 ports that answer and then say unreachable are open",
+                    {k: v for k, v in found.items() if v != ("open", "udp-response")}, {})
+
+
 def test_requests_in_turn(cases, bed, directory):
     path = directory / "payloads"
     path.write_text('udp 3200-3202 "one"\nudp 3200-3202 "two"\nudp 3200-3202 "three"\n')
@@ -364,7 +374,7 @@ if __name__ == "__main__":
         server = Server(bed.target)
         listener = bed.target.listen(22)
         bed.target.filter_input(*filters(("udp", "sctp")))
-        code = suite.run([test_udp_states, test_own_ports, test_udp_wire, test_udp_lies, test_requests_in_turn, test_sctp,
-                          test_combined], bed, directory)
+        code = suite.run([test_udp_states, test_own_ports, test_udp_wire, test_udp_lies, test_answer_before_its_error,
+                          test_requests_in_turn, test_sctp, test_combined], bed, directory)
         server.close()
     sys.exit(code)
