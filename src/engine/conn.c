@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	KERNEL_RESENDS_US =
@@ -61,89 +60,6 @@ static const struct outcome {
 	{ETIMEDOUT, REPLY_NONE, 0},
 	{ECANCELED, REPLY_NONE, 0},
 };
-
-/* --- slots ---------------------------------------------------------------- */
-
-static void free_push(struct conn *c, struct conn_slot *s, enum conn_free list)
-{
-	s->next = c->free[list];
-	c->free[list] = (uint32_t)(s - c->slots);
-}
-
-static struct conn_slot *free_pop(struct conn *c, enum conn_free list)
-{
-	if (c->free[list] == CONN_NO_SLOT)
-		return NULL;
-	struct conn_slot *s = &c->slots[c->free[list]];
-	c->free[list] = s->next;
-	return s;
-}
-
-static void slot_release(struct conn *c, struct conn_slot *s)
-{
-	free_push(c, s,
-		  s->fd < 0              ? CONN_FREE_BARE
-		  : s->family == ADDR_V4 ? CONN_FREE_V4
-					 : CONN_FREE_V6);
-}
-
-static void slot_close(struct conn_slot *s)
-{
-	if (s->fd >= 0)
-		close(s->fd);
-	s->fd = -1;
-	s->is_watched = false;
-}
-
-static int slot_open(struct conn *c, struct conn_slot *s, uint8_t family)
-{
-	int fd = conn_socket_open(c->w->conf, family, c->ops->socket_flags);
-
-	if (fd < 0)
-		return fd;
-	s->fd = fd;
-	s->family = family;
-	return 0;
-}
-
-int conn_slot_reopen(struct conn *c, struct conn_slot *s)
-{
-	slot_close(s);
-	return slot_open(c, s, s->family);
-}
-
-/** A slot with a socket of the family; a socket of the other one is given up when there is no other
- * way. */
-static int slot_acquire(struct conn *c, uint8_t family, struct conn_slot **ret)
-{
-	enum conn_free own = family == ADDR_V4 ? CONN_FREE_V4 : CONN_FREE_V6;
-	enum conn_free other = family == ADDR_V4 ? CONN_FREE_V6 : CONN_FREE_V4;
-	struct conn_slot *s = free_pop(c, own), *t;
-
-	*ret = s;
-	if (s)
-		return 0;
-	s = free_pop(c, CONN_FREE_BARE);
-	if (!s && c->n_used < c->n_slots) {
-		s = &c->slots[c->n_used++];
-		s->fd = -1;
-	}
-	if (!s)
-		s = free_pop(c, other);
-	if (!s)
-		return -EMFILE;
-	slot_close(s);
-	int err = slot_open(c, s, family);
-	if (err == -EMFILE && (t = free_pop(c, other))) {
-		slot_close(t);
-		slot_release(c, t);
-		err = slot_open(c, s, family);
-	}
-	if (err)
-		slot_release(c, s);
-	*ret = err ? NULL : s;
-	return err;
-}
 
 /* --- deadlines -------------------------------------------------------------- */
 
@@ -308,19 +224,22 @@ void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 	s->is_in_flight = false;
 	c->n_in_flight--;
 	/*
-	 * Connected to itself: the kernel chose the target's port as source. It passes over bound
-	 * ports, and bind() refuses those listened on, so nobody listens there. Asking again need
-	 * not end: with -g it is the same.
+	 * Connected to itself or to another socket of the scan: the target's port is our source
+	 * port. The kernel passes over bound ports, and bind() refuses those listened on, so nobody
+	 * listens there. Asking again need not end: with -g it is the same.
 	 */
 	bool is_connected = !err;
-	if (is_connected && conn_socket_is_self(s->fd, &s->probe.to))
+	if (is_connected && conn_slot_is_ours(c, s))
 		o = &outcomes[OUTCOME_REFUSED];
 	if (err == -ENETUNREACH && conn_socket_lost_route(&s->probe.to))
 		o = route_lost(c); /* our own network is down: no word of the target's */
 	if (s->fd >= 0 && (is_connected || c->resets_always))
 		conn_socket_reset(s->fd);
 	if (o && o->kind == REPLY_UNREACH)
-		slot_close(s); /* its queue of ICMP errors with it */
+		conn_slot_close(s); /* its queue of ICMP errors with it */
+	else if (s->port && (!o || o->kind == REPLY_NONE))
+		conn_slot_close(
+			s); /* what was asked in vain from a port may still be half open there */
 	if (!o) {
 		local_error(c, err);
 		defer(c, s);
@@ -329,7 +248,7 @@ void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 		if (o->kind != REPLY_NONE)
 			report(c, s, o);
 	}
-	slot_release(c, s);
+	conn_slot_release(c, s);
 }
 
 /* --- the loop --------------------------------------------------------------------- */
@@ -371,7 +290,7 @@ static int fill(struct conn *c)
 	int more = 1;
 
 	while (n < n_max && has_room(c) && (more = track_next(&w->track, c->now_ns, &p)) > 0) {
-		int err = slot_acquire(c, p.to.addr.family, &s);
+		int err = conn_slot_acquire(c, &p, &s);
 		if (err) {
 			track_defer(&w->track, &p, c->now_ns, DEFER_US);
 			local_error(c, err);
@@ -477,11 +396,11 @@ static int open_early(struct conn *c)
 	uint32_t n = MIN(is_privileged ? MAX(c->n_slots, n_families) : n_families, c->n_slots);
 	for (uint32_t i = 0; i < n; i++) {
 		struct conn_slot *s = &c->slots[i];
-		int err = slot_open(c, s, families[i % n_families]);
+		int err = conn_slot_open(c, s, families[i % n_families]);
 		if (err)
 			return err;
 		c->n_used++;
-		slot_release(c, s);
+		conn_slot_release(c, s);
 	}
 	return 0;
 }
@@ -552,7 +471,7 @@ void conn_close(struct worker *w)
 	if (c->ops)
 		c->ops->close(c);
 	for (uint32_t i = 0; i < c->n_used; i++)
-		slot_close(&c->slots[i]);
+		conn_slot_close(&c->slots[i]);
 	mem_free(c->slots);
 	mem_free(c);
 	w->conn = NULL;

@@ -114,12 +114,54 @@ static bool is_about(const union conn_sockaddr *sa, const struct endpoint *to)
 	return sa->v6.sin6_port == htons(to->port) && !memcmp(&sa->v6.sin6_addr, to->addr.b, 16);
 }
 
-bool conn_socket_is_self(int fd, const struct endpoint *to)
+static void endpoint_of(const union conn_sockaddr *sa, struct endpoint *ret)
 {
-	union conn_sockaddr local;
+	*ret = (struct endpoint){0};
+	if (sa->any.sa_family == AF_INET) {
+		ret->addr.family = ADDR_V4;
+		ret->port = ntohs(sa->v4.sin_port);
+		memcpy(ret->addr.b, &sa->v4.sin_addr, 4);
+	} else if (sa->any.sa_family == AF_INET6) {
+		ret->addr.family = ADDR_V6;
+		ret->addr.zone = sa->v6.sin6_scope_id;
+		ret->port = ntohs(sa->v6.sin6_port);
+		memcpy(ret->addr.b, &sa->v6.sin6_addr, 16);
+	}
+}
+
+void conn_socket_local(int fd, struct endpoint *ret)
+{
+	union conn_sockaddr local = {.any.sa_family = AF_UNSPEC};
 	socklen_t len = sizeof(local);
 
-	return !getsockname(fd, &local.any, &len) && is_about(&local, to);
+	(void)getsockname(fd, &local.any, &len);
+	endpoint_of(&local, ret);
+}
+
+/** A port that was free a moment ago; 0: none. */
+static uint16_t free_port(const struct endpoint *from)
+{
+	struct endpoint any = {.addr = from->addr}, got = {0};
+	union conn_sockaddr sa;
+	socklen_t len = conn_sockaddr_of(&any, &sa);
+	int fd = socket(sa.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return 0;
+	if (!bind(fd, &sa.any, len))
+		conn_socket_local(fd, &got);
+	close(fd);
+	return got.port;
+}
+
+int conn_socket_hold(int fd, struct endpoint *from)
+{
+	union conn_sockaddr sa;
+
+	from->port = free_port(from);
+	if (!from->port)
+		return -EADDRNOTAVAIL;
+	return bind(fd, &sa.any, conn_sockaddr_of(from, &sa)) < 0 ? -errno : 0;
 }
 
 /** The error in a message from the error queue, or 0. */

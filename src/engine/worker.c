@@ -480,6 +480,14 @@ void worker_free(struct worker *w)
 
 /* --- loop -------------------------------------------------------------------------- */
 
+bool worker_any_holds(const struct worker *w, uint16_t port)
+{
+	for (uint32_t i = 0; i < w->e->n_workers; i++)
+		if (conn_holds(w->e->workers[i], port))
+			return true;
+	return false;
+}
+
 bool worker_turn(struct worker *w)
 {
 	if (w->e->is_inline && w->idx == 0) {

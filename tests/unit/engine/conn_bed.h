@@ -24,6 +24,7 @@ enum { HOSTS_MAX = 4, SCAN_MAX_S = 20 };
 struct bed {
 	struct engine_conf conf;
 	struct worker w;
+	struct worker_path path; /* to every target */
 	struct track_conf tc;
 	struct range_set set;
 	struct port_set ports;
@@ -84,6 +85,11 @@ bool worker_turn(struct worker *w)
 	return b->is_stopped_late;
 }
 
+bool worker_any_holds(const struct worker *w, uint16_t port)
+{
+	return conn_holds(w, port);
+}
+
 static inline struct bed *bed_new(enum conn_backend backend, const char *lo, const char *hi)
 {
 	struct bed *b = mem_alloc(1, sizeof(*b));
@@ -99,10 +105,12 @@ static inline struct bed *bed_new(enum conn_backend backend, const char *lo, con
 				    .min_rto_us = 25000,
 				    .max_rto_us = 200000,
 				    .seed = 7};
+	b->w.paths[0] = &b->path;
 	range_set_init(&b->set);
 	assert_int_equal(addr_parse(lo, strlen(lo), &a), 0);
 	assert_int_equal(addr_parse(hi, strlen(hi), &z), 0);
 	assert_int_equal(range_set_add(&b->set, &a, &z), 0);
+	b->path.route.src = a; /* of 127.0.0.1 or ::1, to which the first target is set */
 	return b;
 }
 

@@ -99,6 +99,85 @@ static void thousands(void **state)
 	close_all(fds, ARRAY_LEN(fds));
 }
 
+static uint16_t caller_port(int listener_fd)
+{
+	struct sockaddr_in from = {0};
+	socklen_t len = sizeof(from);
+	int fd = accept(listener_fd, (struct sockaddr *)&from, &len);
+
+	assert_true(fd >= 0);
+	close(fd);
+	return ntohs(from.sin_port);
+}
+
+/** One socket asks them all from one port, which no connect() had to look for. */
+static void port_is_held(void **state)
+{
+	struct bed *b = bed_new(backend_of(state), "127.0.0.1", "127.0.0.1");
+	uint16_t port;
+	int fds[8];
+
+	for (uint32_t i = 0; i < ARRAY_LEN(fds); i++) {
+		fds[i] = listener("127.0.0.1", 8, &port);
+		add_port(b, port);
+	}
+	b->conf.bounds.max_outstanding = 1;
+	open_or_skip(b);
+	run_ok(b);
+	uint16_t held = ((struct conn *)b->w.conn)->slots[0].port;
+	assert_true(held);
+	assert_true(conn_holds(&b->w, held));
+	for (uint32_t i = 0; i < ARRAY_LEN(fds); i++)
+		assert_int_equal(caller_port(fds[i]), held);
+	bed_free(b);
+	close_all(fds, ARRAY_LEN(fds));
+}
+
+/** The target may still hold the half-open connection: its port is not asked from again. */
+static void port_in_vain_is_given_up(void **state)
+{
+	struct bed *b = bed_new(backend_of(state), "127.0.0.1", "127.0.0.1");
+	uint16_t silent;
+	int fds[3];
+
+	silent_port("127.0.0.1", fds, &silent);
+	add_port(b, silent);
+	b->conf.bounds.max_outstanding = 1;
+	open_or_skip(b);
+	run_ok(b);
+	assert_true(b->w.stats.n_sent > 1);
+	assert_int_equal(((struct conn *)b->w.conn)->slots[0].port, 0);
+	assert_int_equal(((struct conn *)b->w.conn)->slots[0].fd, -1);
+	bed_free(b);
+	close_all(fds, ARRAY_LEN(fds));
+}
+
+/** Connected to a port that another socket of the scan holds: nobody listens there. */
+static void own_sockets_are_known(void **state)
+{
+	struct bed *b = bed_new(backend_of(state), "127.0.0.1", "127.0.0.1");
+	struct endpoint from = {.addr = b->path.route.src};
+	union conn_sockaddr sa;
+	uint16_t port;
+	int fd = listener("127.0.0.1", 8, &port);
+
+	add_port(b, port);
+	add_port(b, 1);
+	open_or_skip(b);
+	struct conn *c = b->w.conn;
+	struct conn_slot *s = &c->slots[c->n_used++];
+	assert_int_equal(conn_slot_open(c, s, ADDR_V4), 0);
+	assert_int_equal(conn_socket_hold(s->fd, &from), 0);
+	s->port = from.port;
+	s->probe.to = (struct endpoint){.addr = from.addr, .port = port};
+	(void)!connect(s->fd, &sa.any, conn_sockaddr_of(&s->probe.to, &sa));
+	assert_false(conn_slot_is_ours(c, s));
+	c->slots[1].port = port;
+	assert_true(conn_slot_is_ours(c, s));
+	bed_free(b);
+	close(fd);
+}
+
 /** More sockets wanted than descriptors left: every port still gets its state. */
 static void descriptors_run_out(void **state)
 {
@@ -300,6 +379,9 @@ int main(void)
 		BOTH(states_v6),
 		BOTH(open_ends_with_reset),
 		BOTH(thousands),
+		BOTH(port_is_held),
+		BOTH(port_in_vain_is_given_up),
+		WITH(own_sockets_are_known, CONN_EPOLL),
 		BOTH(descriptors_run_out),
 		WITH(no_descriptor_at_all, CONN_EPOLL),
 		BOTH(second_attempt_answers),
