@@ -34,6 +34,16 @@ void *mem_alloc(size_t n, size_t size)
 	return p;
 }
 
+void *mem_alloc_plain(size_t n, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(n, size, &total) || !total || size % MEM_LINE_BYTES)
+		return NULL;
+	count_one();
+	return aligned_alloc(MEM_LINE_BYTES, total);
+}
+
 void *mem_resize(void *p, size_t n, size_t size)
 {
 	size_t total;

@@ -13,7 +13,7 @@ enum {
 	BLOCK_STATS = 5,
 	BLOCK_PACKET = 6,
 	BYTE_ORDER_MAGIC = 0x1a2b3c4d,
-	NAME_MAX_BYTES = 64
+	APP_MAX_BYTES = 64
 };
 enum { OPT_END = 0, SHB_APP = 4, IF_NAME = 2, IF_TSRESOL = 9, EPB_FLAGS = 2, EPB_DROPCOUNT = 4 };
 enum { ISB_RECEIVED = 4, ISB_DROPPED = 5, ISB_OS_DROPPED = 7, ISB_DELIVERED = 8 };
@@ -81,7 +81,7 @@ void pcapng_put_section(struct wcursor *w, const char *app)
 	put_u16(w, 1);
 	put_u16(w, 0);
 	wcursor_put(w, unknown_len, sizeof(unknown_len));
-	put_option(w, SHB_APP, app, strnlen(app, NAME_MAX_BYTES));
+	put_option(w, SHB_APP, app, strnlen(app, APP_MAX_BYTES));
 	put_option(w, OPT_END, NULL, 0);
 	end(w, at);
 }
@@ -94,7 +94,7 @@ void pcapng_put_iface(struct wcursor *w, enum link_type link, const char *name)
 	put_u16(w, link_numbers[link]);
 	put_u16(w, 0);
 	put_u32(w, 0); /* frames are cut by back ends at lengths of their own */
-	put_option(w, IF_NAME, name, strnlen(name, NAME_MAX_BYTES));
+	put_option(w, IF_NAME, name, strlen(name));
 	put_option(w, IF_TSRESOL, &resolution, sizeof(resolution));
 	put_option(w, OPT_END, NULL, 0);
 	end(w, at);
