@@ -22,7 +22,8 @@ int ring_init(struct ring *r, uint32_t rec_len, uint32_t n_records)
 		return -ENOMEM;
 	while (cap < n_records)
 		cap <<= 1;
-	r->slots = rec_len % MEM_LINE_BYTES ? mem_alloc(cap, rec_len) : mem_alloc_plain(cap, rec_len);
+	r->slots =
+		rec_len % MEM_LINE_BYTES ? mem_alloc(cap, rec_len) : mem_alloc_plain(cap, rec_len);
 	if (!r->slots)
 		return -ENOMEM;
 	r->mask = cap - 1;
