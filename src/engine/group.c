@@ -117,6 +117,42 @@ static void plan_flows(struct track *t)
 	t->n_flows = 1;
 }
 
+/** A delay that the user wants is kept for any host, in discovery too. */
+static uint32_t flows_per_host(const struct track *t)
+{
+	const struct pace_bounds *b = &t->conf.bounds;
+
+	if (b->scan_delay_us)
+		return 1;
+	return t->width >= FLOW_WIDTH_MIN && !b->is_rate_fixed ? t->n_flows : 0;
+}
+
+static uint32_t probes_per_host(const struct track *t)
+{
+	return MAX(t->width, t->conf.n_pings);
+}
+
+/**
+ * How many groups may be live: a probe that nobody answers keeps its place for seconds, and what
+ * can be asked meanwhile is what there is room for.
+ */
+static int plan_groups(struct track *t)
+{
+	const struct track_group *g = NULL;
+	const struct track_conf *c = &t->conf;
+	uint64_t per_probe = sizeof(*g->state) + sizeof(*g->sent_us) + sizeof(*g->link);
+	uint64_t per_host = sizeof(*g->hosts) + sizeof(*g->up) + probes_per_host(t) * per_probe +
+			    flows_per_host(t) * sizeof(*g->flows);
+	uint64_t n =
+		TRACK_BYTES_MAX / MAX(c->n_shards, 1u) / (per_host * c->space->hosts_per_group);
+
+	n = CLAMP(n, (uint64_t)TRACK_GROUPS_MIN, (uint64_t)TRACK_GROUPS_MAX);
+	n = c->groups_max ? MIN(n, (uint64_t)c->groups_max) : n;
+	t->groups_max = (uint32_t)CLAMP(c->space->n_groups, 1ull, n);
+	t->groups = mem_alloc(t->groups_max, sizeof(*t->groups));
+	return t->groups ? 0 : -ENOMEM;
+}
+
 int track_init(struct track *t, const struct track_conf *conf)
 {
 	memset(t, 0, sizeof(*t));
@@ -131,6 +167,8 @@ int track_init(struct track *t, const struct track_conf *conf)
 	int err = plan_ports(t);
 	if (!err)
 		err = plan_requests(t);
+	if (!err)
+		err = plan_groups(t);
 	if (err || !conf->restored)
 		return err;
 	const struct restore *r = conf->restored;
@@ -141,16 +179,6 @@ int track_init(struct track *t, const struct track_conf *conf)
 	t->stats.n_no_route = r->n_no_route;
 	t->stats.n_concluded = r->n_hosts_done * MAX(t->width, 1u);
 	return 0;
-}
-
-/** A delay that the user wants is kept for any host, in discovery too. */
-static uint32_t flows_per_host(const struct track *t)
-{
-	const struct pace_bounds *b = &t->conf.bounds;
-
-	if (b->scan_delay_us)
-		return 1;
-	return t->width >= FLOW_WIDTH_MIN && !b->is_rate_fixed ? t->n_flows : 0;
 }
 
 static void group_free(struct track_group *g)
@@ -166,11 +194,13 @@ static void group_free(struct track_group *g)
 
 void track_fini(struct track *t)
 {
-	for (uint32_t i = 0; i < TRACK_GROUPS_MAX; i++)
+	for (uint32_t i = 0; t->groups && i < t->groups_max; i++)
 		group_free(&t->groups[i]);
+	mem_free(t->groups);
 	mem_free(t->port_of);
 	mem_free(t->type_of);
 	mem_free(t->requests_of);
+	t->groups = NULL;
 	t->requests_of = NULL;
 	t->port_of = NULL;
 	t->type_of = NULL;
@@ -504,7 +534,7 @@ int group_open(struct track *t, uint64_t now_ns, struct track_group **ret)
 {
 	const struct track_conf *c = &t->conf;
 	const struct restore_group *was = NULL;
-	uint32_t i = 0, per_host = MAX(t->width, c->n_pings);
+	uint32_t i = 0;
 	uint64_t ordinal;
 	bool is_restored = next_restored(t, &ordinal, &was);
 
@@ -520,7 +550,7 @@ int group_open(struct track *t, uint64_t now_ns, struct track_group **ret)
 	struct track_group *g = &t->groups[i];
 	uint64_t first = ordinal * c->space->hosts_per_group;
 	uint32_t n = (uint32_t)MIN((uint64_t)c->space->hosts_per_group, c->space->n_hosts - first);
-	int err = group_reserve(g, n, n * per_host, n * flows_per_host(t));
+	int err = group_reserve(g, n, n * probes_per_host(t), n * flows_per_host(t));
 	if (err)
 		return err;
 	t->is_exhausted = !is_restored && ordinal + 1 >= c->space->n_groups;

@@ -7,9 +7,13 @@
 #include "engine/restore.h"
 
 #include "base/mem.h"
+#include "engine/engine.h"
 #include "engine/track_int.h"
 
 #include <errno.h>
+
+static_assert(RESTORE_GROUPS_MAX >= ENGINE_WORKERS_MAX * TRACK_GROUPS_MAX,
+	      "what all workers have open can be restored");
 
 static void group_fini(struct restore_group *g)
 {

@@ -29,7 +29,7 @@ struct restore_group {
 
 /** Groups that workers can have open, and may have passed over: opened by one whose word had not
  * reached the journal yet when a later one's had. */
-#define RESTORE_GROUPS_MAX 64u
+#define RESTORE_GROUPS_MAX (8u * TRACK_GROUPS_MAX)
 #define RESTORE_GAPS_MAX   4096u
 
 /** Every group below next_group is done, but for groups and gaps. */

@@ -104,8 +104,9 @@ static bool is_assumed_up(const struct host_slot *h)
 /**
  * How long the last attempt is waited for at least. Quick hosts say when to ask a silent one again,
  * not that it is silent: it may be far, or its router slow to find it. It is waited for as if it
- * were alone; with -Pn, where most hosts may not exist, half a second. A quick host's silent port
- * may be served elsewhere (address translation, proxies).
+ * were alone, and no longer: there is no next attempt to be spaced from, and the first one is
+ * listened for all along. With -Pn, where most hosts may not exist, half a second. A quick host's
+ * silent port may be served elsewhere (address translation, proxies).
  */
 static uint32_t last_wait_us(const struct host_slot *h, uint32_t first_us)
 {
@@ -126,8 +127,10 @@ uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t
 			       t->conf.initial_rto_us);
 	uint32_t counted = attempt - MIN(attempt, attempts_excused(t, h));
 	rto_us <<= MIN(counted, (uint32_t)BACKOFF_SHIFT_MAX);
-	if (attempt >= retries_allowed(t, h) && !(h->flags & HOST_IS_GIVEN_UP))
-		rto_us = MAX(rto_us, (uint64_t)last_wait_us(h, first_us));
+	if (attempt >= retries_allowed(t, h) && !(h->flags & HOST_IS_GIVEN_UP)) {
+		uint64_t most_us = h->rtt.srtt_us ? rto_us : MIN(rto_us, (uint64_t)first_us);
+		rto_us = MAX(most_us, (uint64_t)last_wait_us(h, first_us));
+	}
 	return (uint32_t)MIN(rto_us, (uint64_t)MIN(t->conf.max_rto_us, (uint32_t)RTO_MAX_US));
 }
 
@@ -338,9 +341,20 @@ static bool next_new(struct track *t, struct track_group *g, uint64_t now_ns,
 	return false;
 }
 
-static uint32_t groups_max(const struct track *t)
+/** Groups before ready_from and new_from are passed over: each of many would cost every probe. */
+static bool next_of_live(struct track *t, uint64_t now_ns, struct track_probe *ret)
 {
-	return t->conf.groups_max ? MIN(t->conf.groups_max, TRACK_GROUPS_MAX) : TRACK_GROUPS_MAX;
+	for (; t->ready_from < t->n_live; t->ready_from++)
+		if (next_ready(t, &t->groups[t->live[t->ready_from]], now_ns, ret))
+			return true;
+	for (; t->new_from < t->n_live; t->new_from++) {
+		struct track_group *g = &t->groups[t->live[t->new_from]];
+		if (next_new(t, g, now_ns, ret))
+			return true;
+		if (g->n_picked < g->n_probes)
+			break; /* too many wait */
+	}
+	return false;
 }
 
 int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
@@ -351,17 +365,9 @@ int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 		return 1;
 	if (t->n_again && again_next(t, now_ns, ret))
 		return 1;
-	for (uint32_t i = 0; i < t->n_live; i++) {
-		struct track_group *g = &t->groups[t->live[i]];
-		if (next_ready(t, g, now_ns, ret))
-			return 1;
-	}
-	for (uint32_t i = 0; i < t->n_live; i++) {
-		struct track_group *g = &t->groups[t->live[i]];
-		if (next_new(t, g, now_ns, ret))
-			return 1;
-	}
-	while (!t->is_exhausted && t->n_live < groups_max(t)) {
+	if (next_of_live(t, now_ns, ret))
+		return 1;
+	while (!t->is_exhausted && t->n_live < t->groups_max) {
 		struct track_group *g;
 		int err = group_open(t, now_ns, &g);
 		if (err < 0)
@@ -462,6 +468,7 @@ void track_expire(struct track *t, uint64_t now_ns)
 	hold_path_update(t, now_ns);
 	hold_release(t, now_ns);
 	groups_advance(t, now_ns);
+	t->ready_from = t->new_from = 0;
 }
 
 /** Is there a probe that may leave as soon as the path allows? */
@@ -473,7 +480,7 @@ static bool has_work(const struct track *t)
 		    (g->n_picked < g->n_probes && t->n_waiting < WAITING_MAX))
 			return true;
 	}
-	return !t->is_exhausted && t->n_live < groups_max(t);
+	return !t->is_exhausted && t->n_live < t->groups_max;
 }
 
 static bool has_ready(const struct track *t)

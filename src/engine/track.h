@@ -3,10 +3,10 @@
  * The scheduler of one worker: which probe goes next, which answer belongs to which probe, what is
  * sent again and when a host is complete. Both transports (raw packets, kernel connects) use it.
  *
- * Hosts are visited in groups of bounded size (target/space.h); at most TRACK_GROUPS_MAX groups
- * are live. Inside a group each stage is a keyed permutation of (host x probe). A probe costs nine
- * bytes: state and attempt, time sent, link of the timer list. Time-outs follow RFC 6298 per host,
- * with the worker's own estimate for hosts not heard yet.
+ * Hosts are visited in groups of bounded size (target/space.h); as many groups are live as memory
+ * of TRACK_BYTES_MAX holds. Inside a group each stage is a keyed permutation of (host x probe). A
+ * probe costs nine bytes: state and attempt, time sent, link of the timer list. Time-outs follow
+ * RFC 6298 per host, with the worker's own estimate for hosts not heard yet.
  *
  * Thread: the worker's. All memory is taken when a group of a new size is first opened.
  */
@@ -21,7 +21,9 @@
 #include "probe/scantype.h"
 #include "target/space.h"
 
-#define TRACK_GROUPS_MAX  8u
+#define TRACK_GROUPS_MAX  64u         /* live at a time, if memory allows */
+#define TRACK_GROUPS_MIN  8u          /* whatever memory says */
+#define TRACK_BYTES_MAX   (96u << 20) /* of all workers' groups */
 #define TRACK_TYPES_MAX   4u
 #define TRACK_PINGS_MAX   32u
 #define TRACK_WHEEL_SLOTS 1024u
@@ -58,7 +60,7 @@ struct track_conf {
 	uint32_t again_max;  /* answered ports asked once more at most, to measure loss */
 	uint32_t initial_rto_us, min_rto_us, max_rto_us;
 	struct pace_bounds bounds; /* this worker's part */
-	uint32_t groups_max;       /* open at a time; 0: TRACK_GROUPS_MAX */
+	uint32_t groups_max;       /* open at a time; 0: as memory allows */
 	uint64_t seed;
 	struct ring *events;            /* of struct event */
 	void (*events_full)(void *ctx); /* make room: pump or wait */
@@ -220,9 +222,11 @@ struct track_retries {
 
 struct track {
 	struct track_conf conf;
-	struct track_group groups[TRACK_GROUPS_MAX];
+	struct track_group *groups;     /* groups_max of them */
 	uint8_t live[TRACK_GROUPS_MAX]; /* indices of live groups, oldest first */
-	uint32_t n_live;
+	uint32_t n_live, groups_max;
+	/* of live: those before have nothing ready, nothing new. Set back when timers have fired */
+	uint32_t ready_from, new_from;
 	uint64_t next_own;    /* group to visit next, without conf.next_shared */
 	bool is_exhausted;    /* no more groups to open */
 	uint16_t *port_of;    /* probe of a host -> port */

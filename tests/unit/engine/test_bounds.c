@@ -198,6 +198,64 @@ static void hosts_at_a_time(void **state)
 	}
 }
 
+/**
+ * What nobody answers keeps its place until its time-outs are over: with room for a few groups only
+ * the wait would be paid once for those few, and again. All of these are waited for at once.
+ */
+static void silence_is_waited_for_once(void **state)
+{
+	struct net_conf c = {.n_hosts = 60 * 64,
+			     .n_ports = 2,
+			     .silent_ports_percent = 100,
+			     .max_retries = 10,
+			     .hosts_per_group = 64,
+			     .start_ns = NS_PER_S};
+	struct net n;
+
+	for (uint32_t few = 0; few < 2; few++) {
+		c.groups_max = few ? 8 : 0;
+		net_run(&n, &c);
+		(void)net_check(&n);
+		/* a second for each of two attempts, and the time of sending */
+		assert_in_range(n.took_ns, few ? 16 * NS_PER_S : 2 * NS_PER_S,
+				few ? 17 * NS_PER_S : 2100 * NS_PER_MS);
+		assert_int_equal(n.n_sent, 2 * 60 * 64 * 2);
+		net_fini(&n);
+	}
+}
+
+/** As many groups as the memory of all workers holds: none grows by another. */
+static void groups_by_memory(void **state)
+{
+	static const struct {
+		uint32_t n_hosts, n_ports, n_shards, least, most;
+	} rows[] = {
+		{1u << 20, 1, 1, 64, 64}, {1u << 20, 1, 4, 16, 32}, {1u << 20, 8, 1, 9, 32},
+		{1u << 20, 8, 8, 8, 8},   {20000, 1, 1, 3, 3},      {1, 1000, 1, 1, 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct net_conf c = {.n_hosts = rows[i].n_hosts,
+				     .n_ports = rows[i].n_ports,
+				     .n_shards = rows[i].n_shards,
+				     .silent_ports_percent = 100,
+				     .start_ns = NS_PER_S};
+		uint64_t per_probe = 1 + 2 * sizeof(uint32_t), per_host, bytes;
+		struct net n;
+
+		net_init(&n, &c);
+		net_shard_open(&n, 0);
+		per_host = sizeof(struct host_slot) + sizeof(uint32_t) + c.n_ports * per_probe;
+		per_host += c.n_ports >= 8 ? sizeof(struct host_flow) : 0;
+		bytes = n.t.groups_max * n.space.hosts_per_group * per_host;
+		assert_in_range(n.t.groups_max, rows[i].least, rows[i].most);
+		assert_true(n.t.groups_max == TRACK_GROUPS_MIN ||
+			    bytes * c.n_shards <= TRACK_BYTES_MAX);
+		track_fini(&n.t);
+		net_fini(&n);
+	}
+}
+
 /** A slow host is reported as timed out, with what it has answered; the others are complete. */
 static void host_time_outs(void **state)
 {
@@ -256,7 +314,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(serial_templates), cmocka_unit_test(delay_by_host),
 		cmocka_unit_test(outstanding),      cmocka_unit_test(lowest_rates),
-		cmocka_unit_test(hosts_at_a_time),  cmocka_unit_test(host_time_outs),
+		cmocka_unit_test(hosts_at_a_time),  cmocka_unit_test(silence_is_waited_for_once),
+		cmocka_unit_test(groups_by_memory), cmocka_unit_test(host_time_outs),
 		cmocka_unit_test(shares),
 	};
 

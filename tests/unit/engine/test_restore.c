@@ -98,6 +98,7 @@ static void killed_anywhere(void **state)
 				     .rtt_us = 300,
 				     .jitter_us = 200,
 				     .silent_ports_percent = k % 4 == 3 ? 20 : 0,
+				     .hosts_per_group = k % 4 == 3 ? 1 + k % 3 : 0,
 				     .max_retries = 3,
 				     .initial_rto_us = 50000,
 				     .seed = k,
