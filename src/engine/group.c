@@ -19,6 +19,7 @@ struct event *track_event(struct track *t, enum event_kind kind)
 		t->conf.events_full(t->conf.ctx);
 	ev->seq = 0;
 	ev->time_ns = 0;
+	ev->host_idx = 0; /* rings hold what was there before */
 	ev->kind = kind;
 	ev->part = t->conf.shard;
 	return ev;
