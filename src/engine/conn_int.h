@@ -27,7 +27,7 @@ struct conn_slot {
 	uint32_t grace_us;     /* how long to listen on after the time-out, if sockets are plenty */
 	int fd;                /* -1: none */
 	uint16_t bucket;       /* of the deadline list */
-	uint16_t path;         /* with port: the way out whose source address it is bound to */
+	_Atomic uint16_t path; /* with port: the way out whose source address it is bound to */
 	_Atomic uint16_t port; /* the socket holds; 0: the kernel chooses one a connection */
 	uint8_t stage, family;
 	bool is_in_flight, is_timed;

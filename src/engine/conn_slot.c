@@ -81,8 +81,8 @@ static void hold(struct conn *c, struct conn_slot *s, uint16_t path)
 
 	if (from.addr.family != s->family || conn_socket_hold(s->fd, &from))
 		return;
-	s->path = path;
-	atomic_store_explicit(&s->port, from.port, memory_order_relaxed);
+	atomic_store_explicit(&s->path, path, memory_order_relaxed);
+	atomic_store_explicit(&s->port, from.port, memory_order_release);
 }
 
 static int open_for(struct conn *c, struct conn_slot *s, const struct track_probe *p)
@@ -91,6 +91,16 @@ static int open_for(struct conn *c, struct conn_slot *s, const struct track_prob
 
 	if (!err && may_hold(c, s))
 		hold(c, s, p->host->path);
+	return err;
+}
+
+/** What cannot be opened now is free, not lost. */
+static int reopen_free(struct conn *c, struct conn_slot *s)
+{
+	int err = conn_slot_reopen(c, s);
+
+	if (err)
+		conn_slot_release(c, s);
 	return err;
 }
 
@@ -106,7 +116,7 @@ int conn_slot_acquire(struct conn *c, const struct track_probe *p, struct conn_s
 		return 0;
 	/* targets of several ways out: this socket holds no address any more */
 	if (s)
-		return conn_slot_reopen(c, s);
+		return reopen_free(c, s);
 	s = free_pop(c, CONN_FREE_BARE);
 	if (!s && c->n_used < c->n_slots) {
 		s = &c->slots[c->n_used++];
@@ -129,13 +139,22 @@ int conn_slot_acquire(struct conn *c, const struct track_probe *p, struct conn_s
 	return err;
 }
 
-bool conn_holds(const struct worker *w, uint16_t port)
+/** On another of the machine's addresses somebody else may listen at the same port. */
+static bool slot_holds(const struct worker *w, const struct conn_slot *s, const struct endpoint *at)
+{
+	if (atomic_load_explicit(&s->port, memory_order_acquire) != at->port)
+		return false;
+	uint16_t path = atomic_load_explicit(&s->path, memory_order_relaxed);
+	return addr_equal(&w->paths[path]->route.src, &at->addr);
+}
+
+bool conn_holds(const struct worker *w, const struct endpoint *at)
 {
 	const struct conn *c = w->conn;
 	uint32_t n = MIN(c->n_slots, (uint32_t)HOLDERS_MAX);
 
 	for (uint32_t i = 0; i < n; i++)
-		if (atomic_load_explicit(&c->slots[i].port, memory_order_relaxed) == port)
+		if (slot_holds(w, &c->slots[i], at))
 			return true;
 	return false;
 }
@@ -149,5 +168,5 @@ bool conn_slot_is_ours(const struct conn *c, const struct conn_slot *s)
 	if (!addr_equal(&local.addr, &to->addr))
 		return false;
 	/* another one: two sockets that asked each other at one moment (RFC 9293 3.5, figure 8) */
-	return local.port == to->port || (s->port && worker_any_holds(c->w, to->port));
+	return local.port == to->port || worker_any_holds(c->w, to);
 }

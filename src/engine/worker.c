@@ -480,10 +480,10 @@ void worker_free(struct worker *w)
 
 /* --- loop -------------------------------------------------------------------------- */
 
-bool worker_any_holds(const struct worker *w, uint16_t port)
+bool worker_any_holds(const struct worker *w, const struct endpoint *at)
 {
 	for (uint32_t i = 0; i < w->e->n_workers; i++)
-		if (conn_holds(w->e->workers[i], port))
+		if (conn_holds(w->e->workers[i], at))
 			return true;
 	return false;
 }

@@ -96,8 +96,8 @@ int worker_classify(void *ctx, struct host_slot *h);
  * events. */
 bool worker_turn(struct worker *w);
 
-/** Does a socket of any worker's connect scan hold the source port now? */
-bool worker_any_holds(const struct worker *w, uint16_t port);
+/** Does a socket of any worker's connect scan hold this source address and port now? */
+bool worker_any_holds(const struct worker *w, const struct endpoint *at);
 
 /** Account for a turn of the loop, from @p from_ns on. @param n what it sent. @return now. */
 static inline uint64_t worker_spend(struct worker *w, uint64_t from_ns, int n)
@@ -118,5 +118,6 @@ int conn_open(struct worker *w) MUST_CHECK;
 int conn_run(struct worker *w) MUST_CHECK;
 void conn_close(struct worker *w);
 const char *conn_backend_name(const struct worker *w);
-/** Does a socket of the worker's connect scan hold the source port now? Thread: any worker's. */
-bool conn_holds(const struct worker *w, uint16_t port);
+/** Does a socket of the worker's connect scan hold this source address and port now? Thread: any
+ * worker's. */
+bool conn_holds(const struct worker *w, const struct endpoint *at);

@@ -85,9 +85,9 @@ bool worker_turn(struct worker *w)
 	return b->is_stopped_late;
 }
 
-bool worker_any_holds(const struct worker *w, uint16_t port)
+bool worker_any_holds(const struct worker *w, const struct endpoint *at)
 {
-	return conn_holds(w, port);
+	return conn_holds(w, at);
 }
 
 static inline struct bed *bed_new(enum conn_backend backend, const char *lo, const char *hi)

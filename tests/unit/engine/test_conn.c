@@ -126,7 +126,7 @@ static void port_is_held(void **state)
 	run_ok(b);
 	uint16_t held = ((struct conn *)b->w.conn)->slots[0].port;
 	assert_true(held);
-	assert_true(conn_holds(&b->w, held));
+	assert_true(conn_holds(&b->w, &(struct endpoint){.addr = b->path.route.src, .port = held}));
 	for (uint32_t i = 0; i < ARRAY_LEN(fds); i++)
 		assert_int_equal(caller_port(fds[i]), held);
 	bed_free(b);
@@ -174,8 +174,43 @@ static void own_sockets_are_known(void **state)
 	assert_false(conn_slot_is_ours(c, s));
 	c->slots[1].port = port;
 	assert_true(conn_slot_is_ours(c, s));
+	/* held on another address of the machine: here somebody else listens */
+	struct worker_path elsewhere = {.route.src = from.addr};
+	elsewhere.route.src.b[3]++;
+	b->w.paths[1] = &elsewhere;
+	c->slots[1].path = 1;
+	assert_false(conn_slot_is_ours(c, s));
 	bed_free(b);
 	close(fd);
+}
+
+/** A target of another way out, and no descriptor for the socket that takes the held one's place.
+ */
+static void slot_survives_a_failed_change(void **state)
+{
+	struct bed *b = bed_new(backend_of(state), "127.0.0.1", "127.0.0.1");
+	struct host_slot host = {.path = 0};
+	struct track_probe p = {.host = &host};
+	struct rlimit saved, none;
+	struct conn_slot *s;
+
+	add_port(b, 1);
+	b->conf.bounds.max_outstanding = 1;
+	open_or_skip(b);
+	p.to = (struct endpoint){.addr = b->path.route.src, .port = 1};
+	assert_int_equal(conn_slot_acquire(b->w.conn, &p, &s), 0);
+	assert_true(s->port);
+	conn_slot_release(b->w.conn, s);
+	b->w.paths[1] = &b->path;
+	host.path = 1;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &saved), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = saved.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	int err = conn_slot_acquire(b->w.conn, &p, &s);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &saved), 0);
+	assert_int_equal(err, -EMFILE);
+	assert_int_equal(conn_slot_acquire(b->w.conn, &p, &s), 0);
+	bed_free(b);
 }
 
 /** More sockets wanted than descriptors left: every port still gets its state. */
@@ -381,6 +416,7 @@ int main(void)
 		BOTH(thousands),
 		BOTH(port_is_held),
 		BOTH(port_in_vain_is_given_up),
+		WITH(slot_survives_a_failed_change, CONN_EPOLL),
 		WITH(own_sockets_are_known, CONN_EPOLL),
 		BOTH(descriptors_run_out),
 		WITH(no_descriptor_at_all, CONN_EPOLL),
