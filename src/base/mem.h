@@ -15,10 +15,10 @@
  * member.
  */
 void *mem_alloc(size_t n, size_t size) MUST_CHECK;
-/** Grow or shrink to @p n elements (new part not zeroed); NULL leaves @p p valid. Takes @p p on
- * success. Aligned to 16. */
 /** As mem_alloc, of records of whole cache lines, but not zeroed: pages are touched when used. */
 void *mem_alloc_plain(size_t n, size_t size) MUST_CHECK;
+/** Grow or shrink to @p n elements (new part not zeroed); NULL leaves @p p valid. Takes @p p on
+ * success. Aligned to 16. */
 void *mem_resize(void *p, size_t n, size_t size) MUST_CHECK;
 /** Copy of a NUL-terminated string, owned; NULL when @p s is NULL or no memory. */
 char *mem_strdup(const char *s) MUST_CHECK;

@@ -37,6 +37,7 @@
 #define SLOT_UDP_BYTES   1536 /* a datagram is an answer worth keeping whole */
 #define RCVBUF_BYTES     (4 * 1024 * 1024)
 #define DRAIN_MAX        4096
+#define KEEP_ROUNDS_MAX  256 /* a flood of answers delays errors by so many readings and no more */
 #define V6_CONTROL_BYTES (CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int)))
 
 union rx_name {
@@ -231,6 +232,8 @@ static int rawrx_init(struct rawrx *rx, const struct pktio_conf *conf)
 {
 	*rx = (struct rawrx){0};
 	rx->slot_cap = V6_HEAD_BYTES + (conf->wants_udp ? SLOT_UDP_BYTES : SLOT_BODY_BYTES);
+	rx->answers = (struct rawrx_room){.n_slots = RAWRX_ANSWERS};
+	rx->errors = (struct rawrx_room){.first = RAWRX_ANSWERS, .n_slots = RAWRX_ERRORS};
 	rx->slots = mem_alloc(RAWRX_SLOTS, rx->slot_cap);
 	rx->aux = mem_alloc(1, sizeof(*rx->aux));
 	return rx->slots && rx->aux ? 0 : -ENOMEM;
@@ -348,13 +351,22 @@ static void fill_frame(struct rawrx *rx, const struct rawrx_sock *s, uint32_t sl
 		take_link_name(f, &rx->aux->names[slot].ll);
 }
 
+static bool tells_errors(const struct rawrx_sock *s)
+{
+	return s->proto == PROTO_ICMP || s->proto == PROTO_ICMPV6;
+}
+
+static struct rawrx_room *room_of(struct rawrx *rx, bool errors)
+{
+	return errors ? &rx->errors : &rx->answers;
+}
+
+/** @p n at most what the room has. */
 static int read_socket(struct rawrx *rx, const struct rawrx_sock *s, struct frame *f, uint32_t n)
 {
-	uint32_t first = rx->n_used;
+	struct rawrx_room *room = room_of(rx, tells_errors(s));
+	uint32_t first = room->first + room->n_used;
 
-	n = MIN(n, RAWRX_SLOTS - first);
-	if (n == 0)
-		return 0;
 	wire_slots(rx, &shape_of[s->kind], first, n);
 	int got = recvmmsg(s->fd, rx->aux->msgs + first, n, MSG_DONTWAIT | MSG_TRUNC, NULL);
 	rx->n_calls++;
@@ -362,8 +374,8 @@ static int read_socket(struct rawrx *rx, const struct rawrx_sock *s, struct fram
 		return errno == ENETDOWN || errno == ENODEV || errno == EBADF ? -errno : 0;
 	for (uint32_t i = 0; i < (uint32_t)got; i++)
 		fill_frame(rx, s, first + i, &f[i]);
-	rx->n_used += (uint32_t)got;
-	rx->n_lent += (uint32_t)got;
+	room->n_used += (uint32_t)got;
+	room->n_lent += (uint32_t)got;
 	return got;
 }
 
@@ -382,17 +394,14 @@ static int wait_readable(struct rawrx *rx, uint32_t wait_us)
 	return n < 0 ? (errno == EINTR ? 0 : -errno) : n;
 }
 
-static bool tells_errors(const struct rawrx_sock *s)
-{
-	return s->proto == PROTO_ICMP || s->proto == PROTO_ICMPV6;
-}
-
 /** One pass over the sockets that tell errors, or over the others. @p is_all: whether they were
  * readable a moment ago or not. @return frames; an error goes to rx->gone. */
 static uint32_t read_kind(struct rawrx *rx, bool errors, bool is_all, struct frame *f, uint32_t n)
 {
+	const struct rawrx_room *room = room_of(rx, errors);
 	uint32_t total = 0;
 
+	n = MIN(n, room->n_slots - room->n_used);
 	for (uint32_t i = 0; i < rx->n_socks && total < n; i++) {
 		uint32_t at = (rx->next + i) % rx->n_socks;
 		struct rawrx_sock *s = &rx->socks[at];
@@ -408,26 +417,41 @@ static uint32_t read_kind(struct rawrx *rx, bool errors, bool is_all, struct fra
 	return total;
 }
 
+/** Append errors kept to the @p n frames at @p f, @p n_max of which there is room for. */
+static uint32_t tell_kept(struct rawrx *rx, struct frame *f, uint32_t n, uint32_t n_max)
+{
+	uint32_t told = MIN(rx->n_kept, n_max - n);
+
+	memcpy(f + n, rx->kept, told * sizeof(*f));
+	rx->n_kept -= told;
+	memmove(rx->kept, rx->kept + told, rx->n_kept * sizeof(*f));
+	return n + told;
+}
+
 /**
  * What a host sent before an error of its own must be heard before it, though the two come by
- * different sockets: errors are read first and told last, since whatever preceded them is in its
- * socket by then. They get half the room, so that a flood of them leaves some for answers.
+ * different sockets: errors are read first, since whatever preceded them is in its socket by then,
+ * and kept until the answers have been read to the end. They have slots of their own, so that a
+ * flood of them leaves the others to answers.
  */
 static uint32_t read_in_order(struct rawrx *rx, struct frame *f, uint32_t n)
 {
-	struct frame errors[RAWRX_SLOTS / 2];
-	uint32_t n_errors = read_kind(rx, true, false, errors, MIN((n + 1) / 2, RAWRX_SLOTS / 2));
-	uint32_t total = read_kind(rx, false, n_errors > 0, f, n - n_errors);
-
-	memcpy(f + total, errors, n_errors * sizeof(*f));
-	return total + n_errors;
+	if (!rx->n_kept) {
+		rx->n_kept_rounds = 0;
+		rx->n_kept = read_kind(rx, true, false, rx->kept, RAWRX_ERRORS);
+	}
+	uint32_t total = read_kind(rx, false, rx->n_kept > 0, f, n);
+	bool has_more = total == n || rx->answers.n_used == rx->answers.n_slots;
+	if (!rx->n_kept || (has_more && rx->n_kept_rounds++ < KEEP_ROUNDS_MAX))
+		return total;
+	return tell_kept(rx, f, total, n);
 }
 
 int rawrx_acquire(struct rawrx *rx, struct frame *f, uint32_t n, uint32_t wait_us)
 {
-	if (rx->n_used == RAWRX_SLOTS || n == 0)
+	if (rx->answers.n_used == rx->answers.n_slots || n == 0)
 		return 0;
-	int ready = wait_readable(rx, wait_us);
+	int ready = rx->n_kept ? 1 : wait_readable(rx, wait_us);
 	if (ready <= 0)
 		return ready;
 	rx->gone = 0;
@@ -442,11 +466,12 @@ int rawrx_acquire(struct rawrx *rx, struct frame *f, uint32_t n, uint32_t wait_u
 
 void rawrx_release(struct rawrx *rx, const struct frame *f, uint32_t n)
 {
-	(void)f;
-	assert(n <= rx->n_lent);
-	rx->n_lent -= n;
-	if (rx->n_lent == 0)
-		rx->n_used = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct rawrx_room *room = room_of(rx, f[i].cookie >= RAWRX_ANSWERS);
+		assert(room->n_lent > 0);
+		if (!--room->n_lent)
+			room->n_used = 0;
+	}
 }
 
 /* SO_MEMINFO and not SO_RXQ_OVFL: the latter tells of drops only with the next packet that fits. */

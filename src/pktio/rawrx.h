@@ -9,8 +9,10 @@
 
 /** TCP, UDP, SCTP, ICMP in two families. */
 #define RAWRX_SOCK_MAX 8
-/** Frames that can be out at a time. */
-#define RAWRX_SLOTS 64
+/** Frames that can be out at a time: answers, and errors behind them. */
+#define RAWRX_ANSWERS 64
+#define RAWRX_ERRORS  32
+#define RAWRX_SLOTS   (RAWRX_ANSWERS + RAWRX_ERRORS)
 
 enum rawrx_kind { RAWRX_V4, RAWRX_V6, RAWRX_LINK, RAWRX_KIND_N };
 
@@ -21,7 +23,13 @@ struct rawrx_sock {
 	bool is_readable; /* when it was last waited for */
 };
 
-/** Invariant: n_lent <= n_used <= RAWRX_SLOTS. */
+/** A part of the slots. Invariant: n_lent <= n_used <= n_slots. */
+struct rawrx_room {
+	uint32_t first, n_slots;
+	uint32_t n_used; /* slots handed out since all were free */
+	uint32_t n_lent; /* and not released, kept ones included */
+};
+
 struct rawrx {
 	struct rawrx_sock socks[RAWRX_SOCK_MAX];
 	uint32_t n_socks;
@@ -30,8 +38,9 @@ struct rawrx {
 	uint32_t next;    /* socket to read first: turns, so that a flood on one does not starve the
 			     rest */
 	uint32_t slot_cap; /* bytes of one slot, head-room included */
-	uint32_t n_used;   /* slots handed out since all were free */
-	uint32_t n_lent;
+	struct rawrx_room answers, errors;
+	struct frame kept[RAWRX_ERRORS]; /* errors read and not told yet */
+	uint32_t n_kept, n_kept_rounds;
 	int gone; /* of the last reading: why a socket cannot be read; 0 */
 	uint64_t n_frames, n_calls;
 	uint8_t *slots;

@@ -256,12 +256,12 @@ def test_udp_lies(cases, bed, directory):
 
 
 def test_answer_before_its_error(cases, bed, directory):
-    """A datagram and the error that followed it come by different sockets: the datagram came first."""
-    rows = {("udp", port): lambda p: [answer(p, b"x"), unreachable(p, p.network)] for port in range(3300, 3800)}
-    for host, more in ((HOST4, []), (HOST6, ["-6"])):
+    """Datagrams and the error that followed them come by different sockets, the datagrams' fuller: they came first."""
+    for n, host, more in ((1, HOST4, []), (1, HOST6, ["-6"]), (8, HOST4, []), (8, HOST6, ["-6"])):
+        rows = {("udp", port): lambda p: [answer(p, b"x")] * n + [unreachable(p, p.network)] for port in range(3300, 3800)}
         with Script(bed.target, rows):
             found = suite.json_ports(run(bed, "-sU", "-p", "3300-3799", *more, host, "-oJ", "-"))
-        cases.equal(f"{host}: 500 ports that answer and then say unreachable are open",
+        cases.equal(f"{host}: 500 ports that answer {n} times and then say unreachable are open",
                     {k: v for k, v in found.items() if v != ("open", "udp-response")}, {})
 
 
