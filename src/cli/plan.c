@@ -98,6 +98,7 @@ static void fill_engine(const struct config *c, struct engine_conf *e)
 	e->conn_backend = c->connect_backend;
 	e->wants_trace = c->wants_trace;
 	e->wants_retries = c->out.event_log != NULL;
+	e->wants_replies = c->wants_services || c->wants_banners;
 }
 
 static int choose_iface(const struct config *c, struct plan *p)

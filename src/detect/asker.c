@@ -109,6 +109,7 @@ static void answer(struct asker *a, const struct asker_job *job, struct service 
 	if (!out)
 		return;
 	*out = (struct asker_answer){.job = *job};
+	out->job.heard = NULL; /* it ends with the question */
 	if (s) {
 		copy = facts_alloc(s->facts, sizeof(*copy));
 		if (copy) {
@@ -247,6 +248,9 @@ static void port_begin(struct asker *a, const struct asker_job *job)
 		answer(a, job, NULL);
 		return;
 	}
+	if (job->heard)
+		service_was_told(&p->service,
+				 (struct bytes){job->heard->bytes, job->heard->n_bytes});
 	p->asker = a;
 	p->job = *job;
 	for (uint32_t i = 0; i < SERVICE_TALKS_MAX; i++)
@@ -283,6 +287,7 @@ static void take_jobs(struct asker *a)
 		struct asker_job copy = *job;
 		ring_pop(&a->jobs);
 		port_begin(a, &copy);
+		mem_free(copy.heard);
 	}
 }
 
@@ -300,6 +305,7 @@ static void drain(struct asker *a)
 		while ((job = ring_peek(&a->jobs))) {
 			struct asker_job copy = *job;
 			ring_pop(&a->jobs);
+			mem_free(copy.heard);
 			answer(a, &copy, NULL);
 		}
 		nanosleep(&nap, NULL);
@@ -427,6 +433,8 @@ void asker_free(struct asker *a)
 	pthread_join(a->thread, NULL);
 	while (asker_take(a, &left))
 		facts_free(left.block);
+	for (const struct asker_job *job; (job = ring_peek(&a->jobs)); ring_pop(&a->jobs))
+		mem_free(job->heard);
 	release(a);
 }
 

@@ -19,10 +19,18 @@ struct asker_conf {
 	const char *version;         /* for fingerprints */
 };
 
+/** What a port said to the port scan already. */
+struct asker_heard {
+	struct asker_heard *next;
+	uint16_t port, n_bytes, total_bytes;
+	uint8_t bytes[];
+};
+
 struct asker_job {
 	uint64_t host_idx;
 	struct addr addr;
 	struct service_port port;
+	struct asker_heard *heard; /* mem_alloc'd, taken; NULL: nothing */
 };
 
 struct asker_answer {

@@ -12,11 +12,18 @@
 
 #define HOSTS_MAX (1u << 24)
 
+/** A port to be asked. */
+struct pending {
+	struct service_port port;
+	struct asker_heard *heard; /* owned; NULL: it said nothing to the scan */
+};
+
 /** A host with open ports, or with parts still to be scanned. */
 struct subject {
 	uint64_t host_idx;
 	struct addr addr;
-	struct service_port *pending; /* a stack */
+	struct pending *pending;   /* a stack */
+	struct asker_heard *heard; /* owned: of ports that have not been told open yet */
 	uint32_t n_pending, pending_cap;
 	uint32_t n_asked;      /* under way */
 	uint32_t n_parts_done; /* of the port scan */
@@ -73,6 +80,26 @@ static struct subject *subject_find(struct detect *d, uint64_t host_idx)
 	return slot == MAP64_NONE ? NULL : &d->subjects[slot];
 }
 
+/** Empty the stack. */
+static void drop_asks(struct detect *d, struct subject *s)
+{
+	d->n_open -= s->n_pending;
+	while (s->n_pending)
+		mem_free(s->pending[--s->n_pending].heard);
+}
+
+static void subject_fini(struct subject *s)
+{
+	struct asker_heard *next;
+
+	for (; s->heard; s->heard = next) {
+		next = s->heard->next;
+		mem_free(s->heard);
+	}
+	mem_free(s->pending);
+	s->pending = NULL;
+}
+
 static void publish_detected(struct detect *d, uint64_t host_idx)
 {
 	struct event ev = {.kind = EVENT_HOST_DETECTED, .host_idx = host_idx};
@@ -87,8 +114,7 @@ static void try_end(struct detect *d, struct subject *s)
 
 	if (s->n_parts_done < d->n_parts || s->n_pending || s->n_asked || s->is_ready)
 		return;
-	mem_free(s->pending);
-	s->pending = NULL;
+	subject_fini(s);
 	s->next_free = d->free;
 	d->free = map64_del(&d->by_idx, host_idx);
 	publish_detected(d, host_idx);
@@ -126,13 +152,34 @@ static void no_memory(struct detect *d)
 	d->has_failed = true;
 }
 
+/** Where what a port said to the scan hangs; NULL there: nothing. */
+static struct asker_heard **find_heard(struct subject *s, uint16_t port)
+{
+	struct asker_heard **at = &s->heard;
+
+	while (*at && (*at)->port != port)
+		at = &(*at)->next;
+	return at;
+}
+
+/** @return owned. */
+static struct asker_heard *take_heard(struct subject *s, const struct service_port *p)
+{
+	struct asker_heard **at = find_heard(s, p->port), *h = *at;
+
+	if (p->proto != PROTO_UDP || !h)
+		return NULL;
+	*at = h->next;
+	return h;
+}
+
 static void add_port(struct detect *d, struct subject *s, const struct service_port *p)
 {
 	if (d->is_stopped || is_excluded(d, p))
 		return;
 	if (s->n_pending == s->pending_cap) {
 		uint32_t cap = s->pending_cap ? s->pending_cap * 2 : 8;
-		struct service_port *grown = mem_resize(s->pending, cap, sizeof(*grown));
+		struct pending *grown = mem_resize(s->pending, cap, sizeof(*grown));
 		if (!grown) {
 			no_memory(d);
 			return;
@@ -140,7 +187,7 @@ static void add_port(struct detect *d, struct subject *s, const struct service_p
 		s->pending = grown;
 		s->pending_cap = cap;
 	}
-	s->pending[s->n_pending++] = *p;
+	s->pending[s->n_pending++] = (struct pending){*p, take_heard(s, p)};
 	d->n_open++;
 	make_ready(d, s);
 }
@@ -166,10 +213,32 @@ static void on_port(struct detect *d, const struct event *ev)
 		return;
 	}
 	for (uint32_t i = 0; i < s->n_pending; i++)
-		if (s->pending[i].port == port.port && s->pending[i].proto == port.proto)
+		if (s->pending[i].port.port == port.port && s->pending[i].port.proto == port.proto)
 			return;
 	s->addr = p->addr;
 	add_port(d, s, &port);
+}
+
+/** A piece of what a port said, just before the port is told. */
+static void on_reply(struct detect *d, const struct event *ev)
+{
+	const struct ev_reply *r = &ev->reply;
+	struct subject *s = subject_find(d, ev->host_idx);
+
+	if (d->is_stopped || (!s && !(s = subject_new(d, ev->host_idx))))
+		return;
+	if (r->off == 0) {
+		struct asker_heard *h = mem_alloc(1, sizeof(*h) + r->total_bytes);
+		if (!h)
+			return;
+		*h = (struct asker_heard){s->heard, r->port, 0, r->total_bytes};
+		s->heard = h;
+	}
+	struct asker_heard *h = *find_heard(s, r->port);
+	if (!h || h->n_bytes != r->off || r->n_bytes > h->total_bytes - h->n_bytes)
+		return;
+	memcpy(h->bytes + h->n_bytes, r->bytes, r->n_bytes);
+	h->n_bytes = (uint16_t)(h->n_bytes + r->n_bytes);
 }
 
 /** Does any probe list this port? */
@@ -236,8 +305,7 @@ static void on_scanned(struct detect *d, const struct event *ev)
 	}
 	s->addr = ev->done.addr;
 	if (ev->done.is_given_up) { /* dishonest: its ports would all be asked for nothing */
-		d->n_open -= s->n_pending;
-		s->n_pending = 0;
+		drop_asks(d, s);
 	}
 	if (++s->n_parts_done == d->n_parts && scans_udp(d->bus->scan) && !ev->done.is_partial &&
 	    !ev->done.is_given_up)
@@ -249,6 +317,8 @@ static void on_event(void *ctx, const struct event *ev)
 {
 	if (ev->kind == EVENT_PORT_FOUND)
 		on_port(ctx, ev);
+	else if (ev->kind == EVENT_REPLY_HEARD)
+		on_reply(ctx, ev);
 	else
 		on_scanned(ctx, ev);
 }
@@ -275,8 +345,7 @@ static void drop_pending(struct detect *d)
 		struct subject *s = &d->subjects[i];
 		if (!s->n_pending && !s->is_ready)
 			continue;
-		d->n_open -= s->n_pending;
-		s->n_pending = 0;
+		drop_asks(d, s);
 		s->is_ready = false;
 		try_end(d, s);
 	}
@@ -291,7 +360,8 @@ static bool hand_out(struct detect *d)
 		struct subject *s = &d->subjects[d->ready_first];
 		struct asker_job job = {.host_idx = s->host_idx, .addr = s->addr};
 		if (s->n_pending) {
-			job.port = s->pending[s->n_pending - 1];
+			job.port = s->pending[s->n_pending - 1].port;
+			job.heard = s->pending[s->n_pending - 1].heard;
 			if (!asker_put(d->asker, &job))
 				return is_any;
 			s->n_pending--;
@@ -411,7 +481,9 @@ int detect_new(const struct detect_conf *conf, struct bus *bus, struct detect **
 	d->n_parts = hosts_n_parts(conf->hosts);
 	d->free = d->ready_first = d->ready_last = NO_SLOT;
 	map64_init(&d->by_idx, HOSTS_MAX);
-	int err = bus_subscribe(bus, EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_SCANNED),
+	int err = bus_subscribe(bus,
+				EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_SCANNED) |
+					EVENT_BIT(EVENT_REPLY_HEARD),
 				on_event, d);
 	if (err) {
 		detect_free(d);
@@ -426,8 +498,10 @@ void detect_free(struct detect *d)
 	if (!d)
 		return;
 	asker_free(d->asker);
-	for (uint32_t i = 0; i < d->n_subjects; i++)
-		mem_free(d->subjects[i].pending);
+	for (uint32_t i = 0; i < d->n_subjects; i++) {
+		drop_asks(d, &d->subjects[i]);
+		subject_fini(&d->subjects[i]);
+	}
 	mem_free(d->subjects);
 	map64_fini(&d->by_idx);
 	mem_free(d);

@@ -118,6 +118,11 @@ struct service {
 /** Borrows @p plan. @return 0 or -ENOMEM. */
 int service_init(struct service *s, const struct service_plan *plan,
 		 const struct service_port *port, uint64_t now_ns) MUST_CHECK;
+/**
+ * Before the first question: the datagram by which the port scan found the port open. What names
+ * the product is not asked for again. Borrows @p b during the call.
+ */
+void service_was_told(struct service *s, struct bytes b);
 /** Accepts all zero. */
 void service_fini(struct service *s);
 /** @return true with a conversation to open now; call again until false. is_done afterwards: there

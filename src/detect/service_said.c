@@ -156,6 +156,47 @@ bool said_match(struct service *s, struct service_talk *t, struct bytes b)
 	return true;
 }
 
+/** Does a match leave nothing to ask? */
+static bool is_telling(const struct match_hit *hit)
+{
+	struct bytes left = hit->match->templates, text;
+	int field;
+
+	while ((field = svc_templates_next(&left, &text)) >= 0)
+		if (field == SVC_PRODUCT || field == SVC_VERSION)
+			return !hit->match->is_soft;
+	return false;
+}
+
+/** As if each probe that lists the port had been asked and had got this answer. */
+static bool match_listed(struct service *s, struct bytes b)
+{
+	const struct svcdb *db = s->plan->db;
+	struct match_hit hit;
+
+	b.len = MIN(b.len, (size_t)MATCH_BYTES_MAX);
+	for (uint32_t i = 0; i < db->n_probes; i++)
+		if (db->probes[i].proto == s->port.proto && order_is_listed(s, &db->probes[i]) &&
+		    matcher_match(s->plan->matcher, i, b, (struct bytes){0}, &hit) == 1 &&
+		    is_telling(&hit)) {
+			take(s, &hit);
+			return true;
+		}
+	return false;
+}
+
+void service_was_told(struct service *s, struct bytes b)
+{
+	static const struct service_talk nobodys;
+
+	if (!b.len)
+		return;
+	s->has_heard = true;
+	said_keep_banner(s, b);
+	s->is_known = match_listed(s, b);
+	read_by_protocol(s, &nobodys, b);
+}
+
 int said_progress(const struct service_talk *t, struct bytes b)
 {
 	struct app_facts app = {0};

@@ -5,6 +5,8 @@
  */
 #include "engine/track_int.h"
 
+#include <string.h>
+
 enum {
 	SAMPLES_FOR_LOSS = 64,
 	RTO_CEILING_SPURIOUS_US = 1000000,
@@ -108,10 +110,31 @@ static uint32_t learn(struct track *t, struct track_group *g, uint32_t q,
 	return attempt;
 }
 
+/** What a datagram said, for those who ask the port next. */
+static void emit_reply(struct track *t, const struct host_slot *h, uint16_t port, struct bytes said)
+{
+	size_t n;
+
+	for (size_t off = 0; off < said.len; off += n) {
+		struct event *ev = track_event(t, EVENT_REPLY_HEARD);
+		n = MIN(said.len - off, (size_t)REPLY_PIECE_MAX);
+		ev->host_idx = h->idx;
+		ev->reply = (struct ev_reply){.port = port,
+					      .off = (uint16_t)off,
+					      .total_bytes = (uint16_t)said.len,
+					      .n_bytes = (uint16_t)n};
+		memcpy(ev->reply.bytes, said.p + off, n);
+		track_event_commit(t);
+	}
+}
+
 static void emit_port(struct track *t, struct track_group *g, uint32_t q, struct host_slot *h,
 		      uint8_t state, const struct probe_reply *r, uint64_t now_ns)
 {
 	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
+
+	if (t->conf.wants_replies)
+		emit_reply(t, h, t->port_of[q % g->width], r->said);
 	struct event *ev = track_event(t, EVENT_PORT_FOUND);
 
 	ev->host_idx = h->idx;

@@ -57,6 +57,7 @@ struct engine_conf {
 	bool wants_trace;                 /* --packet-trace: EVENT_PACKET for every packet */
 	struct capture *capture;          /* --packet-capture; NULL: none */
 	bool wants_checkpoints;           /* EVENT_CHECKPOINT for a journal */
+	bool wants_replies;               /* EVENT_REPLY_HEARD for service detection */
 	bool wants_retries;               /* EVENT_RETRY_SCHEDULED */
 	const struct engine_shape *shape; /* divide the work as an earlier part of this scan did */
 	/** Called on the coordinator's thread about every millisecond while the scan runs. */

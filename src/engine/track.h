@@ -65,6 +65,7 @@ struct track_conf {
 	struct ring *events;            /* of struct event */
 	void (*events_full)(void *ctx); /* make room: pump or wait */
 	bool wants_checkpoints;         /* state what a journal must know */
+	bool wants_replies;             /* state what datagrams said */
 	bool wants_retries;             /* state what is asked again */
 	struct restore *restored;       /* what an earlier part of this scan did; NULL: nothing */
 	/** Discovery pass before sharding by port: told of each host in place of

@@ -263,6 +263,7 @@ static int track_setup(struct worker *w)
 		.classify = worker_classify,
 		.ctx = w,
 		.wants_checkpoints = c->wants_checkpoints,
+		.wants_replies = c->wants_replies,
 		.wants_retries = c->wants_retries,
 		.restored = !e->restored ? NULL : &e->restored[w->idx % e->n_restored],
 	};

@@ -86,6 +86,7 @@ enum event_kind {
 	EVENT_SCAN_CANCELLED,
 	EVENT_RETRY_SCHEDULED,
 	EVENT_METRIC,
+	EVENT_REPLY_HEARD,
 	EVENT_N
 };
 #define EVENT_BIT(kind) (1u << (kind))
@@ -222,6 +223,16 @@ struct ev_port {
 	struct addr from; /* sender of an ICMP error when not addr, else ADDR_NONE */
 };
 
+/** A piece of the datagram that made a port open: all of them, in order, just before its
+ * port_found, from the same part. Written only when services are detected; nobody else wants it. */
+struct ev_reply {
+	uint16_t port;
+	uint16_t off, total_bytes;
+#define REPLY_PIECE_MAX 208
+	uint16_t n_bytes;
+	uint8_t bytes[REPLY_PIECE_MAX];
+};
+
 /** Why a host is marked; all zero for an honest one. */
 struct ev_evidence {
 	uint8_t mark;                        /* enum host_mark */
@@ -353,8 +364,8 @@ struct event {
 	uint64_t seq;      /* from 1, set by bus_publish */
 	uint64_t time_ns;  /* wall clock, set by the producer, 0: set by bus_publish */
 	uint64_t host_idx; /* host's place in target order: key of hosts.c; valid for host, port,
-			      done, named, service, retry of one host, and for host_detected, which
-			      has no more */
+			      done, named, service, reply, retry of one host, and for host_detected,
+			      which has no more */
 	uint32_t kind;     /* enum event_kind */
 	uint32_t part;     /* worker that wrote it */
 	union {
@@ -375,6 +386,7 @@ struct event {
 		struct ev_reason reason;
 		struct ev_retry retry;
 		struct ev_metric metric;
+		struct ev_reply reply;
 	};
 };
 static_assert(sizeof(struct event) <= 256, "event records stay small");

@@ -374,6 +374,7 @@ const struct event_spec event_specs[EVENT_N] = {
 	[EVENT_WARNING] = {"warning_issued", "What the user was warned of", TELLS(text, ev_text)},
 	[EVENT_METRIC] = {"metric_recorded", "A measurement of the scan itself", TELLS(metric, ev_metric)},
 	[EVENT_PACKET] = {"packet_traced", "--packet-trace; not logged"},
+	[EVENT_REPLY_HEARD] = {"reply_heard", "For service detection; not logged"},
 	[EVENT_CHECKPOINT] = {"checkpoint", "For the journal; not logged"},
 };
 /* clang-format on */

@@ -208,3 +208,11 @@ int payload_check(const struct payload *p, uint32_t value, struct bytes answer)
 		is_found = memcmp(answer.p + p->echo_at, tag, n) == 0;
 	return is_found ? 1 : -1;
 }
+
+bool payload_is_mirrored(const struct payload *p, struct bytes answer)
+{
+	size_t tag_end = p->tag_at + (p->is_tag_hex ? 2u : 1u) * p->tag_len;
+
+	return p->len && answer.len == p->len && memcmp(answer.p, p->bytes, p->tag_at) == 0 &&
+	       memcmp(answer.p + tag_end, p->bytes + tag_end, p->len - tag_end) == 0;
+}

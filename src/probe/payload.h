@@ -67,6 +67,9 @@ void payload_write(const struct payload *p, uint32_t value, uint8_t *out);
  * none, -1 it is of the protocol and its tag is wrong. */
 int payload_check(const struct payload *p, uint32_t value, struct bytes answer);
 
+/** Is the answer the request itself, whatever its tag? */
+bool payload_is_mirrored(const struct payload *p, struct bytes answer);
+
 /* Between payload.c and payload_file.c. */
 
 /** Add a request for ports. Copies the bytes. @return 0, -E_FULL, -ENOMEM. */

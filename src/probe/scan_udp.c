@@ -158,6 +158,15 @@ static bool is_own_probe(const struct probe_match *m, const struct pkt *p)
 	       (uint16_t)(p->sport - m->sport) < m->n_sports;
 }
 
+/** Is it a request of ours that came back? */
+static bool is_mirror(const struct probe_match *m, uint16_t port, struct bytes answer)
+{
+	for (uint32_t i = 0; i < payloads_n(m->payloads, port); i++)
+		if (payload_is_mirrored(payloads_get(m->payloads, port, i), answer))
+			return true;
+	return false;
+}
+
 static bool udp_match(const struct scan_type *t, const struct probe_match *m, const struct pkt *p,
 		      struct probe_reply *ret)
 {
@@ -183,6 +192,9 @@ static bool udp_match(const struct scan_type *t, const struct probe_match *m, co
 		.is_attempt_unknown = !is_told,
 		.ttl = p->ttl,
 	};
+	struct bytes answer = {m->frame + p->payload_off, p->payload_len};
+	if (!is_mirror(m, p->sport, answer))
+		ret->said = answer;
 	return true;
 }
 

@@ -53,6 +53,8 @@ struct probe_reply {
 				    silence is no loss */
 	bool is_attempt_unknown; /* it answers any of the attempts made; attempt is a guess */
 	uint8_t ttl;
+	struct bytes said; /* REPLY_DATAGRAM: what the service said, unless it is our own request;
+			      borrows the frame */
 };
 
 /** One probe to be made. */

@@ -128,9 +128,35 @@ def test_another_port(cases, bed, directory):
     cases.equal("proved open", states.get(69), "open")
 
 
+def test_reply_reused(cases, bed, directory):
+    """What a datagram told the port scan is not asked for again; what it did not tell is."""
+    heard, sockets = {5000: [], 5001: []}, {}
+    long = b"gram 1.2 " + b"x" * 700 + b" end"  # of several pieces between the threads
+    (directory / "probes").write_text("Probe TCP NULL q||\nProbe UDP Gram q|gram|\nrarity 1\nports 5000,5001\n"
+                                      "match gram m|^gram ([\\d.]+) x+ end$| p/Gram/ v/$1/\n")
+
+    def answer(port, text):
+        def send(_, data, client):
+            if not client:  # shut down
+                return
+            heard[port].append(data)
+            sockets[port].sendto(text if data != b"gram" else long, client)
+        return send
+    with server(bed.target, 5000, answer(5000, long), socket.SOCK_DGRAM) as sockets[5000], \
+            server(bed.target, 5001, answer(5001, b"what?"), socket.SOCK_DGRAM) as sockets[5001]:
+        services, done = scan(bed, "-sU", "-sV", "--probe-db", str(directory / "probes"), "-p5000,5001")
+    cases.equal("both are named", sorted((s["port"], s["product"], s["version"]) for s in services),
+                [(5000, "Gram", "1.2"), (5001, "Gram", "1.2")])
+    cases.equal("asked by the scan, and where that told nothing by -sV", sorted(heard.items()),
+                [(5000, [b""]), (5001, [b"", b"gram"])])
+    states = {r["port"]: (r["state"], r["reason"]) for r in suite.json_records(done.stdout, "port")}
+    cases.equal("states", states, dict.fromkeys((5000, 5001), ("open", "udp-response")))
+
+
 if __name__ == "__main__":
     suite.need_root()
     suite.need_tools("ip", "nft", "openssl")
     with netns.Bed() as bed, suite.scratch() as directory:
-        code = suite.run([test_one_pass, test_tls_summary, test_unknown, test_another_port], bed, directory)
+        code = suite.run([test_one_pass, test_tls_summary, test_unknown, test_another_port,
+                          test_reply_reused], bed, directory)
     sys.exit(code)

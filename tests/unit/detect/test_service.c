@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -462,6 +463,37 @@ static void datagrams(void **state)
 	end(&b);
 }
 
+static void tell(struct bed *b, const char *text)
+{
+	service_was_told(&b->s, (struct bytes){(const uint8_t *)text, strlen(text)});
+}
+
+static void what_the_scan_heard_is_not_asked_again(void **state)
+{
+	struct bed b;
+	uint32_t t, none;
+
+	begin(&b, PROTO_UDP, 53);
+	tell(&b, "gram and more");
+	assert_null(next(&b, &none));
+	assert_true(b.s.is_done);
+	assert_string_equal(b.s.result.product, "Gram");
+	assert_int_equal(b.s.result.conf, 10);
+	assert_int_equal(b.s.result.banner_len, 13);
+	end(&b);
+
+	begin(&b, PROTO_UDP, 53); /* it says nothing that is known: asked as ever */
+	tell(&b, "what?");
+	assert_string_equal(next(&b, &t), "gram");
+	assert_null(b.s.result.name);
+	end(&b);
+
+	begin(&b, PROTO_UDP, 54); /* of a probe that does not list the port: a guess, so asked */
+	tell(&b, "gram");
+	assert_string_equal(next(&b, &t), "gram");
+	end(&b);
+}
+
 static void time_is_bounded_whatever_is_said(void **state)
 {
 	struct bed b;
@@ -531,6 +563,7 @@ int main(void)
 		cmocka_unit_test(wrappers_close_everything),
 		cmocka_unit_test(intensity_spares_listed_probes),
 		cmocka_unit_test(datagrams),
+		cmocka_unit_test(what_the_scan_heard_is_not_asked_again),
 		cmocka_unit_test(time_is_bounded_whatever_is_said),
 		cmocka_unit_test(a_dribble_is_matched_seldom),
 	};

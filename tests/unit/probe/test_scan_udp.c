@@ -135,6 +135,7 @@ static void replies(void **state)
 
 			bed_ask(&b, &to, attempt);
 			assert_true(answers(&b, &to, sport_sent(&b), some, &got));
+			assert_int_equal(got.said.len, some.len);
 			assert_true(
 				answers(&b, &to, sport_sent(&b), (struct bytes){some.p, 0}, &got));
 			bed_check_reply(&got, &to, &to.addr, REPLY_DATAGRAM, REASON_UDP_RESPONSE,
@@ -191,7 +192,11 @@ static void contents(void **state)
 			to.port = 53;
 			uint32_t value = bed_ask(&b, &to, attempt);
 			put_be16(dns, (uint16_t)value);
+			struct bytes asked = {b.f.bytes + b.f.len - 17, 17};
+			assert_true(answers(&b, &to, sport_sent(&b), asked, &got));
+			assert_int_equal(got.said.len, 0); /* a mirror says nothing */
 			assert_true(answers(&b, &to, sport_sent(&b), content, &got));
+			assert_int_equal(got.said.len, content.len);
 			bed_check_reply(&got, &to, &to.addr, REPLY_DATAGRAM, REASON_UDP_RESPONSE,
 					attempt);
 			assert_false(got.is_attempt_unknown);
