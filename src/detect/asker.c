@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/ring.h"
 #include "detect/streamtls.h"
+#include "detect/upgrade.h"
 #include "engine/pace.h"
 
 #include <errno.h>
@@ -21,7 +22,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { TLS_TEXT_CAP = 320 };
 enum { JOBS_MAX = 256, ANSWERS_MAX = 256, TURN_US = 20000, RETRY_US = 2000, FD_RESERVE = 64 };
 
 /** CPU time that reading the long answers of one port may take: others wait meanwhile. */
@@ -45,10 +45,12 @@ struct port {
 	struct asker_job job;
 	struct service service;
 	struct line lines[SERVICE_TALKS_MAX];
-	struct port *next, **link; /* in the list of ports under way */
-	char tls[TLS_TEXT_CAP];    /* summary of the first handshake */
-	uint64_t effort_ns;        /* spent on its long answers */
-	bool is_stalled;           /* could not open a conversation */
+	struct port *next, **link;  /* in the list of ports under way */
+	char tls[UPGRADE_TEXT_CAP]; /* summary of the first handshake */
+	struct upgrade upgrade;     /* STARTTLS, when all else is known */
+	bool is_upgraded;           /* it is under way or over */
+	uint64_t effort_ns;         /* spent on its long answers */
+	bool is_stalled;            /* could not open a conversation */
 };
 
 struct asker {
@@ -126,14 +128,21 @@ static void answer(struct asker *a, const struct asker_job *job, struct service 
 
 /* --- ports ------------------------------------------------------------------------------ */
 
+static void lines_close(struct port *p)
+{
+	for (uint32_t i = 0; i < SERVICE_TALKS_MAX; i++) {
+		stream_close(p->lines[i].stream);
+		p->lines[i].stream = NULL;
+	}
+}
+
 static void port_end(struct port *p)
 {
-	for (uint32_t i = 0; i < SERVICE_TALKS_MAX; i++)
-		stream_close(p->lines[i].stream);
+	lines_close(p);
 	put_fingerprint(p);
-	if (p->service.is_tunnel)
-		p->service.result.tls_summary =
-			facts_text(p->service.facts, p->tls, strlen(p->tls));
+	const char *tls = p->service.is_tunnel ? p->tls : p->upgrade.text;
+	p->service.result.tls_summary = facts_text(p->service.facts, tls, strlen(tls));
+	upgrade_fini(&p->upgrade);
 	answer(p->asker, &p->job, &p->service);
 	*p->link = p->next;
 	if (p->next)
@@ -169,6 +178,37 @@ static int line_open(struct port *p, const struct service_ask *ask, uint64_t now
 	return 0;
 }
 
+static void on_upgraded(void *port)
+{
+	port_end(port);
+}
+
+/** Ask the service that is known now for TLS, once. @return whether the port goes on. */
+static bool port_upgrade(struct port *p, uint64_t now_ns)
+{
+	struct asker *a = p->asker;
+	const struct endpoint to = {
+		.addr = p->job.addr, .port = p->job.port.port, .proto = p->job.port.proto};
+
+	const char *name = p->service.result.name;
+	const struct starttls *row = name ? starttls_of_service(name, to.port) : NULL;
+
+	if (!row || p->is_upgraded || p->service.is_tunnel || a->plan.is_brief ||
+	    to.proto != PROTO_TCP)
+		return false;
+	p->upgrade = (struct upgrade){
+		.row = row, .rtt_us = p->job.port.rtt_us, .over = on_upgraded, .ctx = p};
+	int err = pace_budget(&a->pace, now_ns, PACKETS_TLS) == 0
+			  ? -E_AGAIN
+			  : upgrade_begin(&p->upgrade, a->streams, &to);
+	p->is_stalled = err == -E_AGAIN;
+	a->has_stalled |= p->is_stalled;
+	p->is_upgraded = err != -E_AGAIN;
+	if (!err)
+		pace_spend(&a->pace, now_ns, PACKETS_TLS);
+	return !err || err == -E_AGAIN;
+}
+
 /** Do what the state machine wants now; ends the port when nothing is left. */
 static void port_go(struct port *p, uint64_t now_ns)
 {
@@ -191,7 +231,9 @@ static void port_go(struct port *p, uint64_t now_ns)
 		}
 	}
 	if (p->service.is_done) {
-		port_end(p);
+		lines_close(p);
+		if (!port_upgrade(p, now_ns))
+			port_end(p);
 		return;
 	}
 	for (uint32_t i = 0; i < SERVICE_TALKS_MAX; i++)

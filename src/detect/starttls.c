@@ -6,6 +6,8 @@
  */
 #include "detect/starttls.h"
 
+#include <string.h>
+
 #define TEXT(s)                                                                                    \
 	{                                                                                          \
 		(const uint8_t *)"" s "", sizeof(s) - 1                                            \
@@ -61,6 +63,19 @@ const struct starttls *starttls_of(uint16_t port)
 		for (size_t k = 0; k < ARRAY_LEN(rows[i].ports) && rows[i].ports[k]; k++)
 			if (rows[i].ports[k] == port)
 				return &rows[i];
+	return NULL;
+}
+
+const struct starttls *starttls_of_service(const char *name, uint16_t port)
+{
+	const struct starttls *by_port = starttls_of(port);
+	const char *known = strcmp(name, "jabber") == 0 ? "xmpp" : name;
+
+	if (by_port && strcmp(by_port->name, known) == 0)
+		return by_port;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (strcmp(rows[i].name, known) == 0)
+			return &rows[i];
 	return NULL;
 }
 

@@ -6,6 +6,7 @@ import contextlib
 import pathlib
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -106,6 +107,57 @@ def test_tls_summary(cases, bed, directory):
     cases.check("XML", re.search(f'<script id="tls-summary" output="{want}"/>', (directory / "x").read_text()))
 
 
+class Greeter:
+    """A service whose @lines answer what it is told, in order; behind the last one comes TLS, or more of them."""
+
+    def __init__(self, greeting, *lines, context=None):
+        self.greeting, self.lines, self.context = greeting, lines, context
+
+    def __call__(self, connection):
+        connection.sendall(self.greeting)
+        for asked, line in self.lines:
+            if asked not in connection.recv(1024):
+                return
+            connection.sendall(line)
+        if self.context:
+            with contextlib.suppress(OSError, ssl.SSLError):
+                self.context.wrap_socket(connection, server_side=True).recv(1)
+        connection.recv(1)
+
+
+def test_starttls(cases, bed, directory):
+    """What a service that offers STARTTLS shows behind it, and that its line stays that of the banner."""
+    subprocess.run("openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=mail.example -days 30 "
+                   "-keyout start.key -out start.pem".split(), cwd=directory, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(directory / "start.pem", directory / "start.key")
+    smtp, ftp = b"220 mail.example ESMTP Postfix (Debian)\r\n", b"220 (vsFTPd 3.0.3)\r\n"
+    offers = [(b"EHLO", b"250-mail.example\r\n250-STARTTLS\r\n250 HELP\r\n"), (b"STARTTLS", b"220 go\r\n")]
+    servers = {2526: Greeter(smtp, *offers, context=context),
+               2121: Greeter(ftp, (b"AUTH TLS", b"234 go\r\n"), context=context),
+               1110: Greeter(b"+OK Dovecot ready.\r\n", (b"STLS", b"+OK go\r\n"), context=context),
+               2527: Greeter(smtp, (b"EHLO", b"250 mail.example\r\n"), (b"STARTTLS", b"502 no\r\n")),
+               2528: Greeter(smtp, *offers),  # agrees, and then says nothing
+               2122: Greeter(ftp, (b"AUTH TLS", b"530 no\r\n"))}
+    with contextlib.ExitStack() as stack:
+        for port, answer in servers.items():
+            stack.enter_context(server(bed.target, port, answer))
+        services, _ = scan(bed, "-sS", "-sV", "-p" + ",".join(map(str, servers)), "-oN", str(directory / "n"))
+    found = {s["port"]: s for s in services}
+    cases.equal("services", {p: s["name"] for p, s in found.items()},
+                {2526: "smtp", 2121: "ftp", 1110: "pop3", 2527: "smtp", 2528: "smtp", 2122: "ftp"})
+    cases.equal("products are those of the banners", {p: s["product"] for p, s in found.items()},
+                {2526: "Postfix smtpd", 2527: "Postfix smtpd", 2528: "Postfix smtpd", 2121: "vsftpd", 2122: "vsftpd",
+                 1110: "Dovecot pop3d"})
+    cases.equal("no tunnel", {s["tunnel"] for s in services}, {None})
+    want = r"TLSv1\.3; mail\.example; \d{4}-\d\d-\d\d to \d{4}-\d\d-\d\d"
+    shown = {p for p, s in found.items() if re.fullmatch(want, s.get("tls_summary") or "")}
+    cases.equal("who shows a certificate", shown, {2526, 2121, 1110})
+    cases.equal("who shows none", {p for p, s in found.items() if not s.get("tls_summary")}, {2527, 2528, 2122})
+    text = (directory / "n").read_text()
+    cases.check("normal", re.search(r"\n2526/tcp open +smtp +.*Postfix smtpd.*\n\|_tls: " + want + "\n", text), text)
+
+
 def test_unknown(cases, bed, directory):
     with server(bed.target, 4444, says(b"Quatsch 7!\r\n")):
         services, _ = scan(bed, "-sT", "-sV", "-p4444", "-oN", str(directory / "n"))
@@ -158,5 +210,5 @@ if __name__ == "__main__":
     suite.need_tools("ip", "nft", "openssl")
     with netns.Bed() as bed, suite.scratch() as directory:
         code = suite.run([test_one_pass, test_tls_summary, test_unknown, test_another_port,
-                          test_reply_reused], bed, directory)
+                          test_reply_reused, test_starttls], bed, directory)
     sys.exit(code)
