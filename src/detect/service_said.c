@@ -188,13 +188,16 @@ static bool match_listed(struct service *s, struct bytes b)
 void service_was_told(struct service *s, struct bytes b)
 {
 	static const struct service_talk nobodys;
+	struct app_facts app = {0};
 
 	if (!b.len)
 		return;
 	s->has_heard = true;
 	said_keep_banner(s, b);
 	s->is_known = match_listed(s, b);
-	read_by_protocol(s, &nobodys, b);
+	/* a protocol's name alone would narrow the questions down to it: others speak it too */
+	if (s->is_known || (read_answer(s, &nobodys, b, &app) && app.field[APP_PRODUCT][0]))
+		read_by_protocol(s, &nobodys, b);
 }
 
 int said_progress(const struct service_talk *t, struct bytes b)
