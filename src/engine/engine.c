@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,8 +25,8 @@ enum {
 	DEFAULT_MIN_RTO_US = 25000,
 	DEFAULT_MAX_RTO_US = 10000000,
 	TICK_NS = 1000000,
-	PUMP_SLEEP_NS = 4000000,
-	JOIN_SLEEP_NS = 20000,
+	PUMP_NS = 4000000,
+	PUMP_INLINE_NS = 250000,
 	TINY_SCAN_PROBES = 500 /* below this a second thread costs more than it sends */
 };
 
@@ -181,6 +182,7 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 	*e = (struct engine){
 		.conf = *conf, .targets = targets, .ports = ports, .routes = routes, .bus = bus};
 	pthread_mutex_init(&e->routes_lock, NULL);
+	sem_init(&e->n_ended, 0, 0);
 	if (sched_getaffinity(0, sizeof(e->cores), &e->cores) < 0)
 		CPU_ZERO(&e->cores);
 	set_defaults(&e->conf);
@@ -226,6 +228,7 @@ void engine_free(struct engine *e)
 		restore_fini(&e->restored[i]);
 	mem_free(e->restored);
 	mem_free(e->seeds);
+	sem_destroy(&e->n_ended);
 	pthread_mutex_destroy(&e->routes_lock);
 	mem_free(e);
 }
@@ -360,6 +363,7 @@ static void *worker_main(void *arg)
 	/* started on a core of its own; from here on the scheduler may know better */
 	(void)sched_setaffinity(0, sizeof(w->e->cores), &w->e->cores);
 	worker_run(w);
+	(void)sem_post(&w->e->n_ended);
 	return NULL;
 }
 
@@ -403,22 +407,24 @@ static uint32_t start_threads(struct engine *e, uint32_t first, int *ret_err)
 	return n - first;
 }
 
-/** Pump until the threads are done. */
-static void attend_threads(struct engine *e, uint32_t first, uint32_t n, long sleep_ns)
+/** @return whether a worker's thread ended within the time between two pumps. */
+static bool await_end(struct engine *e)
 {
-	struct timespec ts = {.tv_nsec = sleep_ns};
-	uint32_t n_done;
+	/* inline workers have small rings */
+	uint64_t until_ns = clock_now_ns() + (e->is_inline ? PUMP_INLINE_NS : PUMP_NS);
+	struct timespec ts = {.tv_sec = (time_t)(until_ns / NS_PER_S),
+			      .tv_nsec = (long)(until_ns % NS_PER_S)};
 
-	do {
-		n_done = 0;
-		for (uint32_t i = first; i < first + n; i++)
-			n_done +=
-				atomic_load_explicit(&e->workers[i]->is_done, memory_order_acquire);
+	return !sem_clockwait(&e->n_ended, CLOCK_MONOTONIC, &ts);
+}
+
+/** Pump until the threads are done. */
+static void attend_threads(struct engine *e, uint32_t first, uint32_t n)
+{
+	for (uint32_t n_done = 0; n_done < n; n_done += await_end(e)) {
 		engine_pump(e);
 		engine_tick(e);
-		if (n_done < n)
-			nanosleep(&ts, NULL);
-	} while (n_done < n);
+	}
 	for (uint32_t i = first; i < first + n; i++)
 		pthread_join(e->workers[i]->thread, NULL);
 }
@@ -439,7 +445,7 @@ int engine_run(struct engine *e)
 
 	if (e->is_inline && !err)
 		worker_run(e->workers[0]);
-	attend_threads(e, first, n, e->is_inline ? JOIN_SLEEP_NS : PUMP_SLEEP_NS);
+	attend_threads(e, first, n);
 	engine_pump(e);
 	for (uint32_t i = 0; i < e->n_workers && !err; i++)
 		err = e->workers[i]->error;

@@ -9,6 +9,7 @@
 #include "pktio/xdp.h"
 
 #include <sched.h>
+#include <semaphore.h>
 
 #define DEFAULT_INITIAL_RTO_US 1000000u
 
@@ -64,6 +65,7 @@ struct engine {
 	bool is_large;   /* worth reading what the machine counts */
 	bool is_seeding; /* the pass is running */
 	uint64_t last_tick_ns;
+	sem_t n_ended;            /* workers' threads that have */
 	struct restore *restored; /* n_restored of them; NULL: nothing was done before */
 	uint32_t n_restored;      /* 1 when workers divide groups, else one a worker */
 	struct worker *workers[ENGINE_WORKERS_MAX];

@@ -572,5 +572,4 @@ void worker_run(struct worker *w)
 	w->error = err;
 	track_abandon(&w->track);
 	raw_close(w);
-	atomic_store_explicit(&w->is_done, true, memory_order_release);
 }

@@ -60,7 +60,6 @@ struct worker {
 	struct pace pace;
 	struct ring events;
 	struct worker_stats stats;
-	_Atomic bool is_done;
 	int error; /* -errno that ended it early */
 	pthread_t thread;
 	/* raw transport */
