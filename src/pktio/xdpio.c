@@ -273,6 +273,15 @@ static int xdpio_tx_kick(struct pktio *io)
 
 /* --- receiving --------------------------------------------------------------------- */
 
+/**
+ * The program wakes only who waits. What it recorded just before it saw that is in the ring before
+ * poll() looks, which then returns at once.
+ */
+static void set_waiting(struct xdpio *x, bool is_waiting)
+{
+	__atomic_store_n(&x->port.member->is_waiting, is_waiting, __ATOMIC_SEQ_CST);
+}
+
 /** Look at the other interfaces, waiting for them and for the ring. */
 static int poll_all(struct xdpio *x, struct frame *f, uint32_t n, uint32_t wait_us)
 {
@@ -295,7 +304,9 @@ static int xdpio_rx_acquire(struct pktio *io, struct frame *f, uint32_t n, uint3
 		x->st.n_rx_frames += got;
 		return (int)got;
 	}
+	set_waiting(x, wait_us > 0);
 	int from_others = poll_all(x, f, n, wait_us);
+	set_waiting(x, false);
 	if (from_others)
 		return from_others;
 	got = xdp_ring_take(&x->ring, f, n);

@@ -56,7 +56,9 @@ INLINE void record(struct xdp_md *ctx, uint32_t m, const uint32_t cap)
 		return;
 	}
 	r->len = (uint32_t)len;
-	bpf_ringbuf_submit(r, 0);
+	/* a wake-up is an interrupt to our own core, and as dear as the rest of a record */
+	const volatile uint8_t *is_waiting = &members[m % XDP_MEMBERS_MAX].is_waiting;
+	bpf_ringbuf_submit(r, *is_waiting ? 0 : BPF_RB_NO_WAKEUP);
 	count(m, XDP_N_RECORDS);
 }
 
