@@ -52,7 +52,7 @@ struct xdp_member {
 	uint8_t rows[XDP_ROWS_MAX];
 	uint8_t has_other_rows; /* a wrong cookie may be another row's */
 	uint8_t may_answer;     /* a frame may go back by the way it came: RST for SYN+ACK */
-	uint8_t is_waiting;            /* the worker sleeps until its ring has something: wake it */
+	uint8_t is_waiting;     /* the worker sleeps until its ring has something: wake it */
 	uint8_t pad[5];
 	struct siphash_key key;
 };
