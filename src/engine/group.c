@@ -18,6 +18,7 @@ struct event *track_event(struct track *t, enum event_kind kind)
 	while (!(ev = ring_reserve(t->conf.events)))
 		t->conf.events_full(t->conf.ctx);
 	ev->seq = 0;
+	ev->host_idx = 0;
 	ev->time_ns = 0;
 	ev->host_idx = 0; /* rings hold what was there before */
 	ev->kind = kind;
@@ -514,7 +515,6 @@ static void emit_opened(struct track *t, const struct track_group *g)
 {
 	struct event *ev = track_event(t, EVENT_CHECKPOINT);
 
-	ev->host_idx = 0;
 	ev->checkpoint = (struct ev_checkpoint){.what = CHECKPOINT_GROUP, .group = g->first};
 	track_event_commit(t);
 }

@@ -197,7 +197,6 @@ void track_flush_silent(struct track *t)
 	if (!s->n)
 		return;
 	struct event *ev = track_event(t, EVENT_CHECKPOINT);
-	ev->host_idx = 0;
 	ev->checkpoint.what = CHECKPOINT_SILENT;
 	ev->checkpoint.group = s->group;
 	ev->checkpoint.n_probes = (uint8_t)s->n;
