@@ -19,6 +19,9 @@ struct scan {
 	bool in_run;     /* the last run is still growing */
 	bool is_heading; /* positions from the start are still known */
 	bool is_anchored;
+	const struct literal_subject *subject; /* held against this; NULL: only read */
+	size_t from;                           /* what comes next is behind this */
+	bool is_refuted;
 };
 
 /** @return the byte @p ahead, or -1 behind the end. */
@@ -236,8 +239,37 @@ static uint32_t quantifier(struct scan *s, bool *ret_is_once)
 	return min;
 }
 
+static bool subject_may_have(const struct literal_subject *subject, const uint8_t *gram)
+{
+	uint32_t bit = literal_gram_hash(literal_gram(gram)) >> 17;
+
+	return subject->bloom[bit / 64] >> bit % 64 & 1;
+}
+
+/** Is the text, whose grams may all be there, behind what was found before? */
+static bool subject_has(struct scan *s, const uint8_t *text, size_t len)
+{
+	const struct literal_subject *subject = s->subject;
+	const uint8_t *at = memmem(subject->low + s->from, subject->len - s->from, text, len);
+
+	if (at)
+		s->from = (size_t)(at - subject->low) + len;
+	return at != NULL;
+}
+
+static uint32_t run_begin(const struct literals *l)
+{
+	return l->n_runs > 1 ? l->run_end[l->n_runs - 2] : 0;
+}
+
 static void run_end(struct scan *s)
 {
+	const struct literals *l = s->l;
+
+	if (s->in_run && s->subject && !s->is_refuted) {
+		uint32_t begin = run_begin(l);
+		s->is_refuted = !subject_has(s, l->bytes + begin, s->n_bytes - begin);
+	}
 	s->in_run = false;
 }
 
@@ -255,6 +287,9 @@ static void run_byte(struct scan *s, uint8_t c)
 	}
 	l->bytes[s->n_bytes++] = literal_lower(c);
 	l->run_end[l->n_runs - 1] = (uint16_t)s->n_bytes;
+	if (s->subject && s->n_bytes >= run_begin(l) + LITERAL_GRAM)
+		s->is_refuted |=
+			!subject_may_have(s->subject, l->bytes + s->n_bytes - LITERAL_GRAM);
 }
 
 /** One more position of known place: a byte, or any (mask 0). */
@@ -268,7 +303,11 @@ static void head_byte(struct scan *s, uint8_t c, uint8_t mask)
 		s->is_heading = false;
 		return;
 	}
-	l->head[l->head_len] = literal_lower(c) & mask;
+	c = literal_lower(c) & mask;
+	if (s->subject)
+		s->is_refuted |= l->head_len >= s->subject->len ||
+				 (s->subject->low[l->head_len] & mask) != c;
+	l->head[l->head_len] = c;
 	l->mask[l->head_len++] = mask;
 }
 
@@ -318,4 +357,54 @@ void literals_of(struct bytes pattern, struct literals *ret)
 			literals_clear(ret);
 			return;
 		}
+}
+
+void literal_subject_init(struct literal_subject *s, const uint8_t *low, size_t len)
+{
+	memset(s->bloom, 0, sizeof(s->bloom));
+	s->low = low;
+	s->len = len;
+	for (size_t i = 0; i + LITERAL_GRAM <= len; i++) {
+		uint32_t bit = literal_gram_hash(literal_gram(low + i)) >> 17;
+		s->bloom[bit / 64] |= 1ull << bit % 64;
+	}
+}
+
+/** Does an alternative at top level follow, or what is not understood? */
+static bool has_alternative(struct scan *s)
+{
+	uint32_t depth = 0;
+
+	if (!memchr(s->p, '|', (size_t)(s->end - s->p)))
+		return false;
+	while (s->p < s->end) {
+		int c = *s->p++, next = peek(s, 0);
+		if ((c == '|' && !depth) || (c == '\\' && (next == 'Q' || next == 'E')) ||
+		    (c == '(' && group_kind(s) == ATOM_UNKNOWN) ||
+		    (c == '[' && class_end(s) == ATOM_UNKNOWN))
+			return true;
+		s->p += c == '\\';
+		depth += c == '(';
+		depth -= c == ')';
+	}
+	return false;
+}
+
+bool literals_refute(struct bytes pattern, const struct literal_subject *subject)
+{
+	struct literals l;
+	struct scan s = {.p = pattern.p,
+			 .end = pattern.p + pattern.len,
+			 .l = &l,
+			 .is_heading = true,
+			 .subject = subject};
+
+	l.n_runs = l.head_len = 0;
+	s.is_anchored = pattern.len && pattern.p[0] == '^';
+	while (s.p < s.end && !s.is_refuted)
+		if (!element(&s))
+			return false;
+	run_end(&s);
+	/* nothing but an alternative can make up for a demand that is not met */
+	return s.is_refuted && !has_alternative(&s);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Matching answers against thousands of patterns. Per probe, made when its first answer comes: an
- * index from four-byte grams to patterns. Of all grams in the texts that a pattern demands the one
- * that fewest patterns share is its key; patterns without a gram are candidates always, held back
- * only by the bytes they demand at the start. One pass over the answer collects the candidates,
- * which run in file order until one fits.
+ * Matching answers against thousands of patterns. The first answers to a probe are held against one
+ * pattern's text after the other (literals_refute), for most scans meet a handful of services; a
+ * probe that is answered often gets an index from four-byte grams to patterns. Of all grams in the
+ * texts that a pattern demands the one that fewest patterns share is its key; patterns without a
+ * gram are candidates always, held back only by the bytes they demand at the start. One pass over
+ * the answer collects the candidates, which run in file order until one fits.
  *
  * Why no regular expression set: compiling the 11,900 patterns of nmap 7.93 takes Vectorscan 22 s
  * and 18 MB (2 cores EPYC, 2026); the index is made for the probes in use only, in milliseconds,
@@ -23,8 +24,9 @@
 #include <string.h>
 
 enum {
-	GRAM = 4,
-	BLOOM_BITS = 1 << 15,
+	GRAM = LITERAL_GRAM,
+	BLOOM_BITS = LITERAL_BLOOM_BITS,
+	COLD_ANSWERS = 16,    /* an index costs as much as these without one */
 	MATCH_LIMIT = 100000, /* nmap's */
 	DEPTH_LIMIT = 10000,
 	HEAP_LIMIT_KIB = 4096,
@@ -41,8 +43,13 @@ struct line_key {
 /** Lines of one probe. */
 struct table {
 	const struct svc_probe *probe;
-	pcre2_code **code;  /* NULL: not compiled yet */
-	uint8_t *is_broken; /* PCRE2 refuses it */
+	pcre2_code **code;   /* NULL: not compiled yet */
+	uint8_t *is_broken;  /* PCRE2 refuses it */
+	uint32_t n_answers;  /* before there was an index */
+	struct index *index; /* NULL: not worth it yet */
+};
+
+struct index {
 	struct head {
 		uint8_t byte[LITERAL_HEAD], mask[LITERAL_HEAD];
 		uint32_t len;
@@ -61,23 +68,12 @@ struct matcher {
 	struct table **tables; /* by probe; NULL: no answer yet */
 	pcre2_match_data *data;
 	pcre2_match_context *limits;
-	uint8_t *low;    /* the answer in lower case, LITERAL_HEAD zeros behind it */
-	uint64_t end_ns; /* of the thread's CPU time for this answer; 0: not begun */
+	uint8_t *low;                   /* the answer in lower case, LITERAL_HEAD zeros behind it */
+	struct literal_subject subject; /* the same */
+	bool has_subject;               /* it is made */
+	uint64_t end_ns;                /* of the thread's CPU time for this answer; 0: not begun */
 	struct match_stats stats;
 };
-
-static uint32_t gram_at(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return v;
-}
-
-static uint32_t gram_hash(uint32_t gram)
-{
-	return gram * 2654435761u;
-}
 
 /* --- the index -------------------------------------------------------------- */
 
@@ -88,7 +84,7 @@ static void each_gram(const struct literals *l, void (*fn)(void *ctx, uint32_t g
 
 	for (uint32_t r = 0; r < l->n_runs; r++) {
 		for (uint32_t i = from; i + GRAM <= l->run_end[r]; i++)
-			fn(ctx, gram_at(l->bytes + i));
+			fn(ctx, literal_gram(l->bytes + i));
 		from = l->run_end[r];
 	}
 }
@@ -102,7 +98,7 @@ struct census {
 
 static uint16_t *census_of(struct census *c, uint32_t gram)
 {
-	return &c->n[gram_hash(gram) >> 18];
+	return &c->n[literal_gram_hash(gram) >> 18];
 }
 
 static void census_count(void *ctx, uint32_t gram)
@@ -122,9 +118,9 @@ static void census_choose(void *ctx, uint32_t gram)
 	}
 }
 
-static void table_add(struct table *t, uint32_t i, struct census *c, const struct literals *l)
+static void index_add(struct index *x, uint32_t i, struct census *c, const struct literals *l)
 {
-	struct head *h = &t->heads[i];
+	struct head *h = &x->heads[i];
 
 	memcpy(h->byte, l->head, sizeof(h->byte));
 	memcpy(h->mask, l->mask, sizeof(h->mask));
@@ -132,15 +128,76 @@ static void table_add(struct table *t, uint32_t i, struct census *c, const struc
 	c->best_n = UINT32_MAX;
 	each_gram(l, census_choose, c);
 	if (c->best_n == UINT32_MAX) {
-		t->always[i / 64] |= 1ull << i % 64;
+		x->always[i / 64] |= 1ull << i % 64;
 		return;
 	}
-	uint32_t hash = gram_hash(c->best_gram), *slot = &t->slots[hash & (t->n_slots - 1)];
-	t->keys[i] = (struct line_key){c->best_gram, *slot};
+	uint32_t hash = literal_gram_hash(c->best_gram), *slot = &x->slots[hash & (x->n_slots - 1)];
+	x->keys[i] = (struct line_key){c->best_gram, *slot};
 	*slot = i;
 	uint32_t bit = hash >> 17;
-	t->bloom[bit / 64] |= 1ull << bit % 64;
+	x->bloom[bit / 64] |= 1ull << bit % 64;
 }
+
+static void index_free(struct index *x)
+{
+	if (!x)
+		return;
+	mem_free(x->heads);
+	mem_free(x->keys);
+	mem_free(x->slots);
+	mem_free(x->always);
+	mem_free(x->candidates);
+	mem_free(x);
+}
+
+static struct index *index_alloc(uint32_t n)
+{
+	struct index *x = mem_alloc(1, sizeof(*x));
+
+	if (!x)
+		return NULL;
+	x->n_words = (n + 63) / 64;
+	for (x->n_slots = 64; x->n_slots < 2 * n; x->n_slots *= 2)
+		;
+	x->heads = mem_alloc(n, sizeof(*x->heads));
+	x->keys = mem_alloc(n, sizeof(*x->keys));
+	x->slots = mem_alloc(x->n_slots, sizeof(*x->slots));
+	x->always = mem_alloc(x->n_words, sizeof(*x->always));
+	x->candidates = mem_alloc(x->n_words, sizeof(*x->candidates));
+	if (!x->heads || !x->keys || !x->slots || !x->always || !x->candidates) {
+		index_free(x);
+		return NULL;
+	}
+	for (uint32_t i = 0; i < x->n_slots; i++)
+		x->slots[i] = NO_NEXT;
+	return x;
+}
+
+static int index_new(const struct svc_probe *p, struct index **ret)
+{
+	struct census *c = mem_alloc(1, sizeof(*c));
+	struct index *x = index_alloc(p->n_matches);
+	struct literals l;
+
+	if (!c || !x) {
+		mem_free(c);
+		index_free(x);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < p->n_matches; i++) {
+		literals_of(p->matches[i].pattern, &l);
+		each_gram(&l, census_count, c);
+	}
+	for (uint32_t i = 0; i < p->n_matches; i++) {
+		literals_of(p->matches[i].pattern, &l);
+		index_add(x, i, c, &l);
+	}
+	mem_free(c);
+	*ret = x;
+	return 0;
+}
+
+/* --- tables ------------------------------------------------------------------ */
 
 static void table_free(struct table *t)
 {
@@ -150,77 +207,45 @@ static void table_free(struct table *t)
 		pcre2_code_free(t->code[i]);
 	mem_free(t->code);
 	mem_free(t->is_broken);
-	mem_free(t->heads);
-	mem_free(t->keys);
-	mem_free(t->slots);
-	mem_free(t->always);
-	mem_free(t->candidates);
+	index_free(t->index);
 	mem_free(t);
 }
 
-static struct table *table_alloc(const struct svc_probe *p)
+static struct table *table_new(const struct svc_probe *p)
 {
 	struct table *t = mem_alloc(1, sizeof(*t));
-	uint32_t n = p->n_matches;
 
 	if (!t)
 		return NULL;
 	t->probe = p;
-	t->n_words = (n + 63) / 64;
-	for (t->n_slots = 64; t->n_slots < 2 * n; t->n_slots *= 2)
-		;
-	t->code = mem_alloc(n, sizeof(*t->code));
-	t->is_broken = mem_alloc(n, 1);
-	t->heads = mem_alloc(n, sizeof(*t->heads));
-	t->keys = mem_alloc(n, sizeof(*t->keys));
-	t->slots = mem_alloc(t->n_slots, sizeof(*t->slots));
-	t->always = mem_alloc(t->n_words, sizeof(*t->always));
-	t->candidates = mem_alloc(t->n_words, sizeof(*t->candidates));
-	if (!t->code || !t->is_broken || !t->heads || !t->keys || !t->slots || !t->always ||
-	    !t->candidates) {
-		table_free(t);
-		return NULL;
-	}
-	for (uint32_t i = 0; i < t->n_slots; i++)
-		t->slots[i] = NO_NEXT;
-	return t;
+	t->code = mem_alloc(p->n_matches, sizeof(*t->code));
+	t->is_broken = mem_alloc(p->n_matches, 1);
+	if (t->code && t->is_broken)
+		return t;
+	table_free(t);
+	return NULL;
 }
 
-/** The table of a probe that has lines. */
+/** The table of a probe that has lines, for one more answer. */
 static int table_of(struct matcher *m, uint32_t probe, struct table **ret)
 {
 	const struct svc_probe *p = &m->db->probes[probe];
 	struct table *t = m->tables[probe];
-	struct literals l;
 
-	*ret = t;
-	if (t || !p->n_matches)
-		return 0;
-	struct census *c = mem_alloc(1, sizeof(*c));
-	t = table_alloc(p);
-	if (!t || !c) {
-		mem_free(c);
-		table_free(t);
+	if (!t && p->n_matches && !(t = m->tables[probe] = table_new(p)))
 		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < p->n_matches; i++) {
-		literals_of(p->matches[i].pattern, &l);
-		each_gram(&l, census_count, c);
-	}
-	for (uint32_t i = 0; i < p->n_matches; i++) {
-		literals_of(p->matches[i].pattern, &l);
-		table_add(t, i, c, &l);
-	}
-	mem_free(c);
-	*ret = m->tables[probe] = t;
-	return 0;
+	*ret = t;
+	if (!t || t->index || t->n_answers++ < COLD_ANSWERS)
+		return 0;
+	return index_new(p, &t->index);
 }
 
-static void collect(struct table *t, const uint8_t *low, size_t len)
+static void collect(struct index *t, const uint8_t *low, size_t len)
 {
 	memcpy(t->candidates, t->always, t->n_words * sizeof(*t->always));
 	for (size_t i = 0; i + GRAM <= len; i++) {
-		uint32_t gram = gram_at(low + i), hash = gram_hash(gram), bit = hash >> 17;
+		uint32_t gram = literal_gram(low + i), hash = literal_gram_hash(gram),
+			 bit = hash >> 17;
 		if (!(t->bloom[bit / 64] >> bit % 64 & 1))
 			continue;
 		for (uint32_t k = t->slots[hash & (t->n_slots - 1)]; k != NO_NEXT;
@@ -301,23 +326,60 @@ static bool is_given_up(struct matcher *m, size_t len)
 	return true;
 }
 
+/** What the demands of patterns are held against; made when it is first needed. */
+static const struct literal_subject *subject_of(struct matcher *m, size_t len)
+{
+	if (!m->has_subject)
+		literal_subject_init(&m->subject, m->low, len);
+	m->has_subject = true;
+	return &m->subject;
+}
+
+/** Try one line that was not ruled out by the index, if there is one. @return 1, 0, -1: no time
+ * left for this answer. */
+static int try_line(struct matcher *m, struct table *t, uint32_t i, struct bytes answer,
+		    struct match_hit *ret)
+{
+	const struct svc_match *line = &t->probe->matches[i];
+
+	/* compiling costs more than a hundred looks at the pattern's text */
+	if (!t->code[i] && literals_refute(line->pattern, subject_of(m, answer.len)))
+		return 0;
+	m->stats.n_candidates++;
+	if (is_given_up(m, answer.len))
+		return -1;
+	return run(m, t, i, answer, ret);
+}
+
+/** One after the other. */
+static bool match_cold(struct matcher *m, struct table *t, struct bytes answer,
+		       struct bytes service, struct match_hit *ret)
+{
+	int found = 0;
+
+	for (uint32_t i = 0; i < t->probe->n_matches && !found; i++)
+		if (is_wanted(&t->probe->matches[i], service))
+			found = try_line(m, t, i, answer, ret);
+	return found > 0;
+}
+
 static bool match_table(struct matcher *m, struct table *t, struct bytes answer,
 			struct bytes service, struct match_hit *ret)
 {
-	collect(t, m->low, answer.len);
-	for (uint32_t w = 0; w < t->n_words; w++)
-		for (uint64_t bits = t->candidates[w]; bits; bits &= bits - 1) {
+	struct index *x = t->index;
+	int found = 0;
+
+	if (!x)
+		return match_cold(m, t, answer, service, ret);
+	collect(x, m->low, answer.len);
+	for (uint32_t w = 0; w < x->n_words && !found; w++)
+		for (uint64_t bits = x->candidates[w]; bits && !found; bits &= bits - 1) {
 			uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-			if (!head_fits(&t->heads[i], m->low, answer.len) ||
-			    !is_wanted(&t->probe->matches[i], service))
-				continue;
-			m->stats.n_candidates++;
-			if (is_given_up(m, answer.len))
-				return false;
-			if (run(m, t, i, answer, ret))
-				return true;
+			if (head_fits(&x->heads[i], m->low, answer.len) &&
+			    is_wanted(&t->probe->matches[i], service))
+				found = try_line(m, t, i, answer, ret);
 		}
-	return false;
+	return found > 0;
 }
 
 static bool match_plain(struct matcher *m, struct table *t, struct bytes answer,
@@ -356,6 +418,7 @@ int matcher_match(struct matcher *m, uint32_t probe, struct bytes answer, struct
 	answer.len = MIN(answer.len, (size_t)MATCH_BYTES_MAX);
 	m->stats.n_answers++;
 	m->end_ns = 0;
+	m->has_subject = false;
 	for (size_t i = 0; i < answer.len; i++)
 		m->low[i] = literal_lower(answer.p[i]);
 	memset(m->low + answer.len, 0, LITERAL_HEAD);

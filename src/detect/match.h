@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Which match line of a probe file fits an answer: the first in file order, exactly as if every
- * pattern were tried one by one with PCRE2. Most are thrown out unseen: an index of four-byte texts
- * that patterns demand (literal.h) names the few that could fit, and only those are compiled, once,
- * and run. Matching is on raw bytes with bounded effort.
+ * pattern were tried one by one with PCRE2. Most are thrown out unseen by what they demand
+ * (literal.h): by their text, or, where answers are many, by an index of four-byte texts. The few
+ * that could fit are compiled, once, and run. Matching is on raw bytes with bounded effort.
  */
 #pragma once
 
@@ -42,7 +42,7 @@ void matcher_free(struct matcher *m);
  * @param service when a soft match has named the service: only its lines; p NULL: all.
  * @return 1 with @p ret filled, 0 without a match, -ENOMEM.
  * Cost: bench/results/match.jsonl: matcher_warm; matcher_cold when the patterns that fit have not
- * been compiled yet; first_answer_to_a_probe once for each. Thread: owner.
+ * been compiled yet or there is no index; first_answer_to_a_probe once for each. Thread: owner.
  */
 int matcher_match(struct matcher *m, uint32_t probe, struct bytes answer, struct bytes service,
 		  struct match_hit *ret) MUST_CHECK;

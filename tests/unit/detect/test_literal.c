@@ -100,11 +100,56 @@ static void ceilings(void **state)
 	assert_int_equal(l.n_runs, LITERAL_RUNS_MAX);
 }
 
+static void refutes(void **state)
+{
+	static const struct {
+		const char *pattern, *text; /* the text in lower case */
+		bool is_refuted;
+	} rows[] = {
+		{"^SSH-([\\d.]+)-Open", "ssh-2.0-openssh", false},
+		{"^SSH-([\\d.]+)-Open", "ssh-2.0-dropbear", true},
+		{"^SSH-([\\d.]+)-Open", "ssh", true},
+		{"^SSH-", "xssh-", true}, /* anchored */
+		{"SSH-", "xssh-", false},
+		{"^SSH-|^FTP-", "ftp-", false}, /* the alternative makes up for it */
+		{"^SSH-(?:a|b)x", "ftp-", true},
+		{"^SSH-[|]x", "ftp-", true},
+		{"^SSH-(?i)x|ftp", "ftp-", false},
+		{"^SSH-\\Q|\\E", "ftp-", false}, /* not understood */
+		{"^SSH-\\|x", "ftp-", true},
+		{"one.*two", "two one", true}, /* in this order */
+		{"one.*two", "one two", false},
+		{"oneone", "one", true},
+		{"one.*one", "one", true}, /* not the same one twice */
+		{"colou?r", "color", false},
+		{"^(?=x)y", "x", true},
+		{"", "", false},
+		{"^a", "", true},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		static struct literal_subject subject;
+		const char *p = rows[i].pattern;
+		size_t len = strlen(rows[i].text);
+
+		literal_subject_init(&subject, (const uint8_t *)rows[i].text, len);
+		if (literals_refute((struct bytes){(const uint8_t *)p, strlen(p)}, &subject) !=
+		    rows[i].is_refuted)
+			fail_msg("%s and %s", p, rows[i].text);
+		for (size_t n = 0; n < strlen(p); n++) { /* whatever is cut off */
+			uint8_t *copy = guard_copy(p, n);
+			(void)literals_refute((struct bytes){copy, n}, &subject);
+			guard_free(copy, n);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(demands),
 		cmocka_unit_test(ceilings),
+		cmocka_unit_test(refutes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
