@@ -55,13 +55,16 @@ bool os_is_syn_answer(const struct os_answer *a)
 	return a->is_there && (a->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK);
 }
 
-/** The answers that there are, without gaps. */
+/** The answers that there are, without gaps. A sequence number of 0 is none in nmap's method: such
+ * an answer counts for the IP IDs alone. */
 struct samples {
-	uint32_t n;
+	uint32_t n; /* with a sequence number */
 	uint64_t sent_ns[OS_SEQ_PROBES];
 	uint32_t seq[OS_SEQ_PROBES], ts[OS_SEQ_PROBES];
 	uint16_t id[OS_SEQ_PROBES];
-	uint32_t n_with_ts;
+	uint32_t n_all;
+	uint16_t all_ids[OS_SEQ_PROBES];
+	uint32_t n_without_ts, n_zero_ts; /* of all */
 };
 
 static bool find_ts(const struct os_answer *a, uint32_t *ret)
@@ -76,13 +79,19 @@ static bool find_ts(const struct os_answer *a, uint32_t *ret)
 static void collect(const struct os_answers *a, struct samples *s)
 {
 	for (uint32_t i = 0; i < OS_SEQ_PROBES; i++) {
+		uint32_t ts;
 		if (!os_is_syn_answer(&a->of[i]))
+			continue;
+		bool has_ts = find_ts(&a->of[i], &ts);
+		s->n_without_ts += !has_ts;
+		s->n_zero_ts += has_ts && !ts;
+		s->all_ids[s->n_all++] = a->of[i].ip_id;
+		if (!a->of[i].seq)
 			continue;
 		s->sent_ns[s->n] = a->sent_ns[i];
 		s->seq[s->n] = a->of[i].seq;
 		s->id[s->n] = a->of[i].ip_id;
-		s->n_with_ts += find_ts(&a->of[i], &s->ts[s->n]);
-		s->n++;
+		s->ts[s->n++] = ts;
 	}
 }
 
@@ -204,6 +213,12 @@ static uint32_t closed_ids(const struct os_answers *a, uint16_t ret[LATE_CLOSED]
 	return n;
 }
 
+/** One counter may be behind two classes: what others are sent makes its steps uneven. */
+static bool is_counter(enum id_class class)
+{
+	return class == ID_UP || class == ID_BROKEN_UP || class == ID_RANDOM_UP;
+}
+
 static enum id_class put_all_ids(const struct os_conf *c, const struct os_answers *a,
 				 const struct samples *s, struct os_print *p)
 {
@@ -212,9 +227,9 @@ static enum id_class put_all_ids(const struct os_conf *c, const struct os_answer
 	uint32_t n_closed = closed_ids(a, closed);
 	enum id_class ti = ID_UNKNOWN, ii = ID_UNKNOWN;
 
-	if (s->n >= TCP_IDS_MIN) {
-		ti = classify_ids(s->id, s->n, c->is_local);
-		put_ids(p, "TI", ti, s->id[0]);
+	if (s->n_all >= TCP_IDS_MIN) {
+		ti = classify_ids(s->all_ids, s->n_all, c->is_local);
+		put_ids(p, "TI", ti, s->all_ids[0]);
 	}
 	if (n_closed >= CLOSED_IDS_MIN)
 		put_ids(p, "CI", classify_ids(closed, n_closed, c->is_local), closed[0]);
@@ -222,10 +237,10 @@ static enum id_class put_all_ids(const struct os_conf *c, const struct os_answer
 		ii = classify_ids(echo, 2, c->is_local);
 		put_ids(p, "II", ii, echo[0]);
 	}
-	if (ti != ii || (ii != ID_UP && ii != ID_BROKEN_UP && ii != ID_RANDOM_UP))
+	if (!is_counter(ti) || !is_counter(ii))
 		return ti;
-	uint16_t last = s->id[s->n - 1];
-	uint16_t pace = (uint16_t)((uint16_t)(last - s->id[0]) / (s->n - 1));
+	int last = s->all_ids[s->n_all - 1];
+	int pace = (last - s->all_ids[0]) / (int)(s->n_all - 1);
 	os_print_set(p, OS_SEQ, "SS", echo[0] < last + 3 * pace ? "S" : "O");
 	return ti;
 }
@@ -248,13 +263,12 @@ static enum os_ts_class ts_class_of(const struct samples *s, double *ret_hz)
 {
 	double hz = 0;
 
-	if (!s->n)
+	if (!s->n_all)
 		return OS_TS_UNKNOWN;
-	if (s->n_with_ts < s->n)
+	if (s->n_without_ts)
 		return OS_TS_UNSUPPORTED;
-	for (uint32_t i = 0; i < s->n; i++)
-		if (!s->ts[i])
-			return OS_TS_ZERO;
+	if (s->n_zero_ts)
+		return OS_TS_ZERO;
 	if (s->n < 2)
 		return OS_TS_UNKNOWN;
 	for (uint32_t i = 1; i < s->n; i++) {

@@ -16,16 +16,18 @@ SAMPLE, SEED = 24, 11
 TEST = ["-sS", "-Pn", "-n", "-vv", "-p80,81", "-O"]
 
 
-def sample(n, seed):
+def sample(n, seed, is_wanted=lambda host: True):
     """Hosts of n entries drawn at random among those that packets can play."""
     entries = oshost.read_entries(OS_DB)
     random.Random(seed).shuffle(entries)
     hosts = []
     for entry in entries:
         try:
-            hosts.append(oshost.Host(entry))
+            host = oshost.Host(entry)
         except oshost.Unbuildable:
             continue
+        if is_wanted(host):
+            hosts.append(host)
         if len(hosts) == n:
             break
     return hosts
@@ -49,6 +51,30 @@ def test_entries(cases, bed):
         n_right["ours"] += host.entry.name in ours[address].best()
         n_right["nmap"] += host.entry.name in theirs[address].best()
     cases.check("the right entry is among the best", n_right["ours"] >= max(n_right["nmap"], SAMPLE - 3), n_right)
+
+
+def without_isn(host):
+    """Every SYN is answered with the sequence number 0."""
+    return "1" in host.tcp and all(host.tcp[str(i + 1)].s in (0, "Z") for i in range(6))
+
+
+def counts_twice(host):
+    """The IDs of TCP and of echo replies are counters of different classes."""
+    ti, _, ii = oshost.id_kinds(host.entry)
+    return host.echo and ti != ii and {ti, ii} <= {"I", "BI", "RI"}
+
+
+def test_counters(cases, bed):
+    """What of SEQ there is where no sequence number counts, and whether two kinds of counters are taken for one."""
+    hosts = sample(3, SEED, without_isn) + sample(5, SEED, counts_twice)
+    cases.check("there are such entries", len(hosts) >= 4, len(hosts))
+    with oshost.Network(bed.scanner, hosts) as network:
+        ours, theirs = (scan(bed.scanner, program, network.addresses, "--max-os-tries", "1") for program in (suite.PRTIP, "nmap"))
+    for address, host in zip(network.addresses, hosts):
+        title = f"{host.entry.name} (line {host.entry.line})"
+        cases.equal(f"{title}: values as nmap's", osresult.differences(ours[address], theirs[address]), [])
+        cases.check(f"{title}: it is about them", without_isn(host) or "SS" in theirs[address].tests["SEQ"],
+                    theirs[address].tests)
 
 
 class Hostile(oshost.Host):
@@ -160,5 +186,5 @@ if __name__ == "__main__":
         sys.exit(suite.SKIPPED)
     with netns.Bed() as bed:
         bed.scanner.sh("ip route del 198.18.0.0/16")
-        code = suite.run([test_entries, test_hostile, test_unknown, test_hint], bed)
+        code = suite.run([test_entries, test_counters, test_hostile, test_unknown, test_hint], bed)
     sys.exit(code)

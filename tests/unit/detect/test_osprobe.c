@@ -312,7 +312,7 @@ static void sequence_numbers(void **state)
 	make(&a, &p, &s);
 	is(&p, OS_SEQ, "GCD", "FA00");
 	for (uint32_t i = 0; i < 6; i++) /* steps 1 and 3: rates 10 and 30, deviation 10.95 */
-		a.of[i].seq = 2 * i - i % 2;
+		a.of[i].seq = 7 + 2 * i - i % 2;
 	make(&a, &p, &s);
 	is(&p, OS_SEQ, "GCD", "1");
 	is(&p, OS_SEQ, "SP", "1C");
@@ -325,6 +325,16 @@ static void sequence_numbers(void **state)
 	make(&a, &p, &s);
 	is(&p, OS_SEQ, "GCD", NULL);
 	assert_int_equal(s.n, 3);
+	syn_answers(&a, 0, 1, 10);
+	for (uint32_t i = 0; i < 6; i++) /* none counts, but for the IDs */
+		a.of[i].seq = 0;
+	make(&a, &p, &s);
+	is(&p, OS_SEQ, "GCD", NULL);
+	is(&p, OS_SEQ, "ISR", NULL);
+	is(&p, OS_SEQ, "SP", NULL);
+	is(&p, OS_SEQ, "TS", NULL);
+	is(&p, OS_SEQ, "TI", "I");
+	assert_int_equal(s.n, 0);
 }
 
 static void ip_ids(void **state)
@@ -390,7 +400,12 @@ static void more_ids(void **state)
 	make(&a, &p, &s);
 	is(&p, OS_SEQ, "SS", "O");
 	is(&p, OS_SEQ, "CI", "RI");
-	a.of[OS_PROBE_IE2].ip_id = 116;
+	a.of[OS_PROBE_IE1].ip_id = 110; /* counters of two kinds may be one */
+	a.of[OS_PROBE_IE2].ip_id = 110 + 256;
+	make(&a, &p, &s);
+	is(&p, OS_SEQ, "II", "BI");
+	is(&p, OS_SEQ, "SS", "S");
+	a.of[OS_PROBE_IE1].ip_id = a.of[OS_PROBE_IE2].ip_id = 116;
 	make(&a, &p, &s);
 	is(&p, OS_SEQ, "II", "74");
 	is(&p, OS_SEQ, "SS", NULL);
