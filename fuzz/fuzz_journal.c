@@ -4,15 +4,20 @@
 
 #include <stdlib.h>
 
-static void event_again(const struct event *ev)
+static void event_again(const struct event *ev, struct bytes line)
 {
+	struct bytes back_line;
 	struct event back;
 	struct buf b;
 
-	buf_init(&b, 4096);
-	jrecord_put_event(&b, ev);
+	buf_init(&b, JOURNAL_FRAME_MAX);
+	if (jrecord_is_told(ev->kind))
+		jrecord_put_line(&b, ev->kind, line);
+	else
+		jrecord_put_event(&b, ev);
 	struct cursor c = cursor_of(b.p, b.len);
-	if (jrecord_get_event(&c, &back) != 1 || memcmp(&back, ev, sizeof(back)) != 0)
+	if (jrecord_get_event(&c, &back, &back_line) != 1 || memcmp(&back, ev, sizeof(back)) != 0 ||
+	    back_line.len != line.len || (line.len && memcmp(back_line.p, line.p, line.len) != 0))
 		abort();
 	buf_fini(&b);
 }
@@ -24,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct journal_stamp stamp;
 	struct journal_head head;
 	struct event ev;
+	struct bytes line;
 	struct cursor body = cursor_of(p, n), other = body;
 	int len = jrecord_frame(p, n, &kind, &body);
 
@@ -32,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	other = body;
 	(void)!jrecord_get_head(&other, &head, words, 64);
 	if (jrecord_get_stamp(&body, &stamp) == 0)
-		while (jrecord_get_event(&body, &ev) > 0)
-			event_again(&ev);
+		while (jrecord_get_event(&body, &ev, &line) > 0)
+			event_again(&ev, line);
 	return 0;
 }

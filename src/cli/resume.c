@@ -7,6 +7,8 @@
  */
 #include "cli/resume.h"
 
+#include "event/eventread.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,4 +130,52 @@ int resume_check_shape(const struct journal *j, const char *path, const struct e
 		return 0;
 	say_error("--resume \"%s\": the work cannot be divided here as it was there", path);
 	return EXIT_FATAL;
+}
+
+/* --- what detection found ------------------------------------------------------------------- */
+
+void resume_lines_init(struct resume_lines *l, const char *scan_id)
+{
+	*l = (struct resume_lines){0};
+	eventjson_init(&l->json, scan_id);
+	buf_init(&l->out, 2 * JOURNAL_LINE_MAX);
+}
+
+void resume_lines_fini(struct resume_lines *l)
+{
+	buf_fini(&l->out);
+	jsonread_free(l->in);
+	l->in = NULL;
+}
+
+void resume_put(struct resume_lines *l, struct journal *j, const struct event *ev,
+		const struct scan_info *scan)
+{
+	if (!jrecord_is_told(ev->kind)) {
+		journal_put(j, ev);
+		return;
+	}
+	buf_reset(&l->out);
+	eventjson_put(&l->json, &l->out, ev, scan);
+	if (!l->out.error)
+		journal_put_line(j, ev->kind, (struct bytes){l->out.p, l->out.len});
+}
+
+int resume_next(struct resume_lines *l, struct journal *j, struct event *ret)
+{
+	int n = journal_next(j, ret);
+	struct bytes line = journal_line(j);
+	struct event_record rec;
+
+	if (n <= 0 || !line.p)
+		return n;
+	if (!l->in && !(l->in = jsonread_new()))
+		return -ENOMEM;
+	int err = eventread_line(l->in, (const char *)line.p, line.len, &rec, NULL);
+	if (err)
+		return err == -ENOMEM ? err : -E_SYNTAX;
+	if (rec.kind != EVENTREAD_EVENT || rec.ev.kind != ret->kind)
+		return -E_SYNTAX;
+	*ret = rec.ev;
+	return 1;
 }

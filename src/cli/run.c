@@ -66,6 +66,7 @@ struct run {
 	bool is_resumed, is_journal_broken;
 	struct journal_stamp before; /* of the earlier parts of a resumed scan */
 	uint64_t journal_ns;
+	struct resume_lines lines;
 };
 
 /* --- while it runs ------------------------------------------------------------------- */
@@ -221,7 +222,22 @@ static void on_journal(void *ctx, const struct event *ev)
 {
 	struct run *r = ctx;
 
-	journal_put(r->journal, ev);
+	resume_put(&r->lines, r->journal, ev, &r->plan.scan);
+}
+
+/** Publish what was found before; of an endpoint its certificates, which go with it. */
+static void publish_again(struct run *r, struct event *ev)
+{
+	if (ev->kind == EVENT_CHECKPOINT)
+		return;
+	bus_publish(&r->bus, ev);
+	if (ev->kind != EVENT_TLS_FOUND)
+		return;
+	ev->kind = EVENT_CERTIFICATE_FOUND;
+	for (uint32_t i = 0; i < ev->tls.facts->n_certs; i++) {
+		ev->tls.cert_idx = i;
+		bus_publish(&r->bus, ev);
+	}
 }
 
 /** Everything found before is published again, and not asked again. @return 0 or an exit code. */
@@ -231,12 +247,11 @@ static int replay(struct run *r)
 	uint64_t n_events = 0;
 	int n;
 
-	while ((n = journal_next(r->journal, &ev)) > 0 && !stop_signal) {
+	while ((n = resume_next(&r->lines, r->journal, &ev)) > 0 && !stop_signal) {
 		n = engine_restore(r->engine, &ev);
 		if (n < 0)
 			break;
-		if (ev.kind != EVENT_CHECKPOINT)
-			bus_publish(&r->bus, &ev);
+		publish_again(r, &ev);
 		if (++n_events % 256 == 0)
 			while (names_poll(r->names, 0) > LIST_INFLIGHT_MAX && !stop_signal)
 				names_poll(r->names, 10);
@@ -255,17 +270,20 @@ static int replay(struct run *r)
  * does. @return 0 or an exit code. */
 static int start_journal(struct run *r)
 {
+	resume_lines_init(&r->lines, r->plan.scan.scan_id);
 	int code = r->is_resumed ? replay(r) : 0;
 
 	if (code)
 		return code;
 	int err = stop_signal ? 0 : journal_append(r->journal);
 	if (!err)
-		err = bus_subscribe(&r->bus,
-				    EVENT_BIT(EVENT_HOST_DISCOVERED) | EVENT_BIT(EVENT_PORT_FOUND) |
-					    EVENT_BIT(EVENT_HOST_SCANNED) |
-					    EVENT_BIT(EVENT_CHECKPOINT),
-				    on_journal, r);
+		err = bus_subscribe(
+			&r->bus,
+			EVENT_BIT(EVENT_HOST_DISCOVERED) | EVENT_BIT(EVENT_PORT_FOUND) |
+				EVENT_BIT(EVENT_HOST_SCANNED) | EVENT_BIT(EVENT_SERVICE_DETECTED) |
+				EVENT_BIT(EVENT_BANNER_GRABBED) | EVENT_BIT(EVENT_OS_DETECTED) |
+				EVENT_BIT(EVENT_TLS_FOUND) | EVENT_BIT(EVENT_CHECKPOINT),
+			on_journal, r);
 	if (err)
 		say_error("journal \"%s\": %s", r->c->journal_file, err_text(err));
 	return err ? EXIT_FATAL : 0;
@@ -507,6 +525,7 @@ int run_scan(const struct config *c, const char *args, struct journal *resumed)
 	if ((err || log_err) && code == EXIT_DONE)
 		code = EXIT_DEGRADED;
 	code = close_journal(&r, code);
+	resume_lines_fini(&r.lines);
 	osdetect_close(&r.os);
 	names_free(r.names);
 	detection_close(&r.detection);

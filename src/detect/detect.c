@@ -241,6 +241,37 @@ static void on_reply(struct detect *d, const struct event *ev)
 	h->n_bytes = (uint16_t)(h->n_bytes + r->n_bytes);
 }
 
+/** Hosts at the head of the list that have nothing to ask any more leave it. */
+static void skip_idle(struct detect *d)
+{
+	while (d->ready_first != NO_SLOT && !d->subjects[d->ready_first].n_pending) {
+		struct subject *s = &d->subjects[d->ready_first];
+		d->ready_first = s->next_ready;
+		s->is_ready = false;
+		try_end(d, s);
+	}
+}
+
+/** An earlier part of the scan has asked the port: with the last that it told, nothing is left. */
+static void on_known(struct detect *d, const struct event *ev)
+{
+	const struct ev_service *k = &ev->service;
+	bool is_last =
+		ev->kind == EVENT_BANNER_GRABBED || !d->conf.wants_banners || !k->facts->banner;
+	struct subject *s = d->is_publishing || !is_last ? NULL : subject_find(d, ev->host_idx);
+
+	for (uint32_t i = s ? s->n_pending : 0; i-- > 0;) {
+		struct pending *p = &s->pending[i];
+		if (p->port.port != k->port || p->port.proto != k->proto)
+			continue;
+		mem_free(p->heard);
+		*p = s->pending[--s->n_pending];
+		d->n_open--;
+		skip_idle(d);
+		return;
+	}
+}
+
 /** Does any probe list this port? */
 static bool is_listed(const struct svcdb *db, uint8_t proto, uint16_t port)
 {
@@ -319,6 +350,8 @@ static void on_event(void *ctx, const struct event *ev)
 		on_port(ctx, ev);
 	else if (ev->kind == EVENT_REPLY_HEARD)
 		on_reply(ctx, ev);
+	else if (ev->kind == EVENT_SERVICE_DETECTED || ev->kind == EVENT_BANNER_GRABBED)
+		on_known(ctx, ev);
 	else
 		on_scanned(ctx, ev);
 }
@@ -483,7 +516,9 @@ int detect_new(const struct detect_conf *conf, struct bus *bus, struct detect **
 	map64_init(&d->by_idx, HOSTS_MAX);
 	int err = bus_subscribe(bus,
 				EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_SCANNED) |
-					EVENT_BIT(EVENT_REPLY_HEARD),
+					EVENT_BIT(EVENT_REPLY_HEARD) |
+					EVENT_BIT(EVENT_SERVICE_DETECTED) |
+					EVENT_BIT(EVENT_BANNER_GRABBED),
 				on_event, d);
 	if (err) {
 		detect_free(d);

@@ -76,7 +76,8 @@ struct osscan {
 	uint64_t start_ns;  /* when the next host may start */
 	struct map64 parts; /* host -> HOST_SCANNED heard, when a host has several */
 	struct osscan_stats stats;
-	bool has_warned; /* of IPv6 */
+	bool has_warned;    /* of IPv6 */
+	bool is_publishing; /* our own events are no news */
 };
 
 /* --- hosts come and go ----------------------------------------------------------------- */
@@ -137,10 +138,22 @@ static bool is_last_part(struct osscan *o, uint64_t host_idx)
 	return true;
 }
 
-static void on_scanned(void *ctx, const struct event *ev)
+/** An earlier part of the scan has tested the host: it leaves the line. */
+static void on_known(struct osscan *o, const struct event *ev)
 {
-	struct osscan *o = ctx;
+	for (uint32_t i = o->is_publishing ? 0 : o->n_waiting; i-- > 0;) {
+		uint64_t *at = &o->waiting[(o->waiting_head + i) % o->waiting_cap];
+		if (*at != ev->host_idx)
+			continue;
+		o->n_waiting--;
+		*at = o->waiting[(o->waiting_head + o->n_waiting) % o->waiting_cap];
+		publish_done(o, ev->host_idx);
+		return;
+	}
+}
 
+static void on_scanned(struct osscan *o, const struct event *ev)
+{
 	if (!is_last_part(o, ev->host_idx))
 		return;
 	const struct host *h = hosts_find(o->c.hosts, ev->host_idx);
@@ -159,6 +172,14 @@ static void on_scanned(void *ctx, const struct event *ev)
 	bool is_wanted = f.addr.family == ADDR_V4 && !f.is_partial && choose_ports(o, h, &ports);
 	if (!is_wanted || wait_in_line(o, ev->host_idx) < 0)
 		publish_done(o, ev->host_idx);
+}
+
+static void on_event(void *ctx, const struct event *ev)
+{
+	if (ev->kind == EVENT_HOST_SCANNED)
+		on_scanned(ctx, ev);
+	else
+		on_known(ctx, ev);
 }
 
 /** Our address towards the target, and whether anything stands between. */
@@ -253,7 +274,9 @@ static void publish_facts(struct osscan *o, struct job *j)
 	if (f) {
 		struct event ev = {.kind = EVENT_OS_DETECTED, .host_idx = j->host_idx};
 		ev.os = (struct ev_os){.addr = j->conf.dst, .facts = f};
+		o->is_publishing = true;
 		bus_publish(o->bus, &ev);
+		o->is_publishing = false;
 	}
 	facts_free(block);
 }
@@ -495,7 +518,9 @@ int osscan_new(const struct osscan_conf *c, struct bus *bus, struct osscan **ret
 				.if_idx = c->if_idx};
 	err = err ? err : pktio_open(&pktio_rawip, &pc, &o->io);
 	err = err ? err : capture_tap(c->capture, &o->io);
-	err = err ? err : bus_subscribe(bus, EVENT_BIT(EVENT_HOST_SCANNED), on_scanned, o);
+	err = err ? err
+		  : bus_subscribe(bus, EVENT_BIT(EVENT_HOST_SCANNED) | EVENT_BIT(EVENT_OS_DETECTED),
+				  on_event, o);
 	if (err) {
 		osscan_free(o);
 		return err;

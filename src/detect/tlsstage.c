@@ -37,6 +37,7 @@ struct tlsstage {
 	uint32_t n_waiting, waiting_cap;
 	uint64_t n_open; /* jobs of all hosts */
 	bool is_stopped, has_failed;
+	bool is_publishing; /* our own events are no news */
 };
 
 static void no_memory(struct tlsstage *s)
@@ -163,10 +164,39 @@ static void on_scanned(struct tlsstage *s, const struct event *ev)
 	try_end(s, host);
 }
 
+static void job_over(struct tlsstage *s, uint64_t host_idx)
+{
+	struct subject *host = subject_find(s, host_idx);
+
+	s->n_open--;
+	if (!host)
+		return;
+	host->n_jobs--;
+	try_end(s, host);
+}
+
+/** An earlier part of the scan has examined the endpoint: with its last certificate nothing is left
+ * to ask. It was found open not long before. */
+static void on_known(struct tlsstage *s, const struct event *ev)
+{
+	uint32_t n_certs = ev->tls.facts->n_certs;
+	bool is_last = ev->kind == EVENT_TLS_FOUND ? !n_certs : ev->tls.cert_idx + 1 == n_certs;
+
+	for (uint32_t i = s->is_publishing || !is_last ? 0 : s->n_waiting; i-- > 0;) {
+		if (s->waiting[i].host_idx != ev->host_idx || s->waiting[i].port != ev->tls.port)
+			continue;
+		s->waiting[i] = s->waiting[--s->n_waiting];
+		job_over(s, ev->host_idx);
+		return;
+	}
+}
+
 static void on_event(void *ctx, const struct event *ev)
 {
 	if (ev->kind == EVENT_PORT_FOUND)
 		on_port(ctx, ev);
+	else if (ev->kind == EVENT_TLS_FOUND || ev->kind == EVENT_CERTIFICATE_FOUND)
+		on_known(ctx, ev);
 	else
 		on_scanned(ctx, ev);
 }
@@ -203,17 +233,6 @@ static void publish(struct tlsstage *s, const struct tls_result *r)
 	}
 }
 
-static void job_over(struct tlsstage *s, uint64_t host_idx)
-{
-	struct subject *host = subject_find(s, host_idx);
-
-	s->n_open--;
-	if (!host)
-		return;
-	host->n_jobs--;
-	try_end(s, host);
-}
-
 void tlsstage_pump(struct tlsstage *s)
 {
 	struct tls_result r;
@@ -228,7 +247,9 @@ void tlsstage_pump(struct tlsstage *s)
 		s->n_waiting--;
 	}
 	while (tlsasker_take(s->asker, &r)) {
+		s->is_publishing = true;
 		publish(s, &r);
+		s->is_publishing = false;
 		facts_free(r.block);
 		job_over(s, r.host_idx);
 	}
@@ -262,7 +283,9 @@ int tlsstage_new(const struct tlsstage_conf *conf, struct bus *bus, struct tlsst
 	int err = tlsasker_new(&conf->asker, &s->asker);
 	if (!err)
 		err = bus_subscribe(bus,
-				    EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_SCANNED),
+				    EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_SCANNED) |
+					    EVENT_BIT(EVENT_TLS_FOUND) |
+					    EVENT_BIT(EVENT_CERTIFICATE_FOUND),
 				    on_event, s);
 	if (err) {
 		tlsstage_free(s);

@@ -270,9 +270,21 @@ static void restore_seed(struct engine *e, const struct event *ev)
 
 static const struct addr *addr_of(const struct event *ev)
 {
-	return ev->kind == EVENT_PORT_FOUND     ? &ev->port.addr
-	       : ev->kind == EVENT_HOST_SCANNED ? &ev->done.addr
-						: &ev->host.addr;
+	switch ((enum event_kind)ev->kind) {
+	case EVENT_PORT_FOUND:
+		return &ev->port.addr;
+	case EVENT_HOST_SCANNED:
+		return &ev->done.addr;
+	case EVENT_SERVICE_DETECTED:
+	case EVENT_BANNER_GRABBED:
+		return &ev->service.addr;
+	case EVENT_OS_DETECTED:
+		return &ev->os.addr;
+	case EVENT_TLS_FOUND:
+		return &ev->tls.addr;
+	default:
+		return &ev->host.addr;
+	}
 }
 
 static int restored_new(struct engine *e)
@@ -306,6 +318,8 @@ int engine_restore(struct engine *e, const struct event *ev)
 		return -ENOMEM;
 	if (ev->part >= e->n_workers || (is_down && !e->seeds) || locate(e, ev, &ordinal) < 0)
 		return -E_SYNTAX;
+	if (jrecord_is_told(ev->kind))
+		return 0;
 	if (is_down || (e->seeds && ev->kind == EVENT_HOST_DISCOVERED)) {
 		restore_seed(e, ev);
 		return 0;

@@ -31,6 +31,7 @@ struct journal {
 	size_t len, pos;
 	uint64_t off, end, n_cut; /* end: of the last whole frame */
 	struct cursor body;
+	struct bytes line; /* of the last event */
 	bool is_complete;
 	/* writing */
 	struct buf out; /* events of the frame under way, without head and stamp */
@@ -179,6 +180,15 @@ void journal_put(struct journal *j, const struct event *ev)
 	if (!jrecord_keeps(ev->kind) || (ev->kind == EVENT_HOST_SCANNED && ev->done.is_partial))
 		return;
 	jrecord_put_event(&j->out, ev);
+	if (j->out.len >= FRAME_FULL)
+		(void)journal_flush(j, &j->stamp);
+}
+
+void journal_put_line(struct journal *j, enum event_kind kind, struct bytes line)
+{
+	if (line.len > JOURNAL_LINE_MAX)
+		return;
+	jrecord_put_line(&j->out, kind, line);
 	if (j->out.len >= FRAME_FULL)
 		(void)journal_flush(j, &j->stamp);
 }
@@ -372,7 +382,7 @@ int journal_next(struct journal *j, struct event *ret)
 	enum journal_frame kind;
 
 	for (;;) {
-		int n = jrecord_get_event(&j->body, ret);
+		int n = jrecord_get_event(&j->body, ret, &j->line);
 		if (n) {
 			ret->time_ns = j->stamp.time_ns;
 			return n;
@@ -385,6 +395,11 @@ int journal_next(struct journal *j, struct event *ret)
 		if (kind != JOURNAL_EVENTS || jrecord_get_stamp(&j->body, &j->stamp) < 0)
 			return -E_SYNTAX;
 	}
+}
+
+struct bytes journal_line(const struct journal *j)
+{
+	return j->line;
 }
 
 int journal_append(struct journal *j)

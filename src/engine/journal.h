@@ -35,6 +35,9 @@ bool journal_is_complete(const struct journal *j);
 uint64_t journal_n_cut(const struct journal *j);
 /** The next event of an opened journal, time_ns set. @return 1; 0 at the end; -E_SYNTAX; -errno. */
 int journal_next(struct journal *j, struct event *ret) MUST_CHECK;
+/** Of the event that journal_next gave: what jrecord_get_event says of its line. Valid until the
+ * next. */
+struct bytes journal_line(const struct journal *j);
 /** The last stamp read, or written. */
 const struct journal_stamp *journal_stamp(const struct journal *j);
 /** Begin to keep events: of a created journal, or behind the last event of an opened one. Starts
@@ -42,6 +45,9 @@ const struct journal_stamp *journal_stamp(const struct journal *j);
 int journal_append(struct journal *j) MUST_CHECK;
 /** Keep one event; kinds that a journal does not keep, and partial hosts, are ignored. */
 void journal_put(struct journal *j, const struct event *ev);
+/** Keep what detection found, as a line of the event log. One that is too long is left out: the
+ * port is asked again. */
+void journal_put_line(struct journal *j, enum event_kind kind, struct bytes line);
 /** Write what has come together. @return 0, or the first -errno: after it nothing is written. */
 int journal_flush(struct journal *j, const struct journal_stamp *s);
 /** The scan has ended and its outputs are written. @return as journal_flush. */

@@ -11,7 +11,7 @@
 #include "probe/cookie.h"
 
 static const char magic[] = "prtipjnl";
-enum { FORMAT_VERSION = 1, VARINT_MAX = 10 };
+enum { FORMAT_VERSION = 2, VARINT_MAX = 10 };
 static const struct siphash_key sum_key = {0x7072746970206a6full, 0x75726e616c207631ull};
 
 /* --- numbers, texts ------------------------------------------------------------ */
@@ -272,13 +272,42 @@ void jrecord_put_event(struct buf *b, const struct event *ev)
 	buf_advance(b, (size_t)(to - start));
 }
 
-int jrecord_get_event(struct cursor *c, struct event *ret)
+bool jrecord_is_told(enum event_kind kind)
+{
+	return kind == EVENT_SERVICE_DETECTED || kind == EVENT_BANNER_GRABBED ||
+	       kind == EVENT_OS_DETECTED || kind == EVENT_TLS_FOUND;
+}
+
+void jrecord_put_line(struct buf *b, enum event_kind kind, struct bytes line)
+{
+	buf_putc(b, (char)kind);
+	put_num(b, line.len);
+	buf_put(b, line.p, line.len);
+}
+
+static int get_line(struct cursor *c, struct bytes *ret)
+{
+	size_t n = (size_t)get_within(c, 0, JOURNAL_LINE_MAX);
+	const uint8_t *p = cursor_take(c, n);
+
+	if (c->failed || !p)
+		return -E_SYNTAX;
+	*ret = (struct bytes){p, n};
+	return 1;
+}
+
+int jrecord_get_event(struct cursor *c, struct event *ret, struct bytes *ret_line)
 {
 	struct event ev = {0};
 
 	if (!c->failed && !cursor_left(c))
 		return 0;
+	*ret_line = (struct bytes){0};
 	ev.kind = cursor_u8(c);
+	if (ev.kind < EVENT_N && jrecord_is_told(ev.kind)) {
+		*ret = ev;
+		return get_line(c, ret_line);
+	}
 	if (ev.kind >= EVENT_N || !codes[ev.kind].n)
 		return -E_SYNTAX;
 	ev.part = (uint32_t)get_within(c, 0, UINT32_MAX);

@@ -71,9 +71,15 @@ int jrecord_get_head(struct cursor *c, struct journal_head *ret, const char **wo
 void jrecord_put_stamp(struct buf *b, const struct journal_stamp *s);
 int jrecord_get_stamp(struct cursor *c, struct journal_stamp *ret) MUST_CHECK;
 
-/** Does a journal keep this kind? */
+/** Does a journal keep this kind, field by field? */
 bool jrecord_keeps(enum event_kind kind);
+/** Or as a line of the event log, for it tells what detection found? */
+bool jrecord_is_told(enum event_kind kind);
+#define JOURNAL_LINE_MAX (256u << 10)
 /** Append one event of a kept kind. Cost: 13 ns for a port (2026-11, AMD EPYC). */
 void jrecord_put_event(struct buf *b, const struct event *ev);
-/** @return 1; 0 at the end of the body; -E_SYNTAX. Every field is within its range afterwards. */
-int jrecord_get_event(struct cursor *c, struct event *ret) MUST_CHECK;
+/** Append one of a kind that is told. @param line at most JOURNAL_LINE_MAX bytes. */
+void jrecord_put_line(struct buf *b, enum event_kind kind, struct bytes line);
+/** @return 1; 0 at the end of the body; -E_SYNTAX. Every field is within its range afterwards; of a
+ * kind that is told there is the line instead, which borrows the body; of others it is empty. */
+int jrecord_get_event(struct cursor *c, struct event *ret, struct bytes *ret_line) MUST_CHECK;

@@ -91,12 +91,13 @@ static void frame_of_examples(struct buf *b)
 static uint32_t count_events(struct cursor *c)
 {
 	struct journal_stamp s;
+	struct bytes line;
 	struct event ev;
 	uint32_t n = 0;
 
 	if (jrecord_get_stamp(c, &s) < 0)
 		return 0;
-	while (jrecord_get_event(c, &ev) > 0)
+	while (jrecord_get_event(c, &ev, &line) > 0)
 		n++;
 	return n;
 }
@@ -106,6 +107,7 @@ static void events_come_back(void **state)
 	enum journal_frame kind;
 	struct journal_stamp s;
 	struct cursor body;
+	struct bytes line;
 	struct event ev;
 	struct buf b;
 	uint32_t n;
@@ -118,10 +120,40 @@ static void events_come_back(void **state)
 	assert_int_equal(jrecord_get_stamp(&body, &s), 0);
 	assert_int_equal(s.n_received, UINT64_MAX);
 	for (uint32_t i = 0; i < n; i++) {
-		assert_int_equal(jrecord_get_event(&body, &ev), 1);
+		assert_int_equal(jrecord_get_event(&body, &ev, &line), 1);
 		assert_memory_equal(&ev, &want[i], sizeof(ev));
+		assert_null(line.p);
 	}
-	assert_int_equal(jrecord_get_event(&body, &ev), 0);
+	assert_int_equal(jrecord_get_event(&body, &ev, &line), 0);
+	buf_fini(&b);
+}
+
+static void lines_come_back(void **state)
+{
+	static const uint8_t text[] = "{\"type\":\"service_detected\"}";
+	static uint8_t huge[JOURNAL_LINE_MAX + 1];
+	struct bytes line;
+	struct event ev;
+	struct buf b;
+
+	buf_init(&b, JOURNAL_FRAME_MAX);
+	jrecord_put_line(&b, EVENT_SERVICE_DETECTED, (struct bytes){text, sizeof(text)});
+	for (size_t n = 1; n <= b.len; n++) { /* also cut anywhere */
+		uint8_t *copy = guard_copy(b.p, n);
+		struct cursor c = cursor_of(copy, n);
+		assert_int_equal(jrecord_get_event(&c, &ev, &line), n < b.len ? -E_SYNTAX : 1);
+		if (n == b.len) {
+			assert_int_equal(ev.kind, EVENT_SERVICE_DETECTED);
+			assert_int_equal(line.len, sizeof(text));
+			assert_memory_equal(line.p, text, sizeof(text));
+			assert_int_equal(jrecord_get_event(&c, &ev, &line), 0);
+		}
+		guard_free(copy, n);
+	}
+	buf_reset(&b);
+	jrecord_put_line(&b, EVENT_TLS_FOUND, (struct bytes){huge, sizeof(huge)});
+	struct cursor c = cursor_of(b.p, b.len);
+	assert_int_equal(jrecord_get_event(&c, &ev, &line), -E_SYNTAX);
 	buf_fini(&b);
 }
 
@@ -348,10 +380,10 @@ static void what_is_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(events_come_back),       cmocka_unit_test(head_comes_back),
-		cmocka_unit_test(frames_cut_and_changed), cmocka_unit_test(bodies_cut_and_changed),
-		cmocka_unit_test(file_comes_back),        cmocka_unit_test(file_cut_anywhere),
-		cmocka_unit_test(what_is_kept),
+		cmocka_unit_test(events_come_back),       cmocka_unit_test(lines_come_back),
+		cmocka_unit_test(head_comes_back),        cmocka_unit_test(frames_cut_and_changed),
+		cmocka_unit_test(bodies_cut_and_changed), cmocka_unit_test(file_comes_back),
+		cmocka_unit_test(file_cut_anywhere),      cmocka_unit_test(what_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, make_file, remove_file);
