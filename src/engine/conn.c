@@ -446,6 +446,7 @@ int conn_open(struct worker *w)
 	w->conn = c;
 	c->w = w;
 	c->n_slots = slots_wanted(w);
+	c->n_holders = conn_slot_n_holders(w);
 	c->grow_step = c->n_to_grow = GROW_STEP_MIN;
 	memset(c->free, 0xff, sizeof(c->free));
 	memset(c->wheel, 0xff, sizeof(c->wheel));

@@ -63,6 +63,7 @@ struct conn {
 	void *backend;
 	struct conn_slot *slots;
 	uint32_t n_slots, n_used; /* slots below n_used have been given a socket at some time */
+	uint32_t n_holders;       /* of the first slots may hold ports */
 	uint32_t n_in_flight;
 	uint32_t limit;     /* sockets at once; cut by local errors, regrown by outcomes */
 	uint32_t n_to_grow; /* outcomes until limit grows by one */
@@ -91,6 +92,9 @@ socklen_t conn_sockaddr_of(const struct endpoint *to, union conn_sockaddr *ret);
 void conn_outcome(struct conn *c, struct conn_slot *s, int err);
 
 /* conn_slot.c */
+/** How many slots may hold ports: few beside the ports there are, so that connections of the other
+ * slots, and of the machine, find some. */
+uint32_t conn_slot_n_holders(const struct worker *w);
 /**
  * A slot with a socket for @p p; one of the other family is given up when there is no other way.
  * @return 0, -EMFILE or another -errno: none now.
@@ -119,6 +123,9 @@ void conn_socket_reset(int fd);
  * connect() on loopback. @return 0 or -errno: as it was. Cost: 5 us.
  */
 int conn_socket_hold(int fd, struct endpoint *from) MUST_CHECK;
+/** Ports from which the kernel chooses, of the network namespace; 0 when it does not say. Cost: 10
+ * us. */
+uint32_t conn_socket_n_ports(void);
 /** The local end of an established socket, port 0 when unknown. */
 void conn_socket_local(int fd, struct endpoint *ret);
 /**

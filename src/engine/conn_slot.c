@@ -14,7 +14,17 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { HOLDERS_MAX = 64 /* a worker's */ };
+enum {
+	HOLDERS_MAX = 64, /* a worker's */
+	PORTS_PER_HOLDER = 64
+};
+
+uint32_t conn_slot_n_holders(const struct worker *w)
+{
+	uint32_t n = conn_socket_n_ports() / PORTS_PER_HOLDER / MAX(w->track.conf.n_shards, 1u);
+
+	return MIN(n, (uint32_t)HOLDERS_MAX);
+}
 
 static void free_push(struct conn *c, struct conn_slot *s, enum conn_free list)
 {
@@ -70,7 +80,7 @@ static bool may_hold(const struct conn *c, const struct conn_slot *s)
 {
 	const struct engine_conf *conf = c->w->conf;
 
-	return s - c->slots < HOLDERS_MAX && !conf->source_port && !conf->if_idx &&
+	return s - c->slots < c->n_holders && !conf->source_port && !conf->if_idx &&
 	       !conf->source4.family && !conf->source6.family;
 }
 
@@ -151,7 +161,7 @@ static bool slot_holds(const struct worker *w, const struct conn_slot *s, const 
 bool conn_holds(const struct worker *w, const struct endpoint *at)
 {
 	const struct conn *c = w->conn;
-	uint32_t n = MIN(c->n_slots, (uint32_t)HOLDERS_MAX);
+	uint32_t n = MIN(c->n_slots, c->n_holders);
 
 	for (uint32_t i = 0; i < n; i++)
 		if (slot_holds(w, &c->slots[i], at))

@@ -11,6 +11,7 @@
 #include <linux/errqueue.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -136,6 +137,21 @@ void conn_socket_local(int fd, struct endpoint *ret)
 
 	(void)getsockname(fd, &local.any, &len);
 	endpoint_of(&local, ret);
+}
+
+uint32_t conn_socket_n_ports(void)
+{
+	char text[32] = "", *end;
+	int fd = open("/proc/sys/net/ipv4/ip_local_port_range", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	ssize_t len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return 0;
+	unsigned long lo = strtoul(text, &end, 10), hi = strtoul(end, NULL, 10);
+	return lo && lo <= hi && hi <= UINT16_MAX ? (uint32_t)(hi - lo + 1) : 0;
 }
 
 /** A port that was free a moment ago; 0: none. */

@@ -80,6 +80,43 @@ static void self_connect_is_closed(void **state)
 	assert_int_equal(code, 0);
 }
 
+/** All ports there are: the sockets that may hold one leave nearly all of them to the others. */
+static int few_ports_child(enum conn_backend backend)
+{
+	int fds[3];
+	uint16_t silent;
+
+	if (!own_network() || !write_text("/proc/sys/net/ipv4/ip_local_port_range", "40000 40063"))
+		return SKIPPED;
+	struct bed *b = bed_new(backend, "127.0.0.1", "127.0.0.1");
+	silent_port("127.0.0.1", fds, &silent);
+	for (uint16_t p = 1; p <= 300; p++)
+		add_port(b, p);
+	add_port(b, silent);
+	int err = bed_open(b);
+	if (err)
+		return err == -E_UNSUPPORTED ? SKIPPED : 1;
+	struct conn *c = b->w.conn;
+	if (c->n_holders != 1 || bed_run(b) || b->n_found != 300 || b->w.stats.n_local_errors)
+		return 2;
+	for (uint32_t i = 1; i < c->n_used; i++)
+		if (c->slots[i].port)
+			return 3;
+	return 0;
+}
+
+static void few_ports_are_enough(void **state)
+{
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(few_ports_child(backend_of(state)));
+	int code = wait_child(pid);
+	if (code == SKIPPED)
+		skip();
+	assert_int_equal(code, 0);
+}
+
 /** A packet filter that answers ports 50-59 and 60-69 with ICMP errors, in both families. */
 static bool reject_ports(void)
 {
@@ -183,6 +220,7 @@ int main(void)
 	static const enum conn_backend backends[] = {CONN_AUTO, CONN_URING, CONN_EPOLL};
 	const struct CMUnitTest tests[] = {
 		BOTH(self_connect_is_closed),
+		BOTH(few_ports_are_enough),
 		BOTH(rejected_ports_are_filtered),
 		cmocka_unit_test(forbidden_io_uring_is_noticed),
 	};
