@@ -25,7 +25,7 @@ enum {
 	GROW_STEP_MAX = 8192,
 	BOUND_SLOTS_MAX = 512, /* sockets bound to a privileged port, all made at once */
 	FULL_WAIT_US = 4000,
-	ROUTE_LOST_MAX = 4096, /* while other targets go on answering */
+	ALL_LOST_MAX_S = 3, /* longer than one host is given, so that others had their turn */
 	FINISH_ROUNDS = 100,
 	FINISH_WAIT_US = 10000,
 	PRIVILEGED_PORTS = 1024,
@@ -160,6 +160,8 @@ static void report(struct conn *c, const struct conn_slot *s, const struct outco
 
 	stat_add(&c->w->stats.n_received, 1);
 	if (is_current(s))
+		s->probe.host->is_way_lost = false;
+	if (is_current(s))
 		track_answer(&c->w->track, p->group, p->q, p->type, &r, c->now_ns);
 	else
 		c->w->track.stats.n_late++;
@@ -192,7 +194,7 @@ static void local_error(struct conn *c, int err)
 
 static void succeeded(struct conn *c)
 {
-	c->failing_since_ns = 0;
+	c->failing_since_ns = c->all_lost_since_ns = 0;
 	if (c->limit < c->n_slots && !--c->n_to_grow) {
 		c->limit++;
 		c->n_to_grow = c->grow_step;
@@ -207,13 +209,19 @@ static const struct outcome *outcome_of(int err)
 	return NULL;
 }
 
-/** Asked again for a while, then silence: a probe that never left. */
-static const struct outcome *route_lost(struct conn *c)
+/**
+ * Our own network is down, or a route of it gone: no word of the target's, and no reason to ask
+ * others more slowly. The scan ends when all ways are gone.
+ */
+static void way_lost(struct conn *c, const struct conn_slot *s)
 {
-	if (c->n_route_lost++ < ROUTE_LOST_MAX)
-		return NULL;
-	c->w->stats.n_unfit++;
-	return outcome_of(-ETIMEDOUT);
+	if (!c->all_lost_since_ns)
+		c->all_lost_since_ns = c->now_ns;
+	if (!is_current(s) || s->turn != c->turn)
+		return;
+	uint32_t n = track_way_lost(&c->w->track, &s->probe, c->now_ns);
+	c->n_hosts_lost += n > 0;
+	c->w->stats.n_unfit += n;
 }
 
 void conn_outcome(struct conn *c, struct conn_slot *s, int err)
@@ -231,8 +239,7 @@ void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 	bool is_connected = !err;
 	if (is_connected && conn_slot_is_ours(c, s))
 		o = &outcomes[OUTCOME_REFUSED];
-	if (err == -ENETUNREACH && conn_socket_lost_route(&s->probe.to))
-		o = route_lost(c); /* our own network is down: no word of the target's */
+	bool is_lost = err == -ENETUNREACH && conn_socket_lost_route(&s->probe.to);
 	if (s->fd >= 0 && (is_connected || c->resets_always))
 		conn_socket_reset(s->fd);
 	if (o && o->kind == REPLY_UNREACH)
@@ -240,7 +247,9 @@ void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 	else if (s->port && (!o || o->kind == REPLY_NONE))
 		conn_slot_close(
 			s); /* what was asked in vain from a port may still be half open there */
-	if (!o) {
+	if (is_lost) {
+		way_lost(c, s);
+	} else if (!o) {
 		local_error(c, err);
 		defer(c, s);
 	} else {
@@ -332,7 +341,9 @@ static int turn(struct conn *c)
 	fire_deadlines(c);
 	track_expire(&c->w->track, c->now_ns);
 	if (c->n_in_flight)
-		c->failing_since_ns = 0;
+		c->failing_since_ns = c->all_lost_since_ns = 0;
+	if (c->all_lost_since_ns && c->now_ns - c->all_lost_since_ns > ALL_LOST_MAX_S * NS_PER_S)
+		return -ENETUNREACH;
 	if (c->failing_since_ns && c->now_ns - c->failing_since_ns > FAILING_MAX_S * NS_PER_S)
 		return c->failing_err;
 	return 0;
@@ -363,7 +374,8 @@ int conn_run(struct worker *w)
 	while (!err && !track_is_done(&w->track) && !worker_turn(w))
 		err = turn(c);
 	finish(c);
-	return err;
+	bool is_all_lost = c->n_hosts_lost && c->n_hosts_lost == w->track.stats.n_hosts_done;
+	return !err && is_all_lost ? -ENETUNREACH : err;
 }
 
 /* --- life ------------------------------------------------------------------------------ */

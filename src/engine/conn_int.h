@@ -76,8 +76,9 @@ struct conn {
 	uint64_t hold_until_ns;    /* after a local error */
 	uint64_t failing_since_ns; /* no connect could be started since; 0: not failing */
 	int failing_err;
-	uint32_t n_route_lost; /* outcomes that were our own missing route */
-	bool resets_always;    /* the kernel leaves a failed socket half reset: reset it by hand */
+	uint64_t all_lost_since_ns; /* nothing but missing routes of our own since; 0: no */
+	uint64_t n_hosts_lost;      /* hosts given up for that */
+	bool resets_always; /* the kernel leaves a failed socket half reset: reset it by hand */
 };
 
 union conn_sockaddr {

@@ -526,6 +526,12 @@ static void fill_trust(struct engine *e)
 			  &t->estimate);
 }
 
+/** Counts of hosts, over workers: where ports are divided, each has met the same ones. */
+static uint64_t hosts_sum(const struct engine *e, uint64_t sum, uint64_t n)
+{
+	return e->is_sharded_by_port ? MAX(sum, n) : sum + n;
+}
+
 void engine_totals(struct engine *e, struct ev_scan_completed *ret)
 {
 	for (uint32_t i = 0; i < e->n_workers; i++) {
@@ -534,13 +540,14 @@ void engine_totals(struct engine *e, struct ev_scan_completed *ret)
 		ret->n_received += w->stats.n_received;
 		ret->n_tx_errors += w->stats.n_unfit;
 		ret->n_local_drops += w->stats.n_unfit;
-		ret->n_left_out += w->track.stats.n_left_out;
+		ret->n_left_out = hosts_sum(e, ret->n_left_out, w->track.stats.n_left_out);
 		ret->n_malformed += w->stats.n_malformed;
 		ret->n_dup += w->track.stats.n_dup;
 		ret->n_late += w->track.stats.n_late;
 		ret->n_forged += w->stats.n_forged + w->track.stats.n_unasked;
 		ret->n_unproven += w->stats.n_unproven;
-		ret->n_no_route += e->seeds ? 0 : w->track.stats.n_no_route;
+		ret->n_no_route =
+			hosts_sum(e, ret->n_no_route, e->seeds ? 0 : w->track.stats.n_no_route);
 		for (uint32_t k = 0; k < ARRAY_LEN(w->io_stats); k++) {
 			ret->n_local_drops +=
 				w->io_stats[k].n_rx_dropped + w->io_stats[k].n_tx_errors;

@@ -293,7 +293,7 @@ static void emit_scanned(struct track *t, struct host_slot *h, bool is_up, bool 
 		.addr = h->addr,
 		.state = is_up ? HOST_UP : HOST_DOWN,
 		.reason = h->reason,
-		.is_partial = is_partial,
+		.is_partial = is_partial || h->is_cut_off,
 		.is_given_up = h->flags & HOST_IS_GIVEN_UP,
 		.is_timed_out = h->flags & HOST_IS_TIMED_OUT,
 		.evidence = dishonest_evidence(&h->honest, own_ttl(h)),

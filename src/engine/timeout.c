@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * --host-timeout: a host whose ports take longer is dropped. What was found is kept and the host is
- * reported at once, as timed out: ports without a result are unknown, not silent. Part of the
- * scheduler (track.c).
+ * Hosts that are dropped: their ports take longer than --host-timeout, or the way to them went.
+ * What was found is kept and the host is reported at once, as timed out or partial: ports without a
+ * result are unknown, not silent. Part of the scheduler (track.c).
  */
 #include "engine/track_int.h"
 
-enum { LOOK_EVERY_MS = 10 };
+enum {
+	LOOK_EVERY_MS = 10,
+	WAY_LOST_MAX_MS = 1000, /* routes are replaced by taking the old one away first */
+	WAY_LOST_DEFER_US = 100000
+};
 
-static void time_out(struct track *t, struct track_group *g, struct host_slot *h)
+/** @return probes without an outcome. */
+static uint32_t host_drop(struct track *t, struct track_group *g, struct host_slot *h)
 {
 	uint32_t q0 = h->rank * g->width, n = 0;
 
@@ -20,10 +25,11 @@ static void time_out(struct track *t, struct track_group *g, struct host_slot *h
 		g->state[q] |= PROBE_MARK; /* not asked to the end: no silence */
 		n++;
 	}
-	stat_add(&t->stats.n_concluded, n);
+	if (g->stage == GROUP_PORTS)
+		stat_add(&t->stats.n_concluded, n);
 	h->n_pending = 0;
-	h->flags |= HOST_IS_TIMED_OUT;
 	group_host_complete(t, g, h);
+	return n;
 }
 
 void hosts_time_out(struct track *t, uint64_t now_ns)
@@ -38,10 +44,35 @@ void hosts_time_out(struct track *t, uint64_t now_ns)
 		for (uint32_t r = 0; r < g->n_ranks && g->stage == GROUP_PORTS; r++) {
 			struct host_slot *h = &g->hosts[g->up[r]];
 			if (h->is_begun && !(h->flags & HOST_IS_DONE) &&
-			    now_ms - h->begun_ms >= most_ms)
-				time_out(t, g, h);
+			    now_ms - h->begun_ms >= most_ms) {
+				h->flags |= HOST_IS_TIMED_OUT;
+				(void)host_drop(t, g, h);
+			}
 		}
 	}
+}
+
+uint32_t track_way_lost(struct track *t, const struct track_probe *p, uint64_t now_ns)
+{
+	struct host_slot *h = p->host;
+	uint32_t now_ms = (uint32_t)(now_ns / NS_PER_MS);
+
+	if ((p->group->state[p->q] & PROBE_STATE) == PROBE_DONE)
+		return 0;
+	if (!h->is_way_lost) {
+		h->is_way_lost = true;
+		h->way_lost_ms = now_ms;
+	}
+	if (now_ms - h->way_lost_ms < WAY_LOST_MAX_MS) {
+		track_defer(t, p, now_ns, WAY_LOST_DEFER_US);
+		return 0;
+	}
+	h->is_cut_off = true;
+	if (p->group->stage == GROUP_DISCOVERY) {
+		h->reason = REASON_NO_ROUTE;
+		t->stats.n_no_route++;
+	}
+	return host_drop(t, p->group, h);
 }
 
 /* --- telling ----------------------------------------------------------------------- */

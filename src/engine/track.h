@@ -105,7 +105,8 @@ struct host_slot {
 	uint8_t n_answers;    /* so far; counted until they say enough about loss */
 	uint16_t n_again, n_again_answered; /* ports asked once more */
 	bool is_begun;                      /* a port has been asked, at */
-	uint32_t begun_ms;
+	bool is_way_lost, is_cut_off; /* no route since way_lost_ms; so long that it was dropped */
+	uint32_t begun_ms, way_lost_ms;
 	uint32_t initial_rto_us; /* 0: the scan's */
 	uint64_t delay_until_ns; /* --scan-delay: no probe before */
 	struct mac mac;
@@ -284,6 +285,13 @@ int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret) MUST_C
  * attempt. Does nothing when the attempt is no longer under way.
  */
 void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, uint32_t delay_us);
+/**
+ * The probe could not be sent, because this machine has no way to its host any more: tried again
+ * for a second, then the host is dropped; its other ports have no result. A host that is answered
+ * has its is_way_lost taken back by the caller.
+ * @return probes that the host was dropped with; 0: it was not.
+ */
+uint32_t track_way_lost(struct track *t, const struct track_probe *p, uint64_t now_ns);
 /** The outcome of one probe, known by place (connect scan). */
 void track_answer(struct track *t, struct track_group *g, uint32_t q, const struct scan_type *type,
 		  const struct probe_reply *r, uint64_t now_ns);

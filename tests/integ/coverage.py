@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import netns
 import suite
 
+NEIGHBOUR = "10.99.0.2"
 HOST = "198.18.0.1"
 PORTS = "1-600"
 FILTERED = set(range(301, 601))
@@ -138,12 +139,37 @@ def test_route_lost(cases, bed):
         cases.check(f"{backend}: no port is net-unreach", "net-unreach" not in reasons and "conn-refused" in reasons, reasons)
 
 
+def test_one_way_lost(cases, bed):
+    """The way to one of two targets goes: the other is scanned to its end, what the first has not answered is unknown."""
+    lossy(bed, 0, "tcp dport 301-600 drop")
+    for backend in ("epoll", "io_uring"):
+        process = bed.scanner.start([suite.PRTIP, "-sT", "-n", "-Pn", "-p", "1-1000", "--max-rate", "500", "-d",
+                                     "--connect-backend", backend, "198.18.40.1", NEIGHBOUR, "-oJ", "-"],
+                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            netns.wait_until(lambda: process.poll() is not None, 1)
+            bed.scanner.sh("ip route del 198.18.0.0/16 via 10.99.0.2")
+            out, err = process.communicate(timeout=60)
+        finally:
+            bed.scanner.sh("ip route add 198.18.0.0/16 via 10.99.0.2", check=False)
+        hosts = {r["address"]: r for r in suite.json_records(out, "host")}
+        states = {address: [port for (a, port), (state, _) in suite.json_ports(out).items() if a == address and state == "filtered"]
+                  for address in hosts}
+        cases.equal(f"{backend}: exit", process.returncode, 3)
+        cases.equal(f"{backend}: the other is complete", (hosts[NEIGHBOUR]["ports"]["closed"], sorted(states[NEIGHBOUR])),
+                    (700, list(range(301, 601))))
+        cut = hosts["198.18.40.1"]
+        cases.check(f"{backend}: the first is partial", cut.get("partial") and cut["ports"].get("unknown", 0) > 100, cut)
+        cases.check(f"{backend}: and nothing of it filtered by that", cut["ports"]["filtered"] < 310 and
+                    set(states["198.18.40.1"]) <= set(range(301, 601)), cut)
+
+
 def main():
     suite.need_root()
     suite.need_tools("ip", "nft")
     with netns.Bed() as bed:
         return suite.run([test_interval, test_hosts, test_unknown, test_text, test_bottleneck, test_exit,
-                          test_route_lost], bed)
+                          test_route_lost, test_one_way_lost], bed)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,11 @@ def test_no_route(cases, bed, directory):
         theirs = bed.scanner.run(["nmap", flag, "-n", "-p80", "203.0.113.9"])
         cases.equal(f"{flag} without a route: exit code as nmap's", done.returncode, theirs.returncode)
         cases.equal(f"{flag} without a route: down", suite.json_summary(done.stdout)["hosts"], {"up": 0, "down": 1})
+        for ports in ("80", "1-2000"):  # by one worker, by two that divide the ports
+            done = bed.scanner.run([suite.PRTIP, flag, "-n", "-Pn", "-p", ports, "--threads", "2", "203.0.113.9", "10.99.0.2"])
+            told = [line for line in done.stderr.splitlines() if "left out" in line]
+            cases.equal(f"{flag} {ports}: one of two has no route", told,
+                        ["prtip: note: 1 target(s) left out: no route to them from here"])
 
 
 if __name__ == "__main__":
