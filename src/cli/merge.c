@@ -183,6 +183,7 @@ static void take_trust(struct merge *m, const struct scan_trust *t)
 	}
 	stratum_merge(&m->trust.hosts, &t->hosts);
 	m->trust.n_late_ports += t->n_late_ports;
+	m->trust.n_unknown_ports += t->n_unknown_ports;
 	m->trust.is_of_hosts = t->is_of_hosts;
 	if (t->estimate.is_known && t->estimate.estimate >= m->least)
 		return;
@@ -331,6 +332,7 @@ static int complete(struct merge *m, int code)
 	if (m->has_trust) {
 		coverage_estimate(&m->trust.hosts, m->trust.is_of_hosts ? NULL : &m->trust.ports,
 				  m->trust.n_late_ports, &m->trust.estimate);
+		coverage_unknown(&m->trust.estimate, m->trust.n_unknown_ports);
 		c->trust = &m->trust;
 	}
 	hosts_finish_all(m->hosts);

@@ -333,7 +333,7 @@ static bool is_degraded(const struct run *r, const struct ev_scan_completed *c)
 		return false;
 	const struct coverage_estimate *e = &c->trust->estimate;
 	bool has_lost = e->loss > 0 || c->trust->n_late_ports;
-	return c->n_left_out || (e->is_known && has_lost && e->estimate < least) ||
+	return c->n_left_out || (e->is_known && has_lost && e->of_asked < least) ||
 	       (c->n_tx_errors &&
 		(e->n_silent || c->n_ports[PORT_UNKNOWN] || c->n_ports[PORT_FILTERED]));
 }

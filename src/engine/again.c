@@ -146,15 +146,18 @@ void tally_ports(struct track *t, const struct track_group *g, const struct host
 {
 	struct coverage_host c = {.n_again = h->n_again, .n_again_answered = h->n_again_answered};
 	const uint8_t *state = g->state + (size_t)h->rank * g->width;
-	uint32_t n_by_state[256] = {0};
+	uint32_t n_by_state[256] = {0}, n_told;
 
 	for (uint32_t i = 0; i < g->width; i++)
 		n_by_state[state[i]]++;
+	n_told = n_by_state[PROBE_RESTORED];
 	for (uint32_t a = 0; a < COVERAGE_ATTEMPTS_MAX; a++) {
 		c.n_silent[a] = n_by_state[PROBE_DONE | a << PROBE_ATTEMPT_SHIFT];
 		c.n_answered[a] =
 			n_by_state[PROBE_DONE | PROBE_ANSWERED | a << PROBE_ATTEMPT_SHIFT];
+		n_told += c.n_silent[a] + c.n_answered[a];
 	}
+	stat_add(&t->stats.n_unknown_ports, g->width - n_told);
 	coverage_add(&t->ports_seen, &c);
 }
 

@@ -214,3 +214,15 @@ void coverage_estimate(const struct coverage_stratum *hosts, const struct covera
 	}
 	conclude(&d, (double)t.n_found, ret);
 }
+
+void coverage_unknown(struct coverage_estimate *e, uint64_t n)
+{
+	double found = (double)e->n_found, asked = found + (double)e->n_silent;
+
+	e->of_asked = e->estimate;
+	if (!e->is_known || !n)
+		return;
+	double share = MIN(found / e->estimate / asked, 1.0);
+	e->estimate = found / (found / e->estimate + share * (double)n);
+	e->low = found / (found / e->low + (double)n);
+}

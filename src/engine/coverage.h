@@ -39,6 +39,12 @@ void coverage_merge(struct coverage *c, const struct coverage *from);
  */
 void coverage_estimate(const struct coverage_stratum *hosts, const struct coverage *ports,
 		       uint64_t n_known_missed, struct coverage_estimate *ret);
+/**
+ * Take into account @p n ports that were not asked to the end (a host timed out, was given up, or
+ * the scan broken off): as likely to be responsive as the others, at worst all, at best none.
+ * Sets e->of_asked to what the estimate was before. Thread: any.
+ */
+void coverage_unknown(struct coverage_estimate *e, uint64_t n);
 
 /* coverage_draw.c: samplers. */
 /** Gamma with shape @p shape > 0 and scale 1 (Marsaglia and Tsang 2000). */

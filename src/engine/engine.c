@@ -520,10 +520,12 @@ static void fill_trust(struct engine *e)
 		coverage_merge(&t->ports, &e->workers[i]->track.ports_seen);
 		stratum_merge(&t->hosts, &e->workers[i]->track.hosts_seen);
 		t->n_late_ports += e->workers[i]->track.stats.n_late_ports;
+		t->n_unknown_ports += e->workers[i]->track.stats.n_unknown_ports;
 	}
 	t->is_of_hosts = !e->conf.n_types;
 	coverage_estimate(&t->hosts, t->is_of_hosts ? NULL : &t->ports, t->n_late_ports,
 			  &t->estimate);
+	coverage_unknown(&t->estimate, t->n_unknown_ports);
 }
 
 /** Counts of hosts, over workers: where ports are divided, each has met the same ones. */

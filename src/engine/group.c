@@ -463,7 +463,7 @@ static void ports_restore(struct track *t, struct track_group *g)
 		for (uint32_t p = 0; p < g->width; p++) {
 			if (!restore_is_concluded(g->restored, (uint64_t)g->up[r] * g->width + p))
 				continue;
-			g->state[r * g->width + p] = PROBE_DONE | PROBE_MARK;
+			g->state[r * g->width + p] = PROBE_RESTORED;
 			h->n_pending--;
 			stat_add(&t->stats.n_concluded, 1);
 		}

@@ -20,7 +20,9 @@ enum {
 	PROBE_ATTEMPT_MASK = 15,
 	PROBE_MARK = 64, /* in flight: by name only, the transport could not send it; waiting:
 			    counted in n_wait; done: never asked */
-	PROBE_ANSWERED = 128
+	PROBE_ANSWERED = 128,
+	/* an earlier part of the scan has told its outcome */
+	PROBE_RESTORED = PROBE_DONE | PROBE_MARK | PROBE_ATTEMPT_MASK << PROBE_ATTEMPT_SHIFT
 };
 
 /** A host that has answered so often tells its own loss. */

@@ -34,6 +34,7 @@ struct coverage {
 struct coverage_estimate {
 	bool is_known; /* false: nothing answered, so there is nothing to estimate from */
 	double estimate, low, high;
+	double of_asked;   /* the estimate of those that were asked to the end */
 	double loss;       /* of one attempt, both ways together; over the answered endpoints */
 	double n_attempts; /* mean made for an endpoint that stayed silent; 0: none did */
 	uint64_t n_found, n_silent;
@@ -47,5 +48,8 @@ struct scan_trust {
 	bool is_of_hosts;              /* the estimate is of hosts (-sn), not of ports */
 	uint64_t
 		n_late_ports; /* first answers of ports already stated silent: known to be missed */
+	/* Ports of hosts that were timed out, given up, or not reached any more: any may be
+	 * responsive */
+	uint64_t n_unknown_ports;
 	char bottleneck[200]; /* what held the scan up: one sentence without full stop */
 };

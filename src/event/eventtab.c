@@ -100,6 +100,7 @@ static const STRUCT_TABLE(coverage_stratum);
 static const struct field coverage_estimate_f[] = {
 	{"known", "false: nothing answered", BOOL(is_known)},
 	{"estimate", "Fraction of the responsive endpoints found", REAL(estimate)},
+	{"of_asked", "The same of those that were asked to the end", REAL(of_asked)},
 	{"low", "95 % interval", REAL(low)},
 	{"high", NULL, REAL(high)},
 	{"loss", "Of one attempt, both ways together", REAL(loss)},
@@ -115,6 +116,7 @@ static const struct field scan_trust_f[] = {
 	{"of_hosts", "The estimate is of hosts, not of ports", BOOL(is_of_hosts)},
 	{"estimate", NULL, STRUCT(estimate), .of = &fields_coverage_estimate},
 	{"late", "First answers of ports already stated silent", UINT(n_late_ports)},
+	{"unknown", "Ports not asked to the end", UINT(n_unknown_ports)},
 	{"strata", "The counts it rests on; the first is the pooled one",
 	 ARRAY_OF(ports.strata, ports.n_strata, FIELD_STRUCT), .of = &fields_coverage_stratum},
 	{"discovery", NULL, STRUCT(hosts), .of = &fields_coverage_stratum},

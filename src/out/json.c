@@ -429,6 +429,10 @@ static void put_coverage(struct buf *b, const struct scan_trust *t)
 	put_field(b, "found", e->n_found);
 	put_field(b, "silent", e->n_silent);
 	put_field(b, "late", t->n_late_ports);
+	if (t->n_unknown_ports) {
+		put_field(b, "unknown", t->n_unknown_ports);
+		put_fraction(b, "of_asked", e->of_asked);
+	}
 	put_fraction(b, "attempts", e->n_attempts);
 	text_lit(b, ",\"strata\":[");
 	for (uint32_t i = 0; i < t->ports.n_strata; i++)

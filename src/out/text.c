@@ -268,6 +268,9 @@ void text_put_coverage(struct buf *b, const struct ev_scan_completed *c)
 			   ", %.1f attempts; a filter that always drops is not visible to "
 			   "repetition",
 			   e->n_attempts);
+	if (t->n_unknown_ports)
+		buf_printf(b, "; %llu ports were not asked to the end",
+			   (unsigned long long)t->n_unknown_ports);
 }
 
 void text_put_reason(struct buf *b, uint8_t reason, uint8_t ttl, const struct addr *from)

@@ -113,6 +113,10 @@ def test_exit(cases, bed):
         cases.check("probes that a local filter refuses", summary["drops"]["tx"] >= 200, summary["drops"])
         summary, _ = scan(bed, "-sS", "-Pn", "--tx-backend", "rawip", "--host-timeout", "100ms", "-p", PORTS, HOST, code=(3,))
         cases.check("and of a host given up with them", summary["ports"]["unknown"] >= 200 and summary["exit"] == 3, summary)
+        told, counted = summary["coverage"], summary["ports"]
+        cases.equal("its unknown ports are in the coverage", told["unknown"], counted["unknown"])
+        cases.check("and may all have been missed", told["low"] <= told["found"] / (told["found"] + told["unknown"]) + 1e-6 and
+                    told["low"] <= told["estimate"] < told["of_asked"], told)
         bed.scanner.nft("table inet t {\n chain o { type filter hook output priority 0;\n  tcp dport 1-100 reject\n }\n}\n")
         summary, _ = scan(bed, "-sS", "-Pn", "--tx-backend", "rawip", "-p80,201", HOST, code=(3,))
         cases.equal("a local filter that answers in the target's place", summary["ports"]["filtered"], 1)

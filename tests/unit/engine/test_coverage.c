@@ -331,6 +331,31 @@ static void draws_have_their_moments(void **state)
 	assert_true(draw_count(&r, 0, 0, 10) == 0 && draw_count(&r, 1000, 1000, 10) == 10);
 }
 
+/** Ports without a result may all be responsive, or none; the estimate takes them as the others. */
+static void unknown_ports(void **state)
+{
+	struct coverage_estimate e = {
+		.is_known = true, .estimate = 1, .low = 1, .high = 1, .n_found = 58};
+
+	coverage_unknown(&e, 0);
+	assert_true(e.estimate == 1 && e.low == 1 && e.of_asked == 1);
+	coverage_unknown(&e, 942);
+	assert_true(fabs(e.estimate - 0.058) < 1e-9 && fabs(e.low - 0.058) < 1e-9);
+	assert_true(e.high == 1 && e.of_asked == 1);
+	e = (struct coverage_estimate){.is_known = true,
+				       .estimate = 0.9,
+				       .low = 0.8,
+				       .high = 0.95,
+				       .n_found = 90,
+				       .n_silent = 110};
+	coverage_unknown(&e, 100); /* half of the asked are responsive */
+	assert_true(fabs(e.estimate - 90.0 / 150) < 1e-9 && fabs(e.of_asked - 0.9) < 1e-9);
+	assert_true(fabs(e.low - 90 / 212.5) < 1e-9 && e.high == 0.95);
+	e = (struct coverage_estimate){0};
+	coverage_unknown(&e, 5);
+	assert_true(!e.is_known && e.estimate == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +372,7 @@ int main(void)
 		cmocka_unit_test(merged),
 		cmocka_unit_test(too_many_strata),
 		cmocka_unit_test(draws_have_their_moments),
+		cmocka_unit_test(unknown_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
