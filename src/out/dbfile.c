@@ -98,9 +98,9 @@ static int check_schema(sqlite3 *db, char *why)
 		return -E_UNSUPPORTED;
 	}
 	if (version != DB_SCHEMA) {
-		snprintf(why, DB_WHY_CAP,
-			 "schema %lld, written by a newer prtip; this one knows %d",
-			 (long long)version, DB_SCHEMA);
+		snprintf(why, DB_WHY_CAP, "schema %lld, written by %s prtip; this one knows %d",
+			 (long long)version, version > DB_SCHEMA ? "a newer" : "an older",
+			 DB_SCHEMA);
 		return -E_UNSUPPORTED;
 	}
 	return 0;

@@ -9,7 +9,7 @@
 #include "base/buf.h"
 #include "event/fields.h"
 
-#define DB_SCHEMA         1
+#define DB_SCHEMA         2
 #define DB_APPLICATION_ID 0x70727470 /* "prtp": how a file says whose it is */
 #define DB_TABLES_MAX     32u
 

@@ -168,7 +168,7 @@ def test_ends(cases, bed, directory):
         running = bed.scanner.start([suite.PRTIP, "-sS", "-n", "-Pn", "-p-", "--max-rate", "2000", "10.99.0.2",
                                      "--with-db", str(path), "-oJ", str(directory / "ends.json")], stdout=-3, stderr=-3)
         count = f"SELECT count(*) FROM ports WHERE scan={number}"
-        netns.wait_until(lambda: path.exists() and rows(path, "PRAGMA user_version") == [(1,)] and
+        netns.wait_until(lambda: path.exists() and rows(path, "PRAGMA user_version") == [(2,)] and
                          rows(path, count)[0][0] > 1000)
         running.send_signal(sign)
         cases.equal(f"{sign.name}: exit code", running.wait(30), code)

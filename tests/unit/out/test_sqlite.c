@@ -314,7 +314,7 @@ static void drops_are_counted(void **state)
 	mem_free(text);
 }
 
-/** The schema is what version 1 is: a change of the tables behind it needs a new version. */
+/** The schema is what version 2 is: a change of the tables behind it needs a new version. */
 static void the_schema_stands(void **state)
 {
 	struct db_tables t;
