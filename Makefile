@@ -6,7 +6,7 @@ CC :=
 endif
 export CC
 FUZZ_SECONDS ?= 10
-PRODUCT := -Dbuildtype=release -Db_lto=true -Dstatic=true -Dc_args=-g -Dtests=false -Dfuzz=false -Dbench=false
+PRODUCT := -Dbuildtype=release -Db_lto=true -Dc_args=-g -Dtests=false -Dfuzz=false -Dbench=false
 GCC := -Dbuildtype=release -Dc_args=-g -Dwerror=true
 CLANG := -Dbuildtype=release -Dwerror=true
 ASAN := -Dbuildtype=debug -Doptimization=1 -Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=all -Dbench=false

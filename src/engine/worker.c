@@ -17,7 +17,8 @@
 enum {
 	UDP_HEADERS_MAX = 14 + 40 + 8, /* Ethernet, IPv6, UDP */
 	DEFAULT_TTL = 64,
-	EVENTS_INLINE = 1024,
+	EVENTS_INLINE = 128, /* the thread that fills it pumps it */
+	EVENTS_BESIDE = 512, /* of another that an inline one pumps now and then */
 	EVENTS_THREAD = 8192,
 	LOOPBACK_RTO_US = 200000,
 	ONLINK_RTO_US = 300000,
@@ -406,6 +407,13 @@ static int raw_open(struct worker *w, const char **ret_what)
 	return err;
 }
 
+static uint32_t ring_records(const struct worker *w)
+{
+	if (!w->e->is_inline)
+		return EVENTS_THREAD;
+	return w->idx ? EVENTS_BESIDE : EVENTS_INLINE;
+}
+
 int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_where *reterr)
 {
 	struct worker *w = mem_alloc(1, sizeof(*w));
@@ -415,8 +423,7 @@ int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_w
 	if (!w)
 		return -ENOMEM;
 	*w = (struct worker){.e = e, .conf = &e->conf, .idx = idx};
-	err = ring_init(&w->events, sizeof(struct event),
-			e->is_inline ? EVENTS_INLINE : EVENTS_THREAD);
+	err = ring_init(&w->events, sizeof(struct event), ring_records(w));
 	if (!err)
 		err = track_setup(w);
 	if (!err && e->is_connect) {

@@ -12,8 +12,6 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import netns
 import suite
 
-# of the same sources: the program itself loads no library that a counter could be put before
-PRELOADABLE = os.path.join(os.environ.get("BUILD", suite.ROOT / "build-gcc"), "prtip")
 TRANSMITS_MAX = 5
 HEAP_1000_MAX, HEAP_ALL_MAX, HEAP_CONNECT_100_MAX = 512 << 10, 1 << 20, 1 << 20  # besides rings
 FILE_WRITES_MAX = 10  # of one file, for 1,000 results
@@ -90,7 +88,7 @@ def allocations(bed, directory, library, *command):
     counted.unlink(missing_ok=True)
     environment = dict(os.environ, LD_PRELOAD=str(library), ALLOC_COUNT_FILE=str(counted))
     done = subprocess.run(["nsenter", f"--net=/var/run/netns/{bed.target.name}", "env", f"LD_PRELOAD={library}",
-                           f"ALLOC_COUNT_FILE={counted}", PRELOADABLE, *command], env=environment, text=True,
+                           f"ALLOC_COUNT_FILE={counted}", suite.PRTIP, *command], env=environment, text=True,
                           capture_output=True, stdin=subprocess.DEVNULL, timeout=120)
     if done.returncode != 0 or not counted.exists():
         raise RuntimeError(f"exit {done.returncode}: {done.stderr}")
