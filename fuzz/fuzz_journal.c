@@ -6,18 +6,15 @@
 
 static void event_again(const struct event *ev, struct bytes line)
 {
-	struct bytes back_line;
+	struct bytes again;
 	struct event back;
 	struct buf b;
 
 	buf_init(&b, JOURNAL_FRAME_MAX);
-	if (jrecord_is_told(ev->kind))
-		jrecord_put_line(&b, ev->kind, line);
-	else
-		jrecord_put_event(&b, ev);
+	line.p ? jrecord_put_line(&b, ev->kind, line) : jrecord_put_event(&b, ev);
 	struct cursor c = cursor_of(b.p, b.len);
-	if (jrecord_get_event(&c, &back, &back_line) != 1 || memcmp(&back, ev, sizeof(back)) != 0 ||
-	    back_line.len != line.len || (line.len && memcmp(back_line.p, line.p, line.len) != 0))
+	if (jrecord_get_event(&c, &back, &again) != 1 || memcmp(&back, ev, sizeof(back)) != 0 ||
+	    again.len != line.len || (line.len && memcmp(again.p, line.p, line.len) != 0))
 		abort();
 	buf_fini(&b);
 }

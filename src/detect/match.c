@@ -26,7 +26,6 @@
 enum {
 	GRAM = LITERAL_GRAM,
 	BLOOM_BITS = LITERAL_BLOOM_BITS,
-	COLD_ANSWERS = 16,    /* an index costs as much as these without one */
 	MATCH_LIMIT = 100000, /* nmap's */
 	DEPTH_LIMIT = 10000,
 	HEAP_LIMIT_KIB = 4096,
@@ -235,7 +234,7 @@ static int table_of(struct matcher *m, uint32_t probe, struct table **ret)
 	if (!t && p->n_matches && !(t = m->tables[probe] = table_new(p)))
 		return -ENOMEM;
 	*ret = t;
-	if (!t || t->index || t->n_answers++ < COLD_ANSWERS)
+	if (!t || t->index || t->n_answers++ < MATCH_COLD_ANSWERS)
 		return 0;
 	return index_new(p, &t->index);
 }

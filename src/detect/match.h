@@ -17,6 +17,9 @@
  * made for it comes near. */
 #define MATCH_EFFORT_NS (250ull * 1000 * 1000)
 
+/** Answers of a probe that are matched without an index: making it costs as much. */
+#define MATCH_COLD_ANSWERS 16u
+
 struct matcher;
 
 /** A match line and the pieces its pattern captured; views into the answer. */
