@@ -29,6 +29,7 @@ enum {
 	MATCH_LIMIT = 100000, /* nmap's */
 	DEPTH_LIMIT = 10000,
 	HEAP_LIMIT_KIB = 4096,
+	LAZY_ANSWERS = 4 * MATCH_COLD_ANSWERS, /* then what is a candidate again is compiled */
 	LONG_BYTES = 1024, /* shorter answers cannot cost much: no clock is read for them */
 	NO_NEXT = UINT32_MAX >> 1
 };
@@ -42,9 +43,9 @@ struct line_key {
 /** Lines of one probe. */
 struct table {
 	const struct svc_probe *probe;
-	pcre2_code **code;   /* NULL: not compiled yet */
-	uint8_t *is_broken;  /* PCRE2 refuses it */
-	uint32_t n_answers;  /* before there was an index */
+	pcre2_code **code;  /* NULL: not compiled yet */
+	uint8_t *is_broken; /* PCRE2 refuses it */
+	uint32_t n_answers;
 	struct index *index; /* NULL: not worth it yet */
 };
 
@@ -234,7 +235,7 @@ static int table_of(struct matcher *m, uint32_t probe, struct table **ret)
 	if (!t && p->n_matches && !(t = m->tables[probe] = table_new(p)))
 		return -ENOMEM;
 	*ret = t;
-	if (!t || t->index || t->n_answers++ < MATCH_COLD_ANSWERS)
+	if (!t || t->n_answers++ < MATCH_COLD_ANSWERS || t->index)
 		return 0;
 	return index_new(p, &t->index);
 }
@@ -342,7 +343,8 @@ static int try_line(struct matcher *m, struct table *t, uint32_t i, struct bytes
 	const struct svc_match *line = &t->probe->matches[i];
 
 	/* compiling costs more than a hundred looks at the pattern's text */
-	if (!t->code[i] && literals_refute(line->pattern, subject_of(m, answer.len)))
+	if (!t->code[i] && t->n_answers <= LAZY_ANSWERS &&
+	    literals_refute(line->pattern, subject_of(m, answer.len)))
 		return 0;
 	m->stats.n_candidates++;
 	if (is_given_up(m, answer.len))
