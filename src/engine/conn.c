@@ -224,6 +224,19 @@ static void way_lost(struct conn *c, const struct conn_slot *s)
 	c->w->stats.n_unfit += n;
 }
 
+/** Make the socket fit for the next probe, or close it. */
+static void settle(struct conn *c, struct conn_slot *s, const struct outcome *o, bool is_connected)
+{
+	bool is_vain = !o || o->kind == REPLY_NONE;
+
+	if (s->fd >= 0 && (is_connected || c->resets_always))
+		conn_socket_reset(s->fd);
+	if (o && o->kind == REPLY_UNREACH)
+		conn_slot_close(s); /* its queue of ICMP errors with it */
+	else if (s->port && is_vain)
+		conn_slot_close(s); /* it may still be half open there */
+}
+
 void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 {
 	const struct outcome *o = outcome_of(err);
@@ -237,16 +250,10 @@ void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 	 * listens there. Asking again need not end: with -g it is the same.
 	 */
 	bool is_connected = !err;
-	if (is_connected && conn_slot_is_ours(c, s))
+	if (o && o->kind == REPLY_CONNECTED && conn_slot_is_ours(c, s))
 		o = &outcomes[OUTCOME_REFUSED];
 	bool is_lost = err == -ENETUNREACH && conn_socket_lost_route(&s->probe.to);
-	if (s->fd >= 0 && (is_connected || c->resets_always))
-		conn_socket_reset(s->fd);
-	if (o && o->kind == REPLY_UNREACH)
-		conn_slot_close(s); /* its queue of ICMP errors with it */
-	else if (s->port && (!o || o->kind == REPLY_NONE))
-		conn_slot_close(
-			s); /* what was asked in vain from a port may still be half open there */
+	settle(c, s, o, is_connected);
 	if (is_lost) {
 		way_lost(c, s);
 	} else if (!o) {

@@ -443,7 +443,8 @@ static void on_completed(struct out *o, const struct event *ev)
 		buf_putc(b, '\n');
 		return;
 	}
-	if (!scan->is_list && !scan->skips_discovery && c->n_up == 0 && c->n_down == 1)
+	bool was_asked = !scan->is_list && !scan->skips_discovery && !c->n_no_route;
+	if (was_asked && c->n_up == 0 && c->n_down == 1)
 		buf_puts(b,
 			 "Note: Host seems down. If it is really up, but blocking our ping probes, "
 			 "try -Pn\n");

@@ -126,6 +126,8 @@ def test_no_route(cases, bed, directory):
         done = bed.scanner.run([suite.PRTIP, flag, "-n", "-p80", "203.0.113.9", "-oJ", "-"])
         theirs = bed.scanner.run(["nmap", flag, "-n", "-p80", "203.0.113.9"])
         cases.equal(f"{flag} without a route: exit code as nmap's", done.returncode, theirs.returncode)
+        said = bed.scanner.run([suite.PRTIP, flag, "-n", "-p80", "203.0.113.9"]).stdout
+        cases.check(f"{flag} without a route: no word of probes that were blocked", "-Pn" not in said, said)
         cases.equal(f"{flag} without a route: down", suite.json_summary(done.stdout)["hosts"], {"up": 0, "down": 1})
         for ports in ("80", "1-2000"):  # by one worker, by two that divide the ports
             done = bed.scanner.run([suite.PRTIP, flag, "-n", "-Pn", "-p", ports, "--threads", "2", "203.0.113.9", "10.99.0.2"])

@@ -184,6 +184,33 @@ static void own_sockets_are_known(void **state)
 	close(fd);
 }
 
+static int begin_reset(struct conn *c, struct conn_slot *s)
+{
+	(void)c;
+	(void)s;
+	return -ECONNRESET;
+}
+
+/** Connected to another socket of the scan, which noticed it first and sent a reset. */
+static void reset_of_our_own_is_no_word_of_a_listener(void **state)
+{
+	struct bed *b = bed_new(backend_of(state), "127.0.0.1", "127.0.0.1");
+	struct conn_ops ops;
+
+	add_port(b, 1);
+	add_port(b, 2);
+	open_or_skip(b);
+	struct conn *c = b->w.conn;
+	ops = *c->ops;
+	ops.begin = begin_reset;
+	c->ops = &ops;
+	c->slots[1].port = 1;
+	run_ok(b);
+	assert_int_equal(b->state[0][1], PORT_CLOSED);
+	assert_int_equal(b->state[0][2], PORT_OPEN);
+	bed_free(b);
+}
+
 /** A target of another way out, and no descriptor for the socket that takes the held one's place.
  */
 static void slot_survives_a_failed_change(void **state)
@@ -416,6 +443,7 @@ int main(void)
 		BOTH(thousands),
 		BOTH(port_is_held),
 		BOTH(port_in_vain_is_given_up),
+		WITH(reset_of_our_own_is_no_word_of_a_listener, CONN_EPOLL),
 		WITH(slot_survives_a_failed_change, CONN_EPOLL),
 		WITH(own_sockets_are_known, CONN_EPOLL),
 		BOTH(descriptors_run_out),
