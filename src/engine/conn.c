@@ -252,7 +252,7 @@ void conn_outcome(struct conn *c, struct conn_slot *s, int err)
 	bool is_connected = !err;
 	if (o && o->kind == REPLY_CONNECTED && conn_slot_is_ours(c, s))
 		o = &outcomes[OUTCOME_REFUSED];
-	bool is_lost = err == -ENETUNREACH && conn_socket_lost_route(&s->probe.to);
+	bool is_lost = err == -ENETUNREACH && !s->is_told && !conn_slot_icmp(s);
 	settle(c, s, o, is_connected);
 	if (is_lost) {
 		way_lost(c, s);
@@ -278,7 +278,7 @@ static void begin(struct conn *c, struct conn_slot *s, const struct track_probe 
 	s->group_first = p->group->first;
 	s->grace_us = grace_us(c, rto_us);
 	s->is_in_flight = true;
-	s->is_restarted = false;
+	s->is_restarted = s->is_told = false;
 	s->turn = c->turn;
 	c->n_in_flight++;
 	stat_add(&c->w->stats.n_sent, 1);

@@ -106,7 +106,7 @@ static int wait_events(struct conn_epoll *e, uint32_t wait_us)
 /** An ICMP error that met the socket locked is queued but does not end the connect. */
 static int icmp_outcome(struct conn_slot *s)
 {
-	int err = conn_socket_icmp(s->fd, &s->probe.to);
+	int err = conn_slot_icmp(s);
 
 	if (!err)
 		return -EINPROGRESS;

@@ -32,6 +32,7 @@ struct conn_slot {
 	uint8_t stage, family;
 	bool is_in_flight, is_timed;
 	bool is_watched;   /* epoll: registered */
+	bool is_told;      /* the outcome is an ICMP error that was queued on the socket */
 	bool is_restarted; /* io_uring: on a second socket, the first one's outcome was a phantom */
 };
 
@@ -109,6 +110,9 @@ int conn_slot_open(struct conn *c, struct conn_slot *s, uint8_t family) MUST_CHE
 /** A fresh socket for a slot. @return 0 or -errno: none now. */
 int conn_slot_reopen(struct conn *c, struct conn_slot *s) MUST_CHECK;
 void conn_slot_close(struct conn_slot *s);
+/** As conn_socket_icmp() about the probe; notes it in the slot. An unreachable network that no ICMP
+ * error tells of is this machine's own missing route. */
+int conn_slot_icmp(struct conn_slot *s);
 /** Is the socket, which is connected, connected to a socket of this scan? */
 bool conn_slot_is_ours(const struct conn *c, const struct conn_slot *s);
 
@@ -135,9 +139,6 @@ void conn_socket_local(int fd, struct endpoint *ret);
  * @return -errno of one about @p to, 0 when there is none.
  */
 int conn_socket_icmp(int fd, const struct endpoint *to);
-/** Has this machine itself no way to the target any more? An unreachable network may be a router's
- * word or our own; a datagram socket asks our routes and sends nothing. */
-bool conn_socket_lost_route(const struct endpoint *to);
 /** Is or was the socket connected? Known until it is reset. */
 bool conn_socket_was_connected(int fd);
 /** Raise the descriptor limit and make the table for @p n of them, while there is one thread.

@@ -58,6 +58,14 @@ void conn_slot_close(struct conn_slot *s)
 	atomic_store_explicit(&s->port, 0, memory_order_relaxed);
 }
 
+int conn_slot_icmp(struct conn_slot *s)
+{
+	int err = conn_socket_icmp(s->fd, &s->probe.to);
+
+	s->is_told = err < 0;
+	return err;
+}
+
 int conn_slot_open(struct conn *c, struct conn_slot *s, uint8_t family)
 {
 	int fd = conn_socket_open(c->w->conf, family, c->ops->socket_flags);

@@ -257,16 +257,3 @@ void conn_socket_table(uint32_t n)
 	if (fd >= 0)
 		close(fd);
 }
-
-bool conn_socket_lost_route(const struct endpoint *to)
-{
-	union conn_sockaddr a;
-	socklen_t len = conn_sockaddr_of(to, &a);
-	int fd = socket(a.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return false;
-	bool is_lost = connect(fd, &a.any, len) < 0 && errno == ENETUNREACH;
-	close(fd);
-	return is_lost;
-}

@@ -129,7 +129,7 @@ static int confirm(struct conn *c, struct conn_slot *s)
 	if (conn_socket_was_connected(s->fd))
 		return 0;
 	u->drains = true;
-	int err = conn_socket_icmp(s->fd, &s->probe.to);
+	int err = conn_slot_icmp(s);
 	conn_socket_reset(s->fd);
 	if (err || s->is_restarted)
 		return err ? err : -ECANCELED;

@@ -211,6 +211,29 @@ static void reset_of_our_own_is_no_word_of_a_listener(void **state)
 	bed_free(b);
 }
 
+static int begin_without_route(struct conn *c, struct conn_slot *s)
+{
+	return s->probe.to.port == 1 && !c->all_lost_since_ns ? -ENETUNREACH
+							      : conn_epoll.begin(c, s);
+}
+
+/** A route that is gone for a moment and back when one looks: no ICMP error told of it. */
+static void own_missing_route_is_no_state(void **state)
+{
+	struct bed *b = bed_new(backend_of(state), "127.0.0.1", "127.0.0.1");
+	struct conn_ops ops = conn_epoll;
+
+	add_port(b, 1);
+	add_port(b, 2);
+	open_or_skip(b);
+	ops.begin = begin_without_route;
+	((struct conn *)b->w.conn)->ops = &ops;
+	run_ok(b);
+	assert_int_equal(b->state[0][1], PORT_CLOSED);
+	assert_int_equal(b->state[0][2], PORT_CLOSED);
+	bed_free(b);
+}
+
 /** A target of another way out, and no descriptor for the socket that takes the held one's place.
  */
 static void slot_survives_a_failed_change(void **state)
@@ -444,6 +467,7 @@ int main(void)
 		BOTH(port_is_held),
 		BOTH(port_in_vain_is_given_up),
 		WITH(reset_of_our_own_is_no_word_of_a_listener, CONN_EPOLL),
+		WITH(own_missing_route_is_no_state, CONN_EPOLL),
 		WITH(slot_survives_a_failed_change, CONN_EPOLL),
 		WITH(own_sockets_are_known, CONN_EPOLL),
 		BOTH(descriptors_run_out),
