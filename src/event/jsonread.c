@@ -316,8 +316,11 @@ static const struct scan_trust *read_trust(struct fetch *f, struct scan_trust *r
 	e->n_silent = fetch_u64(f, "silent", INT64_MAX);
 	e->n_attempts = get_fraction(f, "attempts", &is_known);
 	ret->n_late_ports = fetch_u64(f, "late", INT64_MAX);
-	ret->n_unknown_ports = fetch_u64(f, "unknown", INT64_MAX);
-	e->of_asked = ret->n_unknown_ports ? get_fraction(f, "of_asked", &is_known) : e->estimate;
+	e->of_asked = e->estimate;
+	if (json_object_get(cov, "unknown")) {
+		ret->n_unknown_ports = fetch_u64(f, "unknown", INT64_MAX);
+		e->of_asked = get_fraction(f, "of_asked", &is_known);
+	}
 	read_strata(f, ret);
 	f->obj = all;
 	snprintf(ret->bottleneck, sizeof(ret->bottleneck), "%s", bottleneck ? bottleneck : "");
