@@ -17,9 +17,10 @@ struct flow_agreed {
 	uint32_t gap_ns; /* 0: free */
 	uint8_t leader;
 	uint8_t epoch; /* changes when silence so far has come to mean nothing */
-	uint8_t shift : 6;
+	uint8_t shift : 5;
 	bool is_steady : 1; /* no low phases */
 	bool is_closed : 1;
+	bool is_found : 1; /* by a decision: silence has another meaning then */
 	uint8_t mode : 2;
 	bool is_proven : 1;
 	uint8_t n_members : 4; /* that the rate is right for */
@@ -97,7 +98,7 @@ static bool adopt(struct flow *f, const struct flow_agreed *a, uint32_t now_us, 
 		f->n_settled += is_news;
 	f->mode = a->mode;
 	f->is_proven = a->is_proven;
-	f->found_gap_ns = a->gap_ns;
+	f->found_gap_ns = a->is_found ? a->gap_ns : 0;
 	if (was_free || (can_end && (flow_phase_is_over(f, now_us) || a->gap_ns != f->rate_gap_ns)))
 		flow_phase_turn(f, now_us, a->gap_ns, a->is_steady);
 	return is_news;
@@ -161,6 +162,7 @@ void board_tell(struct flow *f)
 		a.gap_ns = f->rate_gap_ns;
 		a.leader = f->is_idle && a.n_members > 1 ? 0 : f->member;
 		a.shift = f->shift;
+		a.is_found = f->found_gap_ns != 0;
 		a.is_steady = f->n_barren != 0;
 		a.mode = f->mode;
 		a.is_proven = f->is_proven;

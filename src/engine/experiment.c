@@ -22,7 +22,6 @@ enum {
 	CLOSED_BY_RULE_GAP_NS = 250000000, /* slower ones than 4 a second show at 4 a second too */
 	SHORTFALL = 3,
 	SERVED_ANSWERS_MIN = 16,
-	BARREN_FOUND_MIN = 64,
 	BARREN_FASTER_MAX = 64
 };
 

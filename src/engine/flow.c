@@ -242,7 +242,7 @@ void flow_limit_begin(struct flow *f, uint32_t now_us)
 	f->is_low = false;
 	f->n_ups = 0;
 	f->n_barren = 0;
-	f->barren_max = BARREN_MAX;
+	f->barren_max = BARREN_FOUND_MIN;
 	f->found_gap_ns = 0;
 	f->share_began = 1;
 	f->n_tried = f->n_told = f->tried_us = 0;

@@ -6,8 +6,9 @@
 #include "engine/flow.h"
 
 /** A verdict on silence wants as many answers due. */
-#define BARREN_ANSWERS 6u
-#define QUEUE_RTT_US   4000u
+#define BARREN_ANSWERS   6u
+#define BARREN_FOUND_MIN 64u
+#define QUEUE_RTT_US     4000u
 
 /** Of the rate: what the low phases of a mode are sent at; how sure a decision must be. */
 struct flow_mode_row {
