@@ -185,12 +185,33 @@ static void describe(const struct sums *t, struct coverage_estimate *ret)
 		ret->n_attempts = (double)t->n_asked_silent / (double)t->n_silent;
 }
 
+/** What may be missing, drawn many times over. */
+static void draw_missed(const struct coverage *asked, const struct coverage *found_hosts,
+			uint64_t n_known_missed, struct coverage_estimate *ret)
+{
+	struct sums t = sum_up(asked), h = sum_up(found_hosts);
+	struct coverage_draws d = {0}, d_hosts;
+	struct rng r;
+
+	rng_init(&r, DRAW_SEED);
+	if (t.n_silent)
+		coverage_draw(asked, &r, &d);
+	if (asked != found_hosts && h.n_found && h.n_silent) {
+		coverage_draw(found_hosts, &r, &d_hosts);
+		add_hosts(&d, &d_hosts, (double)t.n_found / (double)h.n_found);
+	}
+	for (uint32_t i = 0; i < COVERAGE_DRAWS && n_known_missed; i++) {
+		d.most[i] = MAX(d.most[i], (double)n_known_missed);
+		d.least[i] = MAX(d.least[i], (double)n_known_missed);
+		d.expected[i] = MAX(d.expected[i], (double)n_known_missed);
+	}
+	conclude(&d, (double)t.n_found, ret);
+}
+
 void coverage_estimate(const struct coverage_stratum *hosts, const struct coverage *ports,
 		       uint64_t n_known_missed, struct coverage_estimate *ret)
 {
 	struct coverage found_hosts;
-	struct coverage_draws d = {0}, d_hosts;
-	struct rng r;
 
 	coverage_init(&found_hosts);
 	if (hosts)
@@ -200,19 +221,10 @@ void coverage_estimate(const struct coverage_stratum *hosts, const struct covera
 	describe(&t, ret);
 	if (!ret->is_known)
 		return;
-	rng_init(&r, DRAW_SEED);
-	if (t.n_silent)
-		coverage_draw(asked, &r, &d);
-	if (ports && h.n_found && h.n_silent) {
-		coverage_draw(&found_hosts, &r, &d_hosts);
-		add_hosts(&d, &d_hosts, (double)t.n_found / (double)h.n_found);
-	}
-	for (uint32_t i = 0; i < COVERAGE_DRAWS && n_known_missed; i++) {
-		d.most[i] = MAX(d.most[i], (double)n_known_missed);
-		d.least[i] = MAX(d.least[i], (double)n_known_missed);
-		d.expected[i] = MAX(d.expected[i], (double)n_known_missed);
-	}
-	conclude(&d, (double)t.n_found, ret);
+	if (t.n_silent || (ports && h.n_found && h.n_silent) || n_known_missed)
+		draw_missed(asked, &found_hosts, n_known_missed, ret);
+	else
+		ret->estimate = ret->low = ret->high = 1;
 }
 
 void coverage_unknown(struct coverage_estimate *e, uint64_t n)

@@ -11,7 +11,7 @@
 #include <errno.h>
 
 /** Attaching and detaching take 20 to 30 ms. */
-enum { DRIVER_PROBES_MIN = 60000 };
+enum { DRIVER_PROBES_MIN = 60000, BUSY_WAIT_ASKED_MS = 1000 };
 
 static bool is_wanted(const struct engine *e)
 {
@@ -24,8 +24,11 @@ static bool is_wanted(const struct engine *e)
 
 void driver_open(struct engine *e)
 {
-	struct xdp_hub_conf hc = {
-		.if_idx = e->survey.ether_idx, .n_members = e->n_workers, .batch = e->conf.batch};
+	struct xdp_hub_conf hc = {.if_idx = e->survey.ether_idx,
+				  .n_members = e->n_workers,
+				  .batch = e->conf.batch,
+				  .busy_wait_ms =
+					  e->conf.backend ? BUSY_WAIT_ASKED_MS : XDP_BUSY_WAIT_MS};
 
 	if (!is_wanted(e))
 		return;

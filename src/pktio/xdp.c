@@ -39,7 +39,6 @@ static_assert(XDP_FRAME_MAX == XDP_FRAME_CAP, "one ceiling each");
 /** Local experimental ethertype (IEEE 802): a frame from us to us that nobody reads. */
 #define TRY_ETHERTYPE 0x88b5
 #define TRY_BYTES     60
-#define BUSY_WAIT_NS  (60 * NS_PER_MS)
 
 struct xdp_hub {
 	struct xdp_hub_conf conf;
@@ -120,7 +119,7 @@ static int try_attach(struct xdp_hub *h, bool *ret_is_native)
 /** A scan that just ended leaves its program for some milliseconds: that one is waited for. */
 static int attach(struct xdp_hub *h, bool *ret_is_native)
 {
-	uint64_t end_ns = clock_now_ns() + BUSY_WAIT_NS;
+	uint64_t end_ns = clock_now_ns() + h->conf.busy_wait_ms * NS_PER_MS;
 	struct timespec pause = {.tv_nsec = 2 * (long)NS_PER_MS};
 	int err;
 

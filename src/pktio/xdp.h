@@ -14,10 +14,15 @@ struct xdp_hub;
 #define XDP_COOKIE_ROWS_MAX 4u
 #define XDP_FRAME_MAX       1520u
 
+#define XDP_BUSY_WAIT_MS 60 /* by default */
+
 struct xdp_hub_conf {
 	uint32_t if_idx;
 	uint32_t n_members; /* workers, 1..XDP_MEMBERS_MAX */
 	uint32_t batch;     /* frames a kick, 1..XDP_BATCH_MAX */
+	/* A scan that just ended leaves its program for some milliseconds, or more where the
+	 * machine is busy: how long another's program is waited for */
+	uint32_t busy_wait_ms;
 };
 
 /**

@@ -103,7 +103,10 @@ static int listen_to(struct xdpio *x, const struct pktio_conf *c)
 
 static int open_as(struct pktio *io, const struct pktio_conf *c, bool is_rx_only)
 {
-	struct xdp_hub_conf hc = {.if_idx = c->if_idx, .n_members = 1, .batch = c->batch};
+	struct xdp_hub_conf hc = {.if_idx = c->if_idx,
+				  .n_members = 1,
+				  .batch = c->batch,
+				  .busy_wait_ms = XDP_BUSY_WAIT_MS};
 	struct xdpio *x = mem_alloc(1, sizeof(*x));
 	int err = 0;
 

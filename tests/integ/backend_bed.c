@@ -165,7 +165,7 @@ void run_open_conf(struct run *r, const struct variant *v, const struct medium *
 
 void run_open(struct run *r, const struct variant *v, const struct medium *m)
 {
-	struct xdp_hub_conf hc = {if_nametoindex(m->iface), 2, PKTIO_BATCH_MAX};
+	struct xdp_hub_conf hc = {if_nametoindex(m->iface), 2, PKTIO_BATCH_MAX, XDP_BUSY_WAIT_MS};
 	struct pktio_conf conf = base_conf();
 
 	if (v->ops->caps & PKTIO_ONE_IFACE && !hub) {
