@@ -12,16 +12,14 @@
 /** With a queue standing at the rate there is no more to be had: at this the rate stays. */
 #define QUEUEING_USEFUL 0.87
 
-/** A queue is kept from running empty at so much more than what is served. */
-#define QUEUE_OVER 1.15
-
 enum {
 	UPS_TO_SEARCH = 2,
-	UPS_FASTER_MAX = 4,       /* by 16 */
+	UPS_FASTER_MAX = 4, /* by 16 */
+	QUEUE_RTT_US = 4000,
 	CLOSED_GAP_NS = 30000000, /* slower limits are the exception where none is the rule */
 	CLOSED_BY_RULE_GAP_NS = 250000000, /* slower ones than 4 a second show at 4 a second too */
 	SHORTFALL = 3,
-	SERVED_ANSWERS_MIN = 16,
+	BARREN_FOUND_MIN = 64,
 	BARREN_FASTER_MAX = 64
 };
 
@@ -30,7 +28,7 @@ const struct flow_mode_row flow_modes[] = {
 	[FLOW_CRUISE] = {2, 4, 0.08, 1.25, 0.7},
 };
 
-/** The share answered at low over that at high, and the variance of its logarithm. */
+/** Answers a second at low over those at high, and the variance of its logarithm. */
 struct ratio {
 	double value, variance;
 };
@@ -41,7 +39,8 @@ static struct ratio ratio_of(const struct flow *f, double n_low, double n_high)
 
 	n_low += 0.5;
 	n_high += 0.5;
-	return (struct ratio){n_low / low->n_sent / n_high * high->n_sent, 1 / n_low + 1 / n_high};
+	return (struct ratio){n_low / (double)low->len_us / n_high * (double)high->len_us,
+			      1 / n_low + 1 / n_high};
 }
 
 /** Of all answers, or of the class that clearly is the more in vain. @return false: not known yet.
@@ -50,7 +49,7 @@ static bool answer_ratio(const struct flow *f, struct ratio *ret)
 {
 	const struct flow_side *high = &f->sides[FLOW_HIGH], *low = &f->sides[FLOW_LOW];
 
-	if (!high->n_sent || !low->n_sent)
+	if (!high->len_us || !low->len_us)
 		return false;
 	struct ratio all = ratio_of(f, low->n_answered[0] + low->n_answered[1],
 				    high->n_answered[0] + high->n_answered[1]);
@@ -111,21 +110,6 @@ static void decide_cruise(struct flow *f, double useful)
 	flow_set_rate(f, f->rate_gap_ns / by);
 }
 
-/**
- * The gap at which the queue is served, by the answers that came from it; what asks for them is
- * answered by a share that the low phases tell. @return 0: not known.
- */
-static double served_gap_ns(const struct flow *f)
-{
-	const struct flow_side *low = &f->sides[FLOW_LOW];
-	uint32_t n = f->n_win_answers[0] + f->n_win_answers[1];
-	double share = (low->n_answered[0] + low->n_answered[1] + 0.5) / (low->n_sent + 0.5);
-
-	if (n < SERVED_ANSWERS_MIN || !low->n_sent)
-		return 0;
-	return (f->win_last_us - f->win_first_us) * 1e3 / (n - 1) * MIN(share, 1.0);
-}
-
 /** @return true when the rate was cut by half or more. */
 static bool decide(struct flow *f)
 {
@@ -134,16 +118,14 @@ static bool decide(struct flow *f)
 
 	if (!answer_ratio(f, &ratio))
 		return false;
-	double useful = 1 / ratio.value;
+	/* without a limit answers are as the rates are: then this is 1 */
+	double useful = 1 / (ratio.value * flow_modes[f->mode].low_divisor);
 	if (f->queue_rtt_us)
 		useful = MIN(useful, QUEUEING_USEFUL);
 	if (f->mode == FLOW_CRUISE)
 		decide_cruise(f, useful);
 	else if (!decide_search(f, useful, ratio.variance))
 		return false;
-	if (f->queue_rtt_us) /* more only makes it longer */
-		flow_set_rate(f, MAX((double)f->rate_gap_ns, served_gap_ns(f) / QUEUE_OVER));
-	flow_window_restart(f, f->last_us);
 	memset(f->sides, 0, sizeof(f->sides));
 	f->found_gap_ns = f->rate_gap_ns;
 	f->barren_max = MAX(f->barren_max, (uint16_t)BARREN_FOUND_MIN);
@@ -204,7 +186,7 @@ static bool watch_shortfall(struct flow *f, uint32_t n_sent, uint32_t n_answered
  */
 static bool watch_queue(struct flow *f, const struct flow_phase *p, bool is_low_phase)
 {
-	bool is_queueing = flow_has_queue(f, p->rtt_us);
+	bool is_queueing = p->rtt_us > 2 * f->min_rtt_us + QUEUE_RTT_US;
 
 	if (!p->rtt_us)
 		return false;
@@ -215,13 +197,9 @@ static bool watch_queue(struct flow *f, const struct flow_phase *p, bool is_low_
 	if (f->mode != FLOW_SEARCH || !is_queueing || !f->queue_rtt_us ||
 	    p->rtt_us < f->queue_rtt_us - f->queue_rtt_us / 16)
 		return false;
-	double gap_ns = served_gap_ns(f);
-	if (gap_ns && gap_ns <= f->rate_gap_ns * 1.1)
-		return false;
 	memset(f->sides, 0, sizeof(f->sides));
 	f->n_settled += !f->found_gap_ns;
-	flow_set_rate(f, gap_ns ? gap_ns : f->rate_gap_ns * 2.0);
-	flow_window_restart(f, f->last_us);
+	flow_set_rate(f, f->rate_gap_ns * 2.0);
 	return true;
 }
 
@@ -233,21 +211,20 @@ bool flow_judge_limited(struct flow *f, const struct flow_phase *p, uint32_t len
 
 	for (uint32_t c = 0; c < FLOW_CLASSES; c++)
 		n_answered += phase_n_answered(p, c);
-	/* behind answers that still come, silence is none yet */
-	bool is_heard = n_answered || (int32_t)(f->win_last_us - p->start_us) >= 0;
-	f->n_barren = is_heard ? 0 : f->n_barren + n_sent;
+	f->n_barren = n_answered ? 0 : f->n_barren + n_sent;
 	if (f->n_barren >= f->barren_max && find_barren(f))
 		return true;
 	if (p->rate_gap_ns != f->rate_gap_ns)
 		return false; /* of an earlier rate */
-	if (phase_is_idle(p, len_us))
+	/* not enough to do: this says nothing about the rate */
+	if ((uint64_t)n_sent * p->gap_ns * 2 < (uint64_t)len_us * NS_PER_US)
 		return false;
 	if (watch_queue(f, p, was_low))
 		return true;
 	if (f->is_limited_by_rule && !f->found_gap_ns &&
 	    watch_shortfall(f, n_sent, n_answered, len_us))
 		return true;
-	side->n_sent += n_sent;
+	side->len_us += len_us;
 	for (uint32_t c = 0; c < FLOW_CLASSES; c++)
 		side->n_answered[c] += phase_n_answered(p, c);
 	return decide(f);

@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "engine/board.h"
+#include "base/compiler.h"
 
 #define FLOW_PHASES     4u
 #define FLOW_GAP_MAX_NS 2000000000u /* one probe in two seconds: below the slowest limit in use */
@@ -37,7 +37,8 @@ struct flow_phase {
 
 /** One side of an experiment. */
 struct flow_side {
-	uint32_t n_sent, n_answered[FLOW_CLASSES];
+	uint64_t len_us;
+	uint32_t n_answered[FLOW_CLASSES];
 };
 enum flow_level { FLOW_HIGH, FLOW_LOW, FLOW_LEVELS };
 
@@ -66,7 +67,6 @@ struct flow {
 	uint16_t barren_max;                /* as many are enough to say so */
 	struct flow_side sides[FLOW_LEVELS];
 	uint32_t min_rtt_us;   /* 0: unknown */
-	uint32_t late_rtt_us;  /* the longest lately */
 	uint32_t queue_rtt_us; /* of the last high phase, if a queue stood; else 0 */
 	/* while free: answered of UINT16_MAX, how many probes that is known from; phases that
 	 * decided nothing, for the next; sent so far */
@@ -76,14 +76,9 @@ struct flow {
 	bool is_limited_by_rule;         /* limits are the norm: any sign of one counts */
 	bool is_due;                     /* enough has been sent for a look at it */
 	uint32_t n_answers, n_recovered; /* so far; to retransmissions */
-	/* the window: when it began, its first and its last answer came */
-	uint32_t win_start_us, win_first_us, win_last_us, n_win_sent, n_win_answers[FLOW_CLASSES];
+	uint32_t win_start_us, win_first_us, n_win_sent, n_win_answers[FLOW_CLASSES];
 	uint32_t was_pps; /* sent at before the limit */
 	bool is_by_recoveries;
-	/* with other workers behind the same bottleneck: agreed with them, as this one last knew */
-	bool is_idle; /* too little to ask in the last phase */
-	uint8_t member, epoch, told_settled;
-	struct flow_board *board; /* NULL: alone */
 };
 
 /** A probe leaves. */
@@ -98,8 +93,8 @@ struct flow_answer {
 	bool is_recovered; /* to a retransmission */
 };
 void flow_answered(struct flow *f, const struct flow_answer *a);
-/** An answer to an attempt before the last: only that it came, at @p now_us. */
-void flow_answered_late(struct flow *f, enum flow_class class, uint32_t now_us);
+/** An answer to an attempt before the last: only that it came. */
+void flow_answered_late(struct flow *f, enum flow_class class);
 /**
  * Judge what can be judged and set the rate.
  * @param wait_us what an answer may take: the time-out of a first attempt.

@@ -6,9 +6,7 @@
 #include "engine/flow.h"
 
 /** A verdict on silence wants as many answers due. */
-#define BARREN_ANSWERS   6u
-#define BARREN_FOUND_MIN 64u
-#define QUEUE_RTT_US     4000u
+#define BARREN_ANSWERS 6u
 
 /** Of the rate: what the low phases of a mode are sent at; how sure a decision must be. */
 struct flow_mode_row {
@@ -29,38 +27,6 @@ static inline uint32_t phase_n_answered(const struct flow_phase *p, enum flow_cl
 	return (uint32_t)p->n_answered[FLOW_FIRST][class] + p->n_answered[FLOW_AGAIN][class] +
 	       p->n_answered[FLOW_PING][class];
 }
-
-/** Was there too little to ask for the phase to say anything about the rate? */
-static inline bool phase_is_idle(const struct flow_phase *p, uint32_t len_us)
-{
-	return (uint64_t)phase_n_sent(p) * p->gap_ns * 2 < (uint64_t)len_us * NS_PER_US;
-}
-
-/** Do answers that took so long stand in a queue? */
-static inline bool flow_has_queue(const struct flow *f, uint32_t rtt_us)
-{
-	return rtt_us > 2 * f->min_rtt_us + QUEUE_RTT_US;
-}
-
-/** Count answers from now on. */
-void flow_window_restart(struct flow *f, uint32_t now_us);
-/** A limit begins, at a rate still to be set: nothing sent so far counts. */
-void flow_limit_begin(struct flow *f, uint32_t now_us);
-/** Judge nothing that was sent before. */
-void flow_phases_restart(struct flow *f, uint32_t now_us);
-/** Limited: is it time for the next phase, by the clock? */
-bool flow_phase_is_over(const struct flow *f, uint32_t now_us);
-/** Limited: the next phase, high or, unless @p is_steady, low by its place in the cycle. */
-void flow_phase_turn(struct flow *f, uint32_t now_us, uint32_t rate_gap_ns, bool is_steady);
-
-/* board.c: of a flow that has one */
-/**
- * Take over what is agreed. @param can_end whether a phase may end now. @return true when another
- * member decides; @p ret_is_news as flow_update's result.
- */
-bool board_obeys(struct flow *f, uint32_t now_us, bool can_end, bool *ret_is_news);
-/** State what this flow has found, if it leads or the limit is new. */
-void board_tell(struct flow *f);
 
 /** The rate, within its bounds, and what this phase makes of it. */
 void flow_set_rate(struct flow *f, double gap_ns);
