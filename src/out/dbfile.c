@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { BUSY_MS = 10000, SCHEMA_MAX = 64 << 10 };
+enum { BUSY_MS = 10000, MODE_TRIES = 500, MODE_PAUSE_MS = 10, SCHEMA_MAX = 64 << 10 };
 
 static const struct {
 	int rc, code;
@@ -80,7 +80,7 @@ static int create_schema(sqlite3 *db, char *why)
 }
 
 /** @return 1: empty, no tables yet; 0: ours; -code. */
-static int check_schema(sqlite3 *db, char *why)
+static int read_schema(sqlite3 *db, char *why)
 {
 	int64_t app = 0, version = 0, n_tables = 0;
 	int err = read_number(db, "PRAGMA application_id", &app, why);
@@ -106,6 +106,32 @@ static int check_schema(sqlite3 *db, char *why)
 	return 0;
 }
 
+/** As read_schema(), of one moment: another scan may be making the tables. */
+static int check_schema(sqlite3 *db, char *why)
+{
+	int err = dbfile_exec(db, "BEGIN", why);
+
+	if (err)
+		return err;
+	int rc = read_schema(db, why);
+	(void)sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	return rc;
+}
+
+/** The busy handler is not asked when two connections change a new file's mode at once. */
+static int set_modes(sqlite3 *db, char *why)
+{
+	int err = 0;
+
+	for (int i = 0; i < MODE_TRIES; i++) {
+		err = dbfile_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", why);
+		if (!err || sqlite3_errcode(db) != SQLITE_BUSY)
+			break;
+		(void)sqlite3_sleep(MODE_PAUSE_MS);
+	}
+	return err;
+}
+
 static int prepare_file(sqlite3 *db, bool wants_write, char *why)
 {
 	int rc = check_schema(db, why);
@@ -115,8 +141,7 @@ static int prepare_file(sqlite3 *db, bool wants_write, char *why)
 		return -E_EMPTY;
 	}
 	if (rc >= 0 && wants_write) {
-		int err =
-			dbfile_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", why);
+		int err = set_modes(db, why);
 		if (err)
 			return err;
 	}
