@@ -124,19 +124,25 @@ def test_exit(cases, bed):
         bed.scanner.nft("")
 
 
+def while_the_way_goes(bed, *options):
+    """A connect scan from under which the route to the targets is taken after a second: the process, what it wrote."""
+    process = bed.scanner.start([suite.PRTIP, "-sT", "-n", "-Pn", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                text=True)
+    try:
+        netns.wait_until(lambda: process.poll() is not None, 1)
+        bed.scanner.sh("ip route del 198.18.0.0/16 via 10.99.0.2")
+        out, err = process.communicate(timeout=60)
+    finally:
+        bed.scanner.sh("ip route add 198.18.0.0/16 via 10.99.0.2", check=False)
+    return process, out, err
+
+
 def test_route_lost(cases, bed):
     """The way to the targets goes while connects are under way: the scan breaks off, and calls nothing filtered by it."""
     lossy(bed, 0, "tcp dport 301-600 drop")
     for backend in ("epoll", "io_uring"):
-        process = bed.scanner.start([suite.PRTIP, "-sT", "-n", "-Pn", "-p", "1-2000", "--max-rate", "400",
-                                     "--connect-backend", backend, "198.18.40.1", "-oJ", "-"],
-                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            netns.wait_until(lambda: process.poll() is not None, 1)
-            bed.scanner.sh("ip route del 198.18.0.0/16 via 10.99.0.2")
-            out, err = process.communicate(timeout=60)
-        finally:
-            bed.scanner.sh("ip route add 198.18.0.0/16 via 10.99.0.2", check=False)
+        process, out, err = while_the_way_goes(bed, "-p", "1-2000", "--max-rate", "400",
+                                               "--connect-backend", backend, "198.18.40.1", "-oJ", "-")
         reasons = {reason for _, reason in suite.json_ports(out).values()}
         cases.equal(f"{backend}: exit", process.returncode, 1)
         cases.check(f"{backend}: says that the scan broke off", "broke off" in err, err)
@@ -147,15 +153,8 @@ def test_one_way_lost(cases, bed):
     """The way to one of two targets goes: the other is scanned to its end, what the first has not answered is unknown."""
     lossy(bed, 0, "tcp dport 301-600 drop")
     for backend in ("epoll", "io_uring"):
-        process = bed.scanner.start([suite.PRTIP, "-sT", "-n", "-Pn", "-p", "1-1000", "--max-rate", "500", "-d",
-                                     "--connect-backend", backend, "198.18.40.1", NEIGHBOUR, "-oJ", "-"],
-                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            netns.wait_until(lambda: process.poll() is not None, 1)
-            bed.scanner.sh("ip route del 198.18.0.0/16 via 10.99.0.2")
-            out, err = process.communicate(timeout=60)
-        finally:
-            bed.scanner.sh("ip route add 198.18.0.0/16 via 10.99.0.2", check=False)
+        process, out, err = while_the_way_goes(bed, "-d", "-p", "1-1000", "--max-rate", "500",
+                                               "--connect-backend", backend, "198.18.40.1", NEIGHBOUR, "-oJ", "-")
         hosts = {r["address"]: r for r in suite.json_records(out, "host")}
         states = {address: [port for (a, port), (state, _) in suite.json_ports(out).items() if a == address and state == "filtered"]
                   for address in hosts}
