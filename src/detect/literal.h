@@ -13,6 +13,8 @@
 #define LITERAL_RUNS_MAX  16
 #define LITERAL_BYTES_MAX 512
 #define LITERAL_HEAD      16
+/** Bytes of runs that literals_of() is content with: most patterns are told apart by then. */
+#define LITERAL_ENOUGH 64u
 
 /** All letters are lower case: a demand is on the lower-cased subject. */
 struct literals {
@@ -23,6 +25,8 @@ struct literals {
 	 * has that many bytes. */
 	uint8_t head[LITERAL_HEAD], mask[LITERAL_HEAD];
 	uint32_t head_len;
+	/** Bytes of a match at least; of the subject at most, UINT32_MAX: any number. */
+	uint32_t min_len, max_len;
 };
 
 /** ASCII letters become small, other bytes stay. */
@@ -58,13 +62,4 @@ static inline uint32_t literal_gram(const uint8_t *p)
 static inline uint32_t literal_gram_hash(uint32_t gram)
 {
 	return gram * 2654435761u;
-}
-/** Does the start of a lower-cased subject meet the demand? @param low LITERAL_HEAD bytes, zeros
- * behind the subject's end. */
-static inline bool literals_head_fits(const struct literals *l, const uint8_t *low, size_t len)
-{
-	for (uint32_t i = 0; i < l->head_len; i++)
-		if ((low[i] & l->mask[i]) != l->head[i])
-			return false;
-	return len >= l->head_len;
 }

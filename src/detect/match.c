@@ -3,9 +3,10 @@
  * Matching answers against thousands of patterns. The first answers to a probe are held against one
  * pattern's text after the other (literals_refute), for most scans meet a handful of services; a
  * probe that is answered often gets an index from four-byte grams to patterns. Of all grams in the
- * texts that a pattern demands the one that fewest patterns share is its key; patterns without a
- * gram are candidates always, held back only by the bytes they demand at the start. One pass over
- * the answer collects the candidates, which run in file order until one fits.
+ * texts that a pattern demands the one that fewest patterns before it show is its key; patterns
+ * without a gram are candidates always, held back only by the bytes they demand at the start and by
+ * how long an answer is. One pass over the answer collects the candidates, which run in file order
+ * until one fits.
  *
  * Why no regular expression set: compiling the 11,900 patterns of nmap 7.93 takes Vectorscan 22 s
  * and 18 MB (2 cores EPYC, 2026); the index is made for the probes in use only, in milliseconds,
@@ -26,18 +27,20 @@
 enum {
 	GRAM = LITERAL_GRAM,
 	BLOOM_BITS = LITERAL_BLOOM_BITS,
+	HEAD = 8, /* bytes of a pattern's start in the index */
+	CENSUS_BITS = 14,
 	MATCH_LIMIT = 100000, /* nmap's */
 	DEPTH_LIMIT = 10000,
 	HEAP_LIMIT_KIB = 4096,
-	LAZY_ANSWERS = 4 * MATCH_COLD_ANSWERS, /* then what is a candidate again is compiled */
-	LONG_BYTES = 1024, /* shorter answers cannot cost much: no clock is read for them */
-	NO_NEXT = UINT32_MAX >> 1
+	LONG_BYTES = 1024 /* shorter answers cannot cost much: no clock is read for them */
 };
 
 /** One pattern's part of the index. */
-struct line_key {
+struct line {
+	uint64_t head, mask; /* the first bytes, where they are known */
 	uint32_t gram;
-	uint32_t next; /* line with the same slot, or NO_NEXT */
+	uint32_t next;             /* line with the same slot, plus one; 0: none */
+	uint32_t min_len, max_len; /* of an answer */
 };
 
 /** Lines of one probe. */
@@ -50,12 +53,8 @@ struct table {
 };
 
 struct index {
-	struct head {
-		uint8_t byte[LITERAL_HEAD], mask[LITERAL_HEAD];
-		uint32_t len;
-	} * heads;
-	struct line_key *keys;
-	uint32_t *slots; /* gram hash -> first line, NO_NEXT: none */
+	struct line *lines;
+	uint32_t *slots; /* gram hash -> first line, plus one; 0: none */
 	uint32_t n_slots;
 	uint64_t *always;     /* bit per line: no gram */
 	uint64_t *candidates; /* scratch of the answer being matched */
@@ -68,7 +67,7 @@ struct matcher {
 	struct table **tables; /* by probe; NULL: no answer yet */
 	pcre2_match_data *data;
 	pcre2_match_context *limits;
-	uint8_t *low;                   /* the answer in lower case, LITERAL_HEAD zeros behind it */
+	uint8_t *low;                   /* the answer in lower case, HEAD zeros behind it */
 	struct literal_subject subject; /* the same */
 	bool has_subject;               /* it is made */
 	uint64_t end_ns;                /* of the thread's CPU time for this answer; 0: not begun */
@@ -77,63 +76,49 @@ struct matcher {
 
 /* --- the index -------------------------------------------------------------- */
 
-/** Call @p fn for every gram of the texts a pattern demands. */
-static void each_gram(const struct literals *l, void (*fn)(void *ctx, uint32_t gram), void *ctx)
-{
-	uint32_t from = 0;
-
-	for (uint32_t r = 0; r < l->n_runs; r++) {
-		for (uint32_t i = from; i + GRAM <= l->run_end[r]; i++)
-			fn(ctx, literal_gram(l->bytes + i));
-		from = l->run_end[r];
-	}
-}
-
-/** How many patterns show a gram, roughly: counters by hash. */
+/** How many of the patterns read so far show a gram, roughly: counters by hash. */
 struct census {
-	uint16_t n[1 << 14];
-	uint32_t best_gram;
-	uint32_t best_n;
+	uint8_t n[1 << CENSUS_BITS];
 };
 
-static uint16_t *census_of(struct census *c, uint32_t gram)
+/** Count the grams of what a pattern demands. @return whether there is one; @p ret the rarest so
+ * far, of equally rare ones the last: patterns differ in what they end with. */
+static bool census_choose(struct census *c, const struct literals *l, uint32_t *ret)
 {
-	return &c->n[literal_gram_hash(gram) >> 18];
-}
+	uint32_t from = 0, best_n = UINT32_MAX;
 
-static void census_count(void *ctx, uint32_t gram)
-{
-	uint16_t *n = census_of(ctx, gram);
-
-	*n = (uint16_t)MIN(*n + 1u, 65535u);
-}
-
-static void census_choose(void *ctx, uint32_t gram)
-{
-	struct census *c = ctx;
-
-	if (*census_of(c, gram) < c->best_n) {
-		c->best_n = *census_of(c, gram);
-		c->best_gram = gram;
+	for (uint32_t r = 0; r < l->n_runs; r++) {
+		for (uint32_t i = from; i + GRAM <= l->run_end[r]; i++) {
+			uint32_t gram = literal_gram(l->bytes + i);
+			uint8_t *n = &c->n[literal_gram_hash(gram) >> (32 - CENSUS_BITS)];
+			if (*n <= best_n) {
+				best_n = *n;
+				*ret = gram;
+			}
+			*n = (uint8_t)(*n + (*n < UINT8_MAX));
+		}
+		from = l->run_end[r];
 	}
+	return best_n != UINT32_MAX;
 }
 
-static void index_add(struct index *x, uint32_t i, struct census *c, const struct literals *l)
+static void index_line(struct index *x, uint32_t i, const struct literals *l, struct census *c)
 {
-	struct head *h = &x->heads[i];
+	struct line *line = &x->lines[i];
+	uint32_t gram;
 
-	memcpy(h->byte, l->head, sizeof(h->byte));
-	memcpy(h->mask, l->mask, sizeof(h->mask));
-	h->len = l->head_len;
-	c->best_n = UINT32_MAX;
-	each_gram(l, census_choose, c);
-	if (c->best_n == UINT32_MAX) {
+	memcpy(&line->head, l->head, HEAD);
+	memcpy(&line->mask, l->mask, HEAD);
+	line->min_len = l->min_len;
+	line->max_len = l->max_len;
+	if (!census_choose(c, l, &gram)) {
 		x->always[i / 64] |= 1ull << i % 64;
 		return;
 	}
-	uint32_t hash = literal_gram_hash(c->best_gram), *slot = &x->slots[hash & (x->n_slots - 1)];
-	x->keys[i] = (struct line_key){c->best_gram, *slot};
-	*slot = i;
+	uint32_t hash = literal_gram_hash(gram), *slot = &x->slots[hash & (x->n_slots - 1)];
+	line->gram = gram;
+	line->next = *slot;
+	*slot = i + 1;
 	uint32_t bit = hash >> 17;
 	x->bloom[bit / 64] |= 1ull << bit % 64;
 }
@@ -142,8 +127,7 @@ static void index_free(struct index *x)
 {
 	if (!x)
 		return;
-	mem_free(x->heads);
-	mem_free(x->keys);
+	mem_free(x->lines);
 	mem_free(x->slots);
 	mem_free(x->always);
 	mem_free(x->candidates);
@@ -157,44 +141,31 @@ static struct index *index_alloc(uint32_t n)
 	if (!x)
 		return NULL;
 	x->n_words = (n + 63) / 64;
-	for (x->n_slots = 64; x->n_slots < 2 * n; x->n_slots *= 2)
+	for (x->n_slots = 64; x->n_slots < n; x->n_slots *= 2)
 		;
-	x->heads = mem_alloc(n, sizeof(*x->heads));
-	x->keys = mem_alloc(n, sizeof(*x->keys));
+	x->lines = mem_alloc(n, sizeof(*x->lines));
 	x->slots = mem_alloc(x->n_slots, sizeof(*x->slots));
 	x->always = mem_alloc(x->n_words, sizeof(*x->always));
 	x->candidates = mem_alloc(x->n_words, sizeof(*x->candidates));
-	if (!x->heads || !x->keys || !x->slots || !x->always || !x->candidates) {
-		index_free(x);
-		return NULL;
-	}
-	for (uint32_t i = 0; i < x->n_slots; i++)
-		x->slots[i] = NO_NEXT;
-	return x;
+	if (x->lines && x->slots && x->always && x->candidates)
+		return x;
+	index_free(x);
+	return NULL;
 }
 
 static int index_new(const struct svc_probe *p, struct index **ret)
 {
 	struct census *c = mem_alloc(1, sizeof(*c));
-	struct index *x = index_alloc(p->n_matches);
+	struct index *x = c ? index_alloc(p->n_matches) : NULL;
 	struct literals l;
 
-	if (!c || !x) {
-		mem_free(c);
-		index_free(x);
-		return -ENOMEM;
-	}
-	for (uint32_t i = 0; i < p->n_matches; i++) {
+	for (uint32_t i = 0; x && i < p->n_matches; i++) {
 		literals_of(p->matches[i].pattern, &l);
-		each_gram(&l, census_count, c);
-	}
-	for (uint32_t i = 0; i < p->n_matches; i++) {
-		literals_of(p->matches[i].pattern, &l);
-		index_add(x, i, c, &l);
+		index_line(x, i, &l, c);
 	}
 	mem_free(c);
 	*ret = x;
-	return 0;
+	return x ? 0 : -ENOMEM;
 }
 
 /* --- tables ------------------------------------------------------------------ */
@@ -240,28 +211,27 @@ static int table_of(struct matcher *m, uint32_t probe, struct table **ret)
 	return index_new(p, &t->index);
 }
 
-static void collect(struct index *t, const uint8_t *low, size_t len)
+static void collect(struct index *x, const uint8_t *low, size_t len)
 {
-	memcpy(t->candidates, t->always, t->n_words * sizeof(*t->always));
+	memcpy(x->candidates, x->always, x->n_words * sizeof(*x->always));
 	for (size_t i = 0; i + GRAM <= len; i++) {
 		uint32_t gram = literal_gram(low + i), hash = literal_gram_hash(gram),
 			 bit = hash >> 17;
-		if (!(t->bloom[bit / 64] >> bit % 64 & 1))
+		if (!(x->bloom[bit / 64] >> bit % 64 & 1))
 			continue;
-		for (uint32_t k = t->slots[hash & (t->n_slots - 1)]; k != NO_NEXT;
-		     k = t->keys[k].next)
-			if (t->keys[k].gram == gram)
-				t->candidates[k / 64] |= 1ull << k % 64;
+		for (uint32_t k = x->slots[hash & (x->n_slots - 1)]; k; k = x->lines[k - 1].next)
+			if (x->lines[k - 1].gram == gram)
+				x->candidates[(k - 1) / 64] |= 1ull << (k - 1) % 64;
 	}
 }
 
-static bool head_fits(const struct head *h, const uint8_t *low, size_t len)
+/** Do length and first bytes of an answer meet the demand? */
+static bool line_fits(const struct line *x, const uint8_t *low, size_t len)
 {
-	uint8_t differs = len < h->len;
+	uint64_t head;
 
-	for (uint32_t i = 0; i < LITERAL_HEAD; i++)
-		differs |= (low[i] & h->mask[i]) ^ h->byte[i];
-	return !differs;
+	memcpy(&head, low, sizeof(head));
+	return !((head & x->mask) ^ x->head) && len >= x->min_len && len <= x->max_len;
 }
 
 /* --- patterns ----------------------------------------------------------------- */
@@ -340,11 +310,8 @@ static const struct literal_subject *subject_of(struct matcher *m, size_t len)
 static int try_line(struct matcher *m, struct table *t, uint32_t i, struct bytes answer,
 		    struct match_hit *ret)
 {
-	const struct svc_match *line = &t->probe->matches[i];
-
 	/* compiling costs more than a hundred looks at the pattern's text */
-	if (!t->code[i] && t->n_answers <= LAZY_ANSWERS &&
-	    literals_refute(line->pattern, subject_of(m, answer.len)))
+	if (!t->code[i] && literals_refute(t->probe->matches[i].pattern, subject_of(m, answer.len)))
 		return 0;
 	m->stats.n_candidates++;
 	if (is_given_up(m, answer.len))
@@ -353,34 +320,39 @@ static int try_line(struct matcher *m, struct table *t, uint32_t i, struct bytes
 }
 
 /** One after the other. */
-static bool match_cold(struct matcher *m, struct table *t, struct bytes answer,
-		       struct bytes service, struct match_hit *ret)
+static int match_cold(struct matcher *m, struct table *t, struct bytes answer, struct bytes service,
+		      struct match_hit *ret)
 {
 	int found = 0;
 
 	for (uint32_t i = 0; i < t->probe->n_matches && !found; i++)
 		if (is_wanted(&t->probe->matches[i], service))
 			found = try_line(m, t, i, answer, ret);
-	return found > 0;
+	return found;
+}
+
+/** Those that the index finds. */
+static int match_indexed(struct matcher *m, struct table *t, struct bytes answer,
+			 struct bytes service, struct match_hit *ret)
+{
+	struct index *x = t->index;
+	int found = 0;
+
+	collect(x, m->low, answer.len);
+	for (uint32_t w = 0; w < x->n_words && !found; w++)
+		for (uint64_t bits = x->candidates[w]; bits && !found; bits &= bits - 1) {
+			uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
+			if (line_fits(&x->lines[i], m->low, answer.len) &&
+			    is_wanted(&t->probe->matches[i], service))
+				found = try_line(m, t, i, answer, ret);
+		}
+	return found;
 }
 
 static bool match_table(struct matcher *m, struct table *t, struct bytes answer,
 			struct bytes service, struct match_hit *ret)
 {
-	struct index *x = t->index;
-	int found = 0;
-
-	if (!x)
-		return match_cold(m, t, answer, service, ret);
-	collect(x, m->low, answer.len);
-	for (uint32_t w = 0; w < x->n_words && !found; w++)
-		for (uint64_t bits = x->candidates[w]; bits && !found; bits &= bits - 1) {
-			uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-			if (head_fits(&x->heads[i], m->low, answer.len) &&
-			    is_wanted(&t->probe->matches[i], service))
-				found = try_line(m, t, i, answer, ret);
-		}
-	return found > 0;
+	return (t->index ? match_indexed : match_cold)(m, t, answer, service, ret) > 0;
 }
 
 static bool match_plain(struct matcher *m, struct table *t, struct bytes answer,
@@ -422,7 +394,7 @@ int matcher_match(struct matcher *m, uint32_t probe, struct bytes answer, struct
 	m->has_subject = false;
 	for (size_t i = 0; i < answer.len; i++)
 		m->low[i] = literal_lower(answer.p[i]);
-	memset(m->low + answer.len, 0, LITERAL_HEAD);
+	memset(m->low + answer.len, 0, HEAD);
 	return match_chain(m, probe, answer, service, match_table, ret);
 }
 
@@ -443,7 +415,7 @@ int matcher_new(const struct svcdb *db, struct matcher **ret)
 		return -ENOMEM;
 	m->db = db;
 	m->tables = mem_alloc(MAX(db->n_probes, 1u), sizeof(struct table *));
-	m->low = mem_alloc(MATCH_BYTES_MAX + LITERAL_HEAD, 1);
+	m->low = mem_alloc(MATCH_BYTES_MAX + HEAD, 1);
 	m->data = pcre2_match_data_create(MATCH_GROUPS_MAX, NULL);
 	m->limits = pcre2_match_context_create(NULL);
 	if (!m->tables || !m->low || !m->data || !m->limits) {

@@ -18,7 +18,7 @@
 #define MATCH_EFFORT_NS (250ull * 1000 * 1000)
 
 /** Answers of a probe that are matched without an index: making it costs as much. */
-#define MATCH_COLD_ANSWERS 16u
+#define MATCH_COLD_ANSWERS 8u
 
 struct matcher;
 
@@ -45,7 +45,8 @@ void matcher_free(struct matcher *m);
  * @param service when a soft match has named the service: only its lines; p NULL: all.
  * @return 1 with @p ret filled, 0 without a match, -ENOMEM.
  * Cost: bench/results/match.jsonl: matcher_warm; matcher_cold when the patterns that fit have not
- * been compiled yet or there is no index; first_answer_to_a_probe once for each. Thread: owner.
+ * been compiled yet, matcher_unindexed for the first MATCH_COLD_ANSWERS of a probe, index_made once
+ * for each. Thread: owner.
  */
 int matcher_match(struct matcher *m, uint32_t probe, struct bytes answer, struct bytes service,
 		  struct match_hit *ret) MUST_CHECK;

@@ -49,6 +49,16 @@ static void demands(void **state)
 		{"^a(b|c)d", "a|d", "a"},
 		{"^a(?:b)?d", "a|d", "a"},
 		{"^a(?=b)d", "a|d", "ad"},
+		{"^a(?<=b)d", "a|d", "ad"},
+		{"^a(?<!b)d", "a|d", "ad"},
+		{"^a(b)d", "abd", "abd"}, /* read through */
+		{"^a(?:b(c))d", "abcd", "abcd"},
+		{"^a(b(c|d)e)f", "ab|ef", "ab"},
+		{"^a(b)+d", "a|d", "a"},
+		{"^a(b){0}d", "a|d", "a"},
+		{"^*ab", "", ""}, /* "^" need not hold */
+		{"^a(b", "", ""},
+		{"^a)b", "", ""},
 		{"^a(?i)d", "", ""},
 		{"^a(?<n>b)d", "", ""},
 		{"^a[^]x]d", "a|d", "a?d"},
@@ -84,6 +94,50 @@ static void demands(void **state)
 	}
 }
 
+/** How long what matches is. */
+static void lengths(void **state)
+{
+	static const struct {
+		const char *pattern;
+		uint32_t min, max;
+	} rows[] = {
+		{"^abc$", 3, 4}, /* a newline may follow */
+		{"^abc", 3, UINT32_MAX}, {"abc$", 3, UINT32_MAX},      {"^[a-f]{8}$", 8, 9},
+		{"^.{3,5}x?$", 3, 7},    {"^a{2,}$", 2, UINT32_MAX},   {"^a+b*$", 1, UINT32_MAX},
+		{"^(a)(?:bc)$", 3, 4},   {"^(a|bc)d$", 1, UINT32_MAX}, {"^(?=abc)d$", 1, 2},
+		{"^(ab$)", 2, 3},        {"^a$b", 2, UINT32_MAX},      {"^a|b$", 0, UINT32_MAX},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct literals l;
+		literals_of(
+			(struct bytes){(const uint8_t *)rows[i].pattern, strlen(rows[i].pattern)},
+			&l);
+		if (l.min_len != rows[i].min || l.max_len != rows[i].max)
+			fail_msg("%s: %u to %u", rows[i].pattern, l.min_len, l.max_len);
+	}
+}
+
+/** Enough is read of a long pattern, unless an alternative follows that lets it match without. */
+static void enough(void **state)
+{
+	char pattern[LITERAL_ENOUGH + 16] = "^";
+	struct literals l;
+
+	(void)state;
+	memset(pattern + 1, 'a', LITERAL_ENOUGH);
+	memcpy(pattern + 1 + LITERAL_ENOUGH, ".bc$", 5);
+	literals_of((struct bytes){(const uint8_t *)pattern, strlen(pattern)}, &l);
+	assert_int_equal(l.n_runs, 1);
+	assert_int_equal(l.run_end[0], LITERAL_ENOUGH);
+	assert_int_equal(l.max_len, UINT32_MAX);
+	memcpy(pattern + 1 + LITERAL_ENOUGH, ".b|c", 5);
+	literals_of((struct bytes){(const uint8_t *)pattern, strlen(pattern)}, &l);
+	assert_int_equal(l.n_runs, 0);
+	assert_int_equal(l.min_len, 0);
+}
+
 static void ceilings(void **state)
 {
 	uint8_t many[4096];
@@ -111,6 +165,14 @@ static void refutes(void **state)
 		{"^SSH-([\\d.]+)-Open", "ssh", true},
 		{"^SSH-", "xssh-", true}, /* anchored */
 		{"SSH-", "xssh-", false},
+		{"^.{4}$", "abcd", false},
+		{"^.{4}$", "abcd\n", false},
+		{"^.{4}$", "abcdef", true},
+		{"^.{4}$", "abc", true},
+		{"^.{4}$|x", "abc", false},
+		{"^(a|b)x(y|z)", "cy", true},
+		{"^(ab(c)|d)", "zzz", false},
+		{"^(ab(c))|z", "zzz", false},   /* the alternative is behind a group read through */
 		{"^SSH-|^FTP-", "ftp-", false}, /* the alternative makes up for it */
 		{"^SSH-(?:a|b)x", "ftp-", true},
 		{"^SSH-[|]x", "ftp-", true},
@@ -147,9 +209,8 @@ static void refutes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(demands),
-		cmocka_unit_test(ceilings),
-		cmocka_unit_test(refutes),
+		cmocka_unit_test(demands),  cmocka_unit_test(lengths), cmocka_unit_test(enough),
+		cmocka_unit_test(ceilings), cmocka_unit_test(refutes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
