@@ -13,6 +13,9 @@
 #include <math.h>
 #include <string.h>
 
+/** Chance that answers stand as they do, for another reason to be looked for. */
+#define EARLY_CHANCE 0.001
+
 enum {
 	PHASE_MIN_US = 10000,
 	PHASE_SENT_MIN = 16, /* while free */
@@ -55,6 +58,7 @@ static void phase_open(struct flow *f, uint32_t now_us)
 void flow_sent(struct flow *f, enum flow_kind kind, uint32_t now_us)
 {
 	if (!f->n_phases) {
+		f->begun_us = now_us;
 		f->win_start_us = f->win_first_us = now_us;
 		phase_open(f, now_us);
 	}
@@ -76,6 +80,10 @@ void flow_answered(struct flow *f, const struct flow_answer *a)
 {
 	flow_answered_late(f, a->class);
 	f->n_recovered += a->is_recovered;
+	if (!a->is_recovered && a->class == FLOW_REFUSED && flow_wants_place(f)) {
+		f->last_place = MAX(f->last_place, a->place);
+		f->n_placed++;
+	}
 	f->min_rtt_us = f->min_rtt_us ? MIN(f->min_rtt_us, a->rtt_us) : a->rtt_us;
 	for (uint32_t i = 0; i < f->n_phases; i++) {
 		struct flow_phase *p = phase_back(f, i);
@@ -318,6 +326,22 @@ static bool watch_recoveries(struct flow *f, uint32_t now_us, uint32_t wait_us, 
 	if (len_us > WINDOW_WAITS * wait_us)
 		window_restart(f, now_us);
 	return false;
+}
+
+/**
+ * Places in a random order are spread over all of it: that as many answers all come from so small a
+ * beginning has this chance.
+ */
+bool flow_look_back(struct flow *f, uint32_t now_us)
+{
+	double part = (f->last_place + 1.0) / UINT16_MAX;
+
+	if (f->gap_ns || f->n_settled || f->n_placed == UINT8_MAX ||
+	    pow(part, f->n_placed) > EARLY_CHANCE)
+		return false;
+	f->win_start_us = f->win_first_us = f->begun_us;
+	limit(f, now_us, f->n_answers, MIN(1.0, f->n_placed / (part * f->n_first)));
+	return true;
 }
 
 /* --- phases ------------------------------------------------------------------------ */

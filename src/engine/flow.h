@@ -76,6 +76,9 @@ struct flow {
 	bool is_limited_by_rule;         /* limits are the norm: any sign of one counts */
 	bool is_due;                     /* enough has been sent for a look at it */
 	uint32_t n_answers, n_recovered; /* so far; to retransmissions */
+	uint16_t last_place;             /* of the first attempts that were refused */
+	uint8_t n_placed;                /* how many of them; counted until they are enough */
+	uint32_t begun_us;               /* the first probe left */
 	uint32_t win_start_us, win_first_us, n_win_sent, n_win_answers[FLOW_CLASSES];
 	uint32_t was_pps; /* sent at before the limit */
 	bool is_by_recoveries;
@@ -90,6 +93,7 @@ struct flow_answer {
 	enum flow_kind kind; /* of its probe */
 	enum flow_class class;
 	uint32_t sent_us, rtt_us;
+	uint16_t place;    /* of its probe in the random order, of UINT16_MAX */
 	bool is_recovered; /* to a retransmission */
 };
 void flow_answered(struct flow *f, const struct flow_answer *a);
@@ -103,6 +107,16 @@ void flow_answered_late(struct flow *f, enum flow_class class);
  * Cost: a few ns unless a phase ends.
  */
 bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_begin);
+/**
+ * All that will be asked has been asked once and had its time to answer. Was only the beginning of
+ * it answered, as where a limit ran out? @return true when a limit began.
+ */
+bool flow_look_back(struct flow *f, uint32_t now_us);
+/** Does the flow still want to know the places of answers? */
+static inline bool flow_wants_place(const struct flow *f)
+{
+	return !f->gap_ns && f->n_placed < UINT8_MAX;
+}
 /** Free again, and nothing sent so far is judged; what was learned stays. */
 void flow_restart(struct flow *f, uint32_t now_us);
 /** Is it worth while to call flow_update before the next probe? Cost: 1 ns. */

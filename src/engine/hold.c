@@ -125,8 +125,9 @@ static uint32_t most_delay_us(const struct pace_bounds *b, uint8_t proto)
 	return us;
 }
 
-static void host_flow_update(struct track *t, struct host_flow *hf, struct host_slot *h,
-			     uint64_t now_ns)
+/** @param is_end whether the host has been asked everything. */
+static void host_flow_review(struct track *t, struct host_flow *hf, struct host_slot *h,
+			     uint64_t now_ns, bool is_end)
 {
 	const struct pace_bounds *b = &t->conf.bounds;
 	uint8_t n_settled = hf->flow.n_settled;
@@ -143,13 +144,21 @@ static void host_flow_update(struct track *t, struct host_flow *hf, struct host_
 			flow_restart(&hf->flow, us_of(now_ns));
 		return;
 	}
-	(void)flow_update(&hf->flow, us_of(now_ns), wait_us(t, h),
-			  is_alone || who_is_short(t) == SHORT_OF_FEW);
+	bool may_begin = is_alone || who_is_short(t) == SHORT_OF_FEW;
+	(void)flow_update(&hf->flow, us_of(now_ns), wait_us(t, h), may_begin);
+	if (is_end && may_begin && !hf->flow.is_limited_by_rule)
+		(void)flow_look_back(&hf->flow, us_of(now_ns));
 	vote(t, &hf->flow);
 	if (was_free != !hf->flow.gap_ns)
 		tell_limit(t, &hf->flow, h, hf->proto);
 	if (hf->flow.n_settled != n_settled)
 		h->n_excused = (uint8_t)(h->last_attempt + 1);
+}
+
+static void host_flow_update(struct track *t, struct host_flow *hf, struct host_slot *h,
+			     uint64_t now_ns)
+{
+	host_flow_review(t, hf, h, now_ns, false);
 }
 
 /** The path has become limited: what it lost was not the hosts' fault. */
@@ -197,7 +206,8 @@ bool hold_review(struct track *t, struct track_group *g, uint32_t q, uint64_t no
 
 	hold_path_update(t, now_ns);
 	if (hf)
-		host_flow_update(t, hf, h, now_ns);
+		host_flow_review(t, hf, h, now_ns,
+				 g->stage == GROUP_PORTS && g->n_picked == g->n_probes);
 	return h->n_excused + t->n_excused != n_excused;
 }
 
@@ -245,6 +255,12 @@ void hold_unsent(struct track *t, struct track_group *g, uint32_t q, uint32_t at
 		flow_unsent(&t->path, kind_of(g, attempt));
 }
 
+/** Where the probe stands in the random order. */
+static uint16_t place_of(const struct track_group *g, uint32_t q)
+{
+	return (uint16_t)(permute_inverse(&g->order, q) * UINT16_MAX / g->n_probes);
+}
+
 void hold_answered(struct track *t, struct track_group *g, uint32_t q,
 		   const struct track_heard *heard)
 {
@@ -257,6 +273,7 @@ void hold_answered(struct track *t, struct track_group *g, uint32_t q,
 		.class = is_accepted ? FLOW_ACCEPTED : FLOW_REFUSED,
 		.sent_us = g->sent_us[q],
 		.rtt_us = (uint32_t)MAX((int32_t)(us_of(heard->now_ns) - g->sent_us[q]), 1),
+		.place = hf && flow_wants_place(&hf->flow) ? place_of(g, q) : 0,
 		.is_recovered = attempt > 0,
 	};
 	struct flow *flows[] = {hf ? &hf->flow : NULL, hf && hf->flow.gap_ns ? NULL : &t->path};

@@ -16,7 +16,7 @@
 enum {
 	RETRIES_MIN = 1, /* a silent port is asked twice */
 	UDP_RETRIES_MIN = 2,
-	UDP_LIMITED_RETRIES = 5,
+	LIMITED_RETRIES = 5,
 	UDP_LAST_GAP_US = 1000000,
 	BACKOFF_SHIFT_MAX = 3,
 	GLOBAL_RTO_MIN_US = 100000,
@@ -75,12 +75,11 @@ static bool is_doubtful_udp(const struct track *t, const struct track_group *g, 
 	return t->conf.types[i]->proto == PROTO_UDP && t->type_n[i] >= FLOW_WIDTH_MIN;
 }
 
-/** What a port may be asked for that: more where a limit has been found, as it takes its share. */
-static uint32_t doubtful_retries(const struct track *t, const struct track_group *g, uint32_t q)
+/** A limit that was found takes its share of the attempts, the more until its rate is known. */
+static bool is_limited(const struct track *t, const struct track_group *g, uint32_t q)
 {
-	if (!hold_flow(t, g, q)->flow.gap_ns)
-		return UDP_RETRIES_MIN;
-	return attempts_excused(t, group_host(g, q)) + UDP_LIMITED_RETRIES;
+	return g->stage == GROUP_PORTS && g->flows && hold_flow(t, g, q)->flow.gap_ns &&
+	       !(group_host(g, q)->flags & HOST_IS_GIVEN_UP);
 }
 
 /** Retransmissions of one probe: never fewer than it takes to ask everything its port is asked. */
@@ -91,7 +90,9 @@ static uint32_t probe_retries(const struct track *t, const struct track_group *g
 	if (g->stage == GROUP_PORTS && t->requests_of)
 		n = MAX(n, t->requests_of[q % g->width] - 1u);
 	if (is_doubtful_udp(t, g, q))
-		n = MAX(n, doubtful_retries(t, g, q));
+		n = MAX(n, (uint32_t)UDP_RETRIES_MIN);
+	if (is_limited(t, g, q))
+		n = MAX(n, attempts_excused(t, group_host(g, q)) + LIMITED_RETRIES);
 	return MIN(n, t->conf.max_retries);
 }
 

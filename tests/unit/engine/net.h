@@ -29,10 +29,13 @@ struct net_conf {
 	uint32_t fwd_pps, rev_pps; /* a shaper that all hosts are behind, by direction; 0: none */
 	uint32_t queue;            /* packets that it holds; more are dropped */
 	uint32_t stall_us, stall_percent; /* the network loses all for so long, so often */
-	uint32_t block_after;             /* probes, then the host drops all; 0: never */
-	uint32_t silent_ports_percent;    /* filtered */
-	uint32_t down_percent;            /* of hosts */
-	uint32_t n_pings;                 /* 0: no discovery */
+	uint32_t late_us;                 /* the scanner's timers are late, at most */
+	uint32_t pause_us,
+		pause_every;  /* it does nothing for so long at most, every so many turns */
+	uint32_t block_after; /* probes, then the host drops all; 0: never */
+	uint32_t silent_ports_percent; /* filtered */
+	uint32_t down_percent;         /* of hosts */
+	uint32_t n_pings;              /* 0: no discovery */
 	uint16_t ping_mask;
 	uint32_t n_shards;
 	bool is_sharded_by_port, is_ping_only;
@@ -424,9 +427,13 @@ static inline void net_turn(struct net *n)
 			n->now_ns + MAX(track_wait_us(&n->t, n->now_ns, 20000), 1u) * NS_PER_US;
 		if (n->n_flying)
 			next = MIN(next, MAX(n->flying[0].due_ns, n->now_ns + 1));
+		if (n->c.late_us)
+			next += rng_below(&n->rng, n->c.late_us * NS_PER_US);
 		n->now_ns = next;
 		net_deliver(n);
 	}
+	if (n->c.pause_us && !rng_below(&n->rng, n->c.pause_every))
+		n->now_ns += rng_below(&n->rng, n->c.pause_us * NS_PER_US);
 	track_expire(&n->t, n->now_ns);
 	net_drain(n);
 }
