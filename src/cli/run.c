@@ -16,6 +16,7 @@
 #include "cli/priv.h"
 #include "cli/report.h"
 #include "cli/resume.h"
+#include "engine/jrecord.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -222,6 +223,8 @@ static void on_journal(void *ctx, const struct event *ev)
 {
 	struct run *r = ctx;
 
+	if (stop_signal && jrecord_is_told(ev->kind))
+		return; /* what was cut short is asked again */
 	resume_put(&r->lines, r->journal, ev, &r->plan.scan);
 }
 
@@ -282,7 +285,8 @@ static int start_journal(struct run *r)
 			EVENT_BIT(EVENT_HOST_DISCOVERED) | EVENT_BIT(EVENT_PORT_FOUND) |
 				EVENT_BIT(EVENT_HOST_SCANNED) | EVENT_BIT(EVENT_SERVICE_DETECTED) |
 				EVENT_BIT(EVENT_BANNER_GRABBED) | EVENT_BIT(EVENT_OS_DETECTED) |
-				EVENT_BIT(EVENT_TLS_FOUND) | EVENT_BIT(EVENT_CHECKPOINT),
+				EVENT_BIT(EVENT_TLS_FOUND) | EVENT_BIT(EVENT_NOTHING_FOUND) |
+				EVENT_BIT(EVENT_CHECKPOINT),
 			on_journal, r);
 	if (err)
 		say_error("journal \"%s\": %s", r->c->journal_file, err_text(err));

@@ -252,23 +252,37 @@ static void skip_idle(struct detect *d)
 	}
 }
 
-/** An earlier part of the scan has asked the port: with the last that it told, nothing is left. */
-static void on_known(struct detect *d, const struct event *ev)
+/** An earlier part of the scan has asked the port. */
+static void forget(struct detect *d, uint64_t host_idx, uint16_t port, uint8_t proto)
 {
-	const struct ev_service *k = &ev->service;
-	bool is_last =
-		ev->kind == EVENT_BANNER_GRABBED || !d->conf.wants_banners || !k->facts->banner;
-	struct subject *s = d->is_publishing || !is_last ? NULL : subject_find(d, ev->host_idx);
+	struct subject *s = subject_find(d, host_idx);
 
 	for (uint32_t i = s ? s->n_pending : 0; i-- > 0;) {
 		struct pending *p = &s->pending[i];
-		if (p->port.port != k->port || p->port.proto != k->proto)
+		if (p->port.port != port || p->port.proto != proto)
 			continue;
 		mem_free(p->heard);
 		*p = s->pending[--s->n_pending];
 		d->n_open--;
 		skip_idle(d);
 		return;
+	}
+}
+
+/** With the last that a port told, or nothing, there is nothing left to ask. */
+static void on_known(struct detect *d, const struct event *ev)
+{
+	const struct ev_service *k = &ev->service;
+	const struct ev_nothing *none = &ev->nothing;
+
+	if (d->is_publishing)
+		return;
+	if (ev->kind == EVENT_NOTHING_FOUND) {
+		if (none->of == EVENT_SERVICE_DETECTED)
+			forget(d, ev->host_idx, none->port, none->proto);
+	} else if (ev->kind == EVENT_BANNER_GRABBED || !d->conf.wants_banners ||
+		   !k->facts->banner) {
+		forget(d, ev->host_idx, k->port, k->proto);
 	}
 }
 
@@ -350,10 +364,10 @@ static void on_event(void *ctx, const struct event *ev)
 		on_port(ctx, ev);
 	else if (ev->kind == EVENT_REPLY_HEARD)
 		on_reply(ctx, ev);
-	else if (ev->kind == EVENT_SERVICE_DETECTED || ev->kind == EVENT_BANNER_GRABBED)
-		on_known(ctx, ev);
-	else
+	else if (ev->kind == EVENT_HOST_SCANNED)
 		on_scanned(ctx, ev);
+	else
+		on_known(ctx, ev);
 }
 
 /* --- the pump --------------------------------------------------------------------------------- */
@@ -422,11 +436,28 @@ static void publish_open(struct detect *d, const struct asker_job *job)
 	bus_publish(d->bus, &ev);
 }
 
+/** The port was asked in full and gave nothing to tell. */
+static void publish_nothing(struct detect *d, const struct asker_job *job)
+{
+	struct event ev = {.kind = EVENT_NOTHING_FOUND, .host_idx = job->host_idx};
+
+	if (d->is_stopped)
+		return;
+	ev.nothing = (struct ev_nothing){job->addr, job->port.port, job->port.proto,
+					 EVENT_SERVICE_DETECTED};
+	bus_publish(d->bus, &ev);
+}
+
 static void publish(struct detect *d, const struct asker_answer *a)
 {
 	struct event ev = {.kind = EVENT_SERVICE_DETECTED, .host_idx = a->job.host_idx};
+	bool is_silent = a->job.port.is_doubtful && !a->has_heard;
 
-	if (!a->service || (a->job.port.is_doubtful && !a->has_heard))
+	if (!a->service)
+		return;
+	if (is_silent || (!d->conf.wants_services && !a->service->banner))
+		publish_nothing(d, &a->job);
+	if (is_silent)
 		return;
 	ev.service =
 		(struct ev_service){a->job.addr, a->job.port.port, a->job.port.proto, a->service};
@@ -514,12 +545,12 @@ int detect_new(const struct detect_conf *conf, struct bus *bus, struct detect **
 	d->n_parts = hosts_n_parts(conf->hosts);
 	d->free = d->ready_first = d->ready_last = NO_SLOT;
 	map64_init(&d->by_idx, HOSTS_MAX);
-	int err = bus_subscribe(bus,
-				EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_SCANNED) |
-					EVENT_BIT(EVENT_REPLY_HEARD) |
-					EVENT_BIT(EVENT_SERVICE_DETECTED) |
-					EVENT_BIT(EVENT_BANNER_GRABBED),
-				on_event, d);
+	int err = bus_subscribe(
+		bus,
+		EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_SCANNED) |
+			EVENT_BIT(EVENT_REPLY_HEARD) | EVENT_BIT(EVENT_SERVICE_DETECTED) |
+			EVENT_BIT(EVENT_BANNER_GRABBED) | EVENT_BIT(EVENT_NOTHING_FOUND),
+		on_event, d);
 	if (err) {
 		detect_free(d);
 		return err;

@@ -175,30 +175,43 @@ static void job_over(struct tlsstage *s, uint64_t host_idx)
 	try_end(s, host);
 }
 
-/** An earlier part of the scan has examined the endpoint: with its last certificate nothing is left
- * to ask. It was found open not long before. */
-static void on_known(struct tlsstage *s, const struct event *ev)
+/** An earlier part of the scan has examined the endpoint. It was found open not long before. */
+static void forget(struct tlsstage *s, uint64_t host_idx, uint16_t port)
 {
-	uint32_t n_certs = ev->tls.facts->n_certs;
-	bool is_last = ev->kind == EVENT_TLS_FOUND ? !n_certs : ev->tls.cert_idx + 1 == n_certs;
-
-	for (uint32_t i = s->is_publishing || !is_last ? 0 : s->n_waiting; i-- > 0;) {
-		if (s->waiting[i].host_idx != ev->host_idx || s->waiting[i].port != ev->tls.port)
+	for (uint32_t i = s->n_waiting; i-- > 0;) {
+		if (s->waiting[i].host_idx != host_idx || s->waiting[i].port != port)
 			continue;
 		s->waiting[i] = s->waiting[--s->n_waiting];
-		job_over(s, ev->host_idx);
+		job_over(s, host_idx);
 		return;
 	}
+}
+
+/** With its last certificate, or nothing, an endpoint leaves nothing to ask. */
+static void on_known(struct tlsstage *s, const struct event *ev)
+{
+	const struct ev_nothing *none = &ev->nothing;
+
+	if (s->is_publishing)
+		return;
+	if (ev->kind == EVENT_NOTHING_FOUND) {
+		if (none->of == EVENT_TLS_FOUND)
+			forget(s, ev->host_idx, none->port);
+		return;
+	}
+	uint32_t n_certs = ev->tls.facts->n_certs;
+	if (ev->kind == EVENT_TLS_FOUND ? !n_certs : ev->tls.cert_idx + 1 == n_certs)
+		forget(s, ev->host_idx, ev->tls.port);
 }
 
 static void on_event(void *ctx, const struct event *ev)
 {
 	if (ev->kind == EVENT_PORT_FOUND)
 		on_port(ctx, ev);
-	else if (ev->kind == EVENT_TLS_FOUND || ev->kind == EVENT_CERTIFICATE_FOUND)
-		on_known(ctx, ev);
-	else
+	else if (ev->kind == EVENT_HOST_SCANNED)
 		on_scanned(ctx, ev);
+	else
+		on_known(ctx, ev);
 }
 
 /** The name to ask for: the option's, or what the user typed. */
@@ -217,8 +230,13 @@ static void publish(struct tlsstage *s, const struct tls_result *r)
 {
 	struct event ev = {.kind = EVENT_TLS_FOUND, .host_idx = r->host_idx};
 
-	if (!r->facts)
+	if (!r->facts) {
+		ev.kind = EVENT_NOTHING_FOUND;
+		ev.nothing = (struct ev_nothing){r->addr, r->port, PROTO_TCP, EVENT_TLS_FOUND};
+		if (!s->is_stopped)
+			bus_publish(s->bus, &ev);
 		return;
+	}
 	ev.tls = (struct ev_tls){.addr = r->addr,
 				 .port = r->port,
 				 .proto = PROTO_TCP,
@@ -285,7 +303,8 @@ int tlsstage_new(const struct tlsstage_conf *conf, struct bus *bus, struct tlsst
 		err = bus_subscribe(bus,
 				    EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_SCANNED) |
 					    EVENT_BIT(EVENT_TLS_FOUND) |
-					    EVENT_BIT(EVENT_CERTIFICATE_FOUND),
+					    EVENT_BIT(EVENT_CERTIFICATE_FOUND) |
+					    EVENT_BIT(EVENT_NOTHING_FOUND),
 				    on_event, s);
 	if (err) {
 		tlsstage_free(s);

@@ -282,6 +282,8 @@ static const struct addr *addr_of(const struct event *ev)
 		return &ev->os.addr;
 	case EVENT_TLS_FOUND:
 		return &ev->tls.addr;
+	case EVENT_NOTHING_FOUND:
+		return &ev->nothing.addr;
 	default:
 		return &ev->host.addr;
 	}
@@ -318,8 +320,8 @@ int engine_restore(struct engine *e, const struct event *ev)
 		return -ENOMEM;
 	if (ev->part >= e->n_workers || (is_down && !e->seeds) || locate(e, ev, &ordinal) < 0)
 		return -E_SYNTAX;
-	if (jrecord_is_told(ev->kind))
-		return 0;
+	if (jrecord_is_told(ev->kind) || ev->kind == EVENT_NOTHING_FOUND)
+		return 0; /* of detection: not the engine's */
 	if (is_down || (e->seeds && ev->kind == EVENT_HOST_DISCOVERED)) {
 		restore_seed(e, ev);
 		return 0;

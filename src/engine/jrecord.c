@@ -175,6 +175,14 @@ static const struct field scanned_fields[] = {
 static_assert(sizeof(struct ev_host_done) == 64, "a new field of ev_host_done belongs in this "
 						 "table (partial hosts are not kept)");
 
+static const struct field nothing_fields[] = {
+	ADDR(nothing.addr, 1),
+	UINT(nothing.port, 0, UINT16_MAX),
+	UINT(nothing.proto, 0, UINT8_MAX),
+	UINT(nothing.of, 0, EVENT_N - 1),
+};
+static_assert(sizeof(struct ev_nothing) == 28, "a new field of ev_nothing belongs in this table");
+
 static const struct field checkpoint_fields[] = {
 	UINT(checkpoint.what, 0, CHECKPOINT_N - 1),
 	UINT(checkpoint.n_probes, 0, CHECKPOINT_PROBES_MAX),
@@ -189,6 +197,7 @@ static const struct event_code {
 	[EVENT_PORT_FOUND] = {port_fields, ARRAY_LEN(port_fields)},
 	[EVENT_HOST_SCANNED] = {scanned_fields, ARRAY_LEN(scanned_fields)},
 	[EVENT_CHECKPOINT] = {checkpoint_fields, ARRAY_LEN(checkpoint_fields)},
+	[EVENT_NOTHING_FOUND] = {nothing_fields, ARRAY_LEN(nothing_fields)},
 };
 
 bool jrecord_keeps(enum event_kind kind)

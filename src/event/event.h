@@ -87,6 +87,7 @@ enum event_kind {
 	EVENT_RETRY_SCHEDULED,
 	EVENT_METRIC,
 	EVENT_REPLY_HEARD,
+	EVENT_NOTHING_FOUND,
 	EVENT_N
 };
 #define EVENT_BIT(kind) (1u << (kind))
@@ -231,6 +232,15 @@ struct ev_reply {
 #define REPLY_PIECE_MAX 208
 	uint16_t n_bytes;
 	uint8_t bytes[REPLY_PIECE_MAX];
+};
+
+/** A detector has asked and has nothing to tell. For the journal: a resumed scan does not ask
+ * again. */
+struct ev_nothing {
+	struct addr addr;
+	uint16_t port; /* 0: of the host */
+	uint8_t proto;
+	uint8_t of; /* enum event_kind that would have told it */
 };
 
 /** Why a host is marked; all zero for an honest one. */
@@ -387,6 +397,7 @@ struct event {
 		struct ev_retry retry;
 		struct ev_metric metric;
 		struct ev_reply reply;
+		struct ev_nothing nothing;
 	};
 };
 static_assert(sizeof(struct event) <= 256, "event records stay small");

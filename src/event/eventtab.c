@@ -378,5 +378,6 @@ const struct event_spec event_specs[EVENT_N] = {
 	[EVENT_PACKET] = {"packet_traced", "--packet-trace; not logged"},
 	[EVENT_REPLY_HEARD] = {"reply_heard", "For service detection; not logged"},
 	[EVENT_CHECKPOINT] = {"checkpoint", "For the journal; not logged"},
+	[EVENT_NOTHING_FOUND] = {"nothing_found", "For the journal; not logged"},
 };
 /* clang-format on */

@@ -188,10 +188,23 @@ def test_kept(cases, bed, directory):
         cases.equal(f"{kind}: exit code", code, 0)
         cases.check(f"{kind}: some was known", known, journal.read_bytes()[:2000])
         cases.equal(f"{kind}: asked again", asked & known, set())
+
         found = [r for r in suite.json_records(out.read_text()) if r["type"] == record]
         cases.equal(f"{kind}: each once", (len(found), len({(r["address"], r["port"]) for r in found})), (n, n))
     certificates_found = [r for r in suite.json_records(out.read_text()) if r["type"] == "certificate"]
     cases.equal("with their certificates", len(certificates_found), 4)
+
+
+def test_nothing_kept(cases, bed, directory):
+    """A port that spoke no TLS is not asked again either: it takes three hellos, its neighbour forty."""
+    journal, out = directory / "journal-nothing", directory / "nothing"
+    scan = ("-sS", "--tls-cert-analysis", "-n", "-Pn", "-p22,443", "198.18.0.0", "-oJ")
+    run(bed, *scan, directory / "want.json")
+    connections(bed, *scan, out, "--journal", journal, until=b'"tls_found"')
+    code, asked = connections(bed, "--resume", journal)
+    cases.equal("exit code", code, 0)
+    cases.equal("asked again", asked, set())
+    equal(cases, "records of a scan that was not killed", records(out), records(directory / "want.json"))
 
 
 def certificates(directory):
@@ -215,7 +228,7 @@ if __name__ == "__main__":
         netns.wait_until(lambda: bed.target.sh("ss -ltnH").count("LISTEN") >= 4)
         try:
             code = suite.run([test_reread, test_documented, test_shards, test_cut, test_conflict, test_resume,
-                              test_kept], bed, directory)
+                              test_kept, test_nothing_kept], bed, directory)
         finally:
             process.kill()
     sys.exit(code)
