@@ -8,10 +8,10 @@
  */
 #include "detect/jarm.h"
 
+#include "detect/ossl.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include <openssl/sha.h>
 
 enum order { FORWARD, REVERSE, TOP_HALF, BOTTOM_HALF, MIDDLE_OUT };
 enum { SUITES_MAX = 72 };

@@ -29,5 +29,5 @@ struct jarm_space {
 void jarm_hello(uint32_t idx, const char *sni, struct jarm_space *space, struct tlshello *ret);
 /** Keep what the hash needs of an answer; NULL: none came. */
 void jarm_keep(const struct tls_answer *a, struct jarm_part *ret);
-/** 62 characters; zeros when nothing was answered. */
+/** 62 characters; zeros when nothing was answered. Needs OpenSSL loaded (detect/ossl.h). */
 void jarm_text(const struct jarm_part parts[JARM_N], char ret[JARM_TEXT_CAP]);

@@ -200,10 +200,9 @@ void stream_close(struct stream *s)
 static int layer_add(struct stream *s, const char *sni)
 {
 	struct streams *all = s->all;
+	int err = all->tls_context ? 0 : streamtls_context_new(&all->tls_context);
 
-	if (!all->tls_context)
-		all->tls_context = streamtls_context_new();
-	return all->tls_context ? streamtls_new(all->tls_context, sni, &s->tls) : -ENOMEM;
+	return err ? err : streamtls_new(all->tls_context, sni, &s->tls);
 }
 
 int stream_open(struct streams *all, const struct stream_to *to, stream_fn *fn, void *ctx,

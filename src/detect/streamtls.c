@@ -12,11 +12,9 @@
 #include "detect/streamtls.h"
 
 #include "base/mem.h"
+#include "detect/ossl.h"
 
 #include <errno.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -123,18 +121,21 @@ static SSL_CTX *ssl_context_new(void)
 	return ctx;
 }
 
-void *streamtls_context_new(void)
+int streamtls_context_new(void **ret)
 {
-	struct context *c = mem_alloc(1, sizeof(*c));
+	int err = ossl_load();
+	struct context *c = err ? NULL : mem_alloc(1, sizeof(*c));
 
 	if (!c)
-		return NULL;
+		return err ? err : -ENOMEM;
 	c->ssl = ssl_context_new();
 	c->method = method_new();
-	if (c->ssl && c->method)
-		return c;
-	streamtls_context_free(c);
-	return NULL;
+	if (!c->ssl || !c->method) {
+		streamtls_context_free(c);
+		return -ENOMEM;
+	}
+	*ret = c;
+	return 0;
 }
 
 void streamtls_context_free(void *context)

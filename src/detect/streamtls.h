@@ -10,8 +10,9 @@
 
 #include <sys/types.h>
 
-/** What all layers of a loop share: costs milliseconds once. @return NULL without memory. */
-void *streamtls_context_new(void);
+/** What all layers of a loop share: costs milliseconds once. @return 0, -E_UNSUPPORTED without the
+ * library, -ENOMEM. */
+int streamtls_context_new(void **ret) MUST_CHECK;
 /** Accepts NULL. Layers keep what they need. */
 void streamtls_context_free(void *context);
 /** @param sni NULL: none. @return 0 or -ENOMEM. */

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/ring.h"
+#include "detect/ossl.h"
 #include "detect/starttls.h"
 #include "detect/tlsreport.h"
 #include "engine/pace.h"
@@ -17,8 +18,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
-
-#include <openssl/ssl.h>
 
 enum { LINES = 4, JOBS_MAX = 256, RESULTS_MAX = 256, TURN_US = 20000, RETRY_US = 2000 };
 enum { ANSWER_MS = 5000, PACKETS = 6 };

@@ -6,10 +6,10 @@
  */
 #include "detect/tlsreport.h"
 
+#include "detect/ossl.h"
+
 #include <stdio.h>
 #include <string.h>
-
-#include <openssl/evp.h>
 
 #define DAY_S 86400
 

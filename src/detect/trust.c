@@ -8,14 +8,12 @@
 #include "detect/trust.h"
 
 #include "base/mem.h"
+#include "detect/ossl.h"
 #include "wire/addr.h"
 
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
-
-#include <openssl/sha.h>
-#include <openssl/x509v3.h>
 
 struct trust {
 	X509_STORE *store;
@@ -23,11 +21,11 @@ struct trust {
 
 int trust_new(const char *ca_file, struct trust **ret)
 {
-	struct trust *t = mem_alloc(1, sizeof(*t));
-	int ok;
+	int ok = ossl_load();
+	struct trust *t = ok < 0 ? NULL : mem_alloc(1, sizeof(*t));
 
 	if (!t)
-		return -ENOMEM;
+		return ok < 0 ? ok : -ENOMEM;
 	t->store = X509_STORE_new();
 	if (!t->store) {
 		mem_free(t);

@@ -23,7 +23,8 @@ struct trust_verdict {
 
 /**
  * @param ca_file PEM file of authorities; NULL: the system's. Costs milliseconds: the store is read
- * once. @return 0, -ENOENT when ca_file has none, -ENOMEM. Thread: the one that checks.
+ * once. @return 0, -ENOENT when ca_file has none, -E_UNSUPPORTED without OpenSSL, -ENOMEM. Thread:
+ * the one that checks.
  */
 int trust_new(const char *ca_file, struct trust **ret) MUST_CHECK;
 /** Accepts NULL. */
@@ -37,5 +38,5 @@ int trust_check(struct trust *t, const struct bytes *ders, uint32_t n,
  * leftmost label; the common name counts only when there is no DNS name)? Pure.
  */
 bool trust_matches(const struct cert_facts *f, const char *host);
-/** Fingerprints of a DER. */
+/** Fingerprints of a DER. Needs OpenSSL loaded, as there is a trust. */
 void trust_fingerprints(struct bytes der, uint8_t ret_sha1[20], uint8_t ret_sha256[32]);

@@ -177,16 +177,43 @@ def test_no_tls(cases, space, directory):
     cases.equal("ends well", (done.returncode, len(suite.json_records(done.stdout, "host"))), (0, 1))
 
 
+def test_without_library(cases, space, directory):
+    """OpenSSL is loaded by scans that meet TLS, and by no other; where it is missing these say so."""
+    port = str(PORTS["p256"])
+    library = next(word for line in subprocess.run(["ldconfig", "-p"], capture_output=True, text=True).stdout.splitlines()
+                   if "libssl.so.3 " in line for word in line.split() if word.startswith("/"))
+
+    def loads(*options):
+        trace = directory / "opened"
+        space.run(["strace", "-f", "-e", "trace=openat", "-o", str(trace), suite.PRTIP, "-n", "-Pn", "-p", port, *options,
+                   "127.0.0.1"])
+        return "libssl" in trace.read_text()
+
+    def hidden(*options):
+        return space.run(["unshare", "-m", "sh", "-c", f'mount --bind /dev/null {library} && exec "$@"', "sh",
+                          suite.PRTIP, "-n", "-Pn", "-p", port, *options, "127.0.0.1"])
+
+    cases.equal("who loads it", [loads(o) for o in ("-sS", "-sT", "-sV")], [False, False, True])
+    done = hidden("-sS")
+    cases.check("a port scan needs no OpenSSL", done.returncode == 0 and not done.stderr and f"{port}/tcp open" in done.stdout,
+                done)
+    done = hidden("-sV")
+    cases.check("-sV goes on and says what it cannot see", done.returncode == 0 and f"{port}/tcp open" in done.stdout
+                and "libssl.so" in done.stderr, done)
+    done = hidden("--tls-cert-analysis")
+    cases.check("--tls-cert-analysis is refused", done.returncode == 1 and "libssl.so" in done.stderr, done)
+
+
 if __name__ == "__main__":
     suite.need_root()
-    suite.need_tools("ip", "ss", "openssl", "xmllint")
+    suite.need_tools("ip", "ss", "openssl", "strace", "unshare", "xmllint")
     with netns.Namespaces() as spaces, suite.scratch() as directory:
         space = spaces.namespace("t")
         space.sh("ip link set lo up")
         processes = []
         try:
             start(space, directory, processes)
-            code = suite.run([test_fields, test_trust, test_reports, test_no_tls], space, directory)
+            code = suite.run([test_fields, test_trust, test_reports, test_no_tls, test_without_library], space, directory)
         finally:
             for process in processes:
                 process.kill()

@@ -3,6 +3,8 @@
  * Enumerations of OpenSSL servers that live in memory: what is learned must be what each was told
  * to offer. Answers are also read cut at every byte before a guard page, and damaged.
  */
+#define OSSL_NAMES_ONLY
+#include "detect/ossl.h"
 #include "detect/tlsscan.h"
 
 #include <setjmp.h>
@@ -468,6 +470,12 @@ static void jarm(void **state)
 	assert_string_equal(text + 30, "cc2ca71593914827c8a17b685390744b");
 }
 
+static int load_openssl(void **state)
+{
+	(void)state;
+	return ossl_load();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -480,5 +488,5 @@ int main(void)
 		cmocka_unit_test(jarm),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, load_openssl, NULL);
 }
