@@ -11,6 +11,7 @@
 #define STEAL_MIN 0.1
 #define SHARE_MIN 0.3
 #define BUSY_MIN  0.85
+#define AFTER_MIN 0.5
 enum { FULL_MIN = 10, RESULT_WAITS_MIN = 100 };
 
 static double share_of(const struct bottleneck_facts *f, enum spent what)
@@ -27,6 +28,11 @@ static double cores_busy(const struct bottleneck_facts *f)
 	double cores = MAX(f->n_cores, 1u);
 
 	return f->elapsed_ns ? (double)f->cpu_ns / (double)f->elapsed_ns / cores : 0;
+}
+
+static double share_after(const struct bottleneck_facts *f)
+{
+	return f->elapsed_ns ? (double)f->after_ns / (double)f->elapsed_ns : 0;
 }
 
 #define SAYS(name, claim, ...)                                                                     \
@@ -64,6 +70,8 @@ SAYS(paced, share_of(f, SPENT_PACED) >= SHARE_MIN,
      "the targets or the path to them: %.0f %% of the time went by not asking faster than they "
      "answer",
      share_of(f, SPENT_PACED) * 100)
+SAYS(detection, share_after(f) >= AFTER_MIN,
+     "detection: %.0f %% of the time went by after the ports were known", share_after(f) * 100)
 SAYS(results, f->n_result_waits >= RESULT_WAITS_MIN,
      "the outputs: results had to wait for them %llu times", (unsigned long long)f->n_result_waits)
 SAYS(cpu, cores_busy(f) >= BUSY_MIN, "the CPU: %u cores were busy %.0f %% of the time", f->n_cores,
@@ -84,9 +92,8 @@ static const struct {
 	bool (*is)(const struct bottleneck_facts *f);
 	void (*say)(const struct bottleneck_facts *f, char *out, size_t cap);
 } causes[] = {
-	ROW(receive), ROW(tracking), ROW(transmit), ROW(sockets), ROW(stolen),
-	ROW(cap),     ROW(delay),    ROW(paced),    ROW(results), ROW(cpu),
-	ROW(silent),  ROW(sending),  ROW(nothing),
+	ROW(receive), ROW(tracking), ROW(transmit), ROW(sockets), ROW(stolen), ROW(detection), ROW(cap),
+	ROW(delay), ROW(paced), ROW(results), ROW(cpu), ROW(silent), ROW(sending), ROW(nothing),
 };
 
 void bottleneck_say(const struct bottleneck_facts *f, char *out, size_t cap)

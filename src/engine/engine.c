@@ -465,6 +465,7 @@ int engine_run(struct engine *e)
 	engine_pump(e);
 	for (uint32_t i = 0; i < e->n_workers && !err; i++)
 		err = e->workers[i]->error;
+	e->ended_ns = clock_now_ns();
 	return err;
 }
 
@@ -494,6 +495,7 @@ static void fill_bottleneck(struct engine *e, const struct ev_scan_completed *c)
 
 	machine_read(&m, e->n_probes > SMALL_SCAN_PROBES);
 	f.elapsed_ns = m.mono_ns - e->began.mono_ns;
+	f.after_ns = m.mono_ns - e->ended_ns;
 	f.cpu_ns = m.cpu_ns - e->began.cpu_ns;
 	f.n_tracking_drops =
 		m.n_tracking_drops - MIN(e->began.n_tracking_drops, m.n_tracking_drops);

@@ -62,6 +62,7 @@ struct engine {
 	struct coverage_stratum pass_hosts;
 	struct scan_trust trust;
 	struct machine_state began;
+	uint64_t ended_ns; /* the last probe was concluded */
 	bool is_large;   /* worth reading what the machine counts */
 	bool is_seeding; /* the pass is running */
 	uint64_t last_tick_ns;
