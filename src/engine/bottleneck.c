@@ -92,8 +92,9 @@ static const struct {
 	bool (*is)(const struct bottleneck_facts *f);
 	void (*say)(const struct bottleneck_facts *f, char *out, size_t cap);
 } causes[] = {
-	ROW(receive), ROW(tracking), ROW(transmit), ROW(sockets), ROW(stolen), ROW(detection), ROW(cap),
-	ROW(delay), ROW(paced), ROW(results), ROW(cpu), ROW(silent), ROW(sending), ROW(nothing),
+	ROW(receive),   ROW(tracking), ROW(transmit), ROW(sockets), ROW(stolen),
+	ROW(detection), ROW(cap),      ROW(delay),    ROW(paced),   ROW(results),
+	ROW(cpu),       ROW(silent),   ROW(sending),  ROW(nothing),
 };
 
 void bottleneck_say(const struct bottleneck_facts *f, char *out, size_t cap)
