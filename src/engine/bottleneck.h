@@ -18,7 +18,8 @@ enum spent {
 };
 
 struct bottleneck_facts {
-	uint64_t elapsed_ns, after_ns; /* after: the last probe's end, what was found is looked into */
+	uint64_t elapsed_ns,
+		after_ns;           /* after: the last probe's end, what was found is looked into */
 	uint64_t spent_ns[SPENT_N]; /* over all workers */
 	uint64_t cpu_ns;            /* of the whole process */
 	uint32_t n_cores;           /* that it may run on */

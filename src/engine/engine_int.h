@@ -63,8 +63,8 @@ struct engine {
 	struct scan_trust trust;
 	struct machine_state began;
 	uint64_t ended_ns; /* the last probe was concluded */
-	bool is_large;   /* worth reading what the machine counts */
-	bool is_seeding; /* the pass is running */
+	bool is_large;     /* worth reading what the machine counts */
+	bool is_seeding;   /* the pass is running */
 	uint64_t last_tick_ns;
 	sem_t n_ended;            /* workers' threads that have */
 	struct restore *restored; /* n_restored of them; NULL: nothing was done before */
