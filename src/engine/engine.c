@@ -169,6 +169,18 @@ static int seeds_new(struct engine *e)
 	return e->seeds ? 0 : -ENOMEM;
 }
 
+/** What the workers find together: a board for the path, and where they divide ports one for each
+ * host's protocols. */
+static int boards_new(struct engine *e)
+{
+	uint64_t n = 1 + (e->is_sharded_by_port ? n_hosts(e) * e->conf.n_types : 0);
+
+	e->boards = mem_alloc((size_t)n, sizeof(*e->boards));
+	for (uint64_t i = 0; e->boards && i < n; i++)
+		board_init(&e->boards[i], e->n_workers);
+	return e->boards ? 0 : -ENOMEM;
+}
+
 /* --- life ------------------------------------------------------------------------- */
 
 int engine_new(const struct engine_conf *conf, const struct targets *targets,
@@ -202,6 +214,8 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 				     .seed = conf->seed,
 				     .shard = conf->shard});
 	int err = wants_discovery_pass(e) ? seeds_new(e) : 0;
+	if (!err && e->n_workers > 1)
+		err = boards_new(e);
 	if (!err) {
 		driver_open(e);
 		err = backend_check(e, reterr);
@@ -227,6 +241,7 @@ void engine_free(struct engine *e)
 	for (uint32_t i = 0; i < e->n_restored; i++)
 		restore_fini(&e->restored[i]);
 	mem_free(e->restored);
+	mem_free(e->boards);
 	mem_free(e->seeds);
 	sem_destroy(&e->n_ended);
 	pthread_mutex_destroy(&e->routes_lock);

@@ -42,6 +42,7 @@ struct engine {
 	pthread_mutex_t routes_lock;
 	struct bus *bus;
 	struct space space;
+	struct flow_board *boards;   /* track_conf.boards; NULL: one worker */
 	_Atomic uint64_t next_group; /* of space, to be visited by the next worker that is free */
 	struct survey survey;
 	uint64_t nonce;

@@ -12,14 +12,25 @@
 /** With a queue standing at the rate there is no more to be had: at this the rate stays. */
 #define QUEUEING_USEFUL 0.87
 
+/** So much of the share answered before a step up says that it led too far. */
+#define STEP_BACK_LEFT 0.5
+
+/** Where most of what is left is filtered, asking it once more at the rate of answers takes at most
+ * so long. */
+#define TIRED_LEFT_NS 3e9
+
+/** A queue is kept from running empty at so much more than what is served. */
+#define QUEUE_OVER 1.15
+
 enum {
 	UPS_TO_SEARCH = 2,
-	UPS_FASTER_MAX = 4, /* by 16 */
-	QUEUE_RTT_US = 4000,
+	UPS_FASTER_MAX = 2,       /* by 4 */
 	CLOSED_GAP_NS = 30000000, /* slower limits are the exception where none is the rule */
 	CLOSED_BY_RULE_GAP_NS = 250000000, /* slower ones than 4 a second show at 4 a second too */
 	SHORTFALL = 3,
-	BARREN_FOUND_MIN = 64,
+	TIRED_ANSWERS = 2,
+	TIRED_SHARE = 16,
+	SERVED_ANSWERS_MIN = 16,
 	BARREN_FASTER_MAX = 64
 };
 
@@ -28,7 +39,7 @@ const struct flow_mode_row flow_modes[] = {
 	[FLOW_CRUISE] = {2, 4, 0.08, 1.25, 0.7},
 };
 
-/** Answers a second at low over those at high, and the variance of its logarithm. */
+/** The share answered at low over that at high, and the variance of its logarithm. */
 struct ratio {
 	double value, variance;
 };
@@ -39,8 +50,7 @@ static struct ratio ratio_of(const struct flow *f, double n_low, double n_high)
 
 	n_low += 0.5;
 	n_high += 0.5;
-	return (struct ratio){n_low / (double)low->len_us / n_high * (double)high->len_us,
-			      1 / n_low + 1 / n_high};
+	return (struct ratio){n_low / low->n_sent / n_high * high->n_sent, 1 / n_low + 1 / n_high};
 }
 
 /** Of all answers, or of the class that clearly is the more in vain. @return false: not known yet.
@@ -49,7 +59,7 @@ static bool answer_ratio(const struct flow *f, struct ratio *ret)
 {
 	const struct flow_side *high = &f->sides[FLOW_HIGH], *low = &f->sides[FLOW_LOW];
 
-	if (!high->len_us || !low->len_us)
+	if (!high->n_sent || !low->n_sent)
 		return false;
 	struct ratio all = ratio_of(f, low->n_answered[0] + low->n_answered[1],
 				    high->n_answered[0] + high->n_answered[1]);
@@ -76,10 +86,14 @@ static bool decide_search(struct flow *f, double useful, double variance)
 	const struct flow_mode_row *m = &flow_modes[FLOW_SEARCH];
 	double sigma = sqrt(variance);
 	bool is_sure = f->is_proven || variance < flow_modes[FLOW_CRUISE].variance_max;
-	bool is_more = is_sure ? useful > QUEUEING_USEFUL : useful * exp(-sigma) > 0.5;
+	bool is_more = useful * exp(-sigma) > (f->is_proven ? 0.6 : 0.5);
+
+	if (is_sure)
+		is_more = useful > QUEUEING_USEFUL && (is_more || !f->is_proven);
 
 	if (is_more && !f->queue_rtt_us) {
 		f->n_ups = f->is_proven ? 1 : (uint8_t)MIN(f->n_ups + 1, UPS_FASTER_MAX);
+		f->up_shift = f->n_ups;
 		flow_set_rate(f, f->rate_gap_ns / (double)(1u << f->n_ups));
 		return true;
 	}
@@ -110,6 +124,45 @@ static void decide_cruise(struct flow *f, double useful)
 	flow_set_rate(f, f->rate_gap_ns / by);
 }
 
+/**
+ * The gap at which the queue is served, by the answers that came from it; what asks for them is
+ * answered by a share that the low phases tell. @return 0: not known.
+ */
+static double served_gap_ns(const struct flow *f)
+{
+	const struct flow_side *low = &f->sides[FLOW_LOW];
+	uint32_t n = f->n_win_answers[0] + f->n_win_answers[1];
+	double share = (low->n_answered[0] + low->n_answered[1] + 0.5) / (low->n_sent + 0.5);
+
+	if (n < SERVED_ANSWERS_MIN || !low->n_sent)
+		return 0;
+	return (f->win_last_us - f->win_first_us) * 1e3 / (n - 1) * MIN(share, 1.0);
+}
+
+/** The share answered at the rate. */
+static double high_share(const struct flow *f)
+{
+	const struct flow_side *high = &f->sides[FLOW_HIGH];
+
+	return (high->n_answered[0] + high->n_answered[1] + 0.5) / (high->n_sent + 0.5);
+}
+
+/**
+ * A step up may lead so far beyond a limit that even the low phases are above it, and then both
+ * sides lose the same. But half the share answered before is left: it goes back, at most to where
+ * it came from. @return false: it has not.
+ */
+static bool step_back(struct flow *f)
+{
+	double left = high_share(f) / f->share_was;
+
+	if (!f->up_shift || left > STEP_BACK_LEFT)
+		return false;
+	flow_set_rate(f, f->rate_gap_ns / MAX(left * 1.1, 1.0 / (1u << f->up_shift)));
+	f->n_ups = f->up_shift = 0;
+	return true;
+}
+
 /** @return true when the rate was cut by half or more. */
 static bool decide(struct flow *f)
 {
@@ -118,14 +171,20 @@ static bool decide(struct flow *f)
 
 	if (!answer_ratio(f, &ratio))
 		return false;
-	/* without a limit answers are as the rates are: then this is 1 */
-	double useful = 1 / (ratio.value * flow_modes[f->mode].low_divisor);
+	double useful = 1 / ratio.value, share = high_share(f);
 	if (f->queue_rtt_us)
 		useful = MIN(useful, QUEUEING_USEFUL);
-	if (f->mode == FLOW_CRUISE)
-		decide_cruise(f, useful);
-	else if (!decide_search(f, useful, ratio.variance))
-		return false;
+	if (!step_back(f)) {
+		f->up_shift = 0;
+		if (f->mode == FLOW_CRUISE)
+			decide_cruise(f, useful);
+		else if (!decide_search(f, useful, ratio.variance))
+			return false;
+	}
+	f->share_was = (float)share;
+	if (f->queue_rtt_us) /* more only makes it longer */
+		flow_set_rate(f, MAX((double)f->rate_gap_ns, served_gap_ns(f) / QUEUE_OVER));
+	flow_window_restart(f, f->last_us);
 	memset(f->sides, 0, sizeof(f->sides));
 	f->found_gap_ns = f->rate_gap_ns;
 	f->barren_max = MAX(f->barren_max, (uint16_t)BARREN_FOUND_MIN);
@@ -186,7 +245,7 @@ static bool watch_shortfall(struct flow *f, uint32_t n_sent, uint32_t n_answered
  */
 static bool watch_queue(struct flow *f, const struct flow_phase *p, bool is_low_phase)
 {
-	bool is_queueing = p->rtt_us > 2 * f->min_rtt_us + QUEUE_RTT_US;
+	bool is_queueing = flow_has_queue(f, p->rtt_us);
 
 	if (!p->rtt_us)
 		return false;
@@ -197,9 +256,13 @@ static bool watch_queue(struct flow *f, const struct flow_phase *p, bool is_low_
 	if (f->mode != FLOW_SEARCH || !is_queueing || !f->queue_rtt_us ||
 	    p->rtt_us < f->queue_rtt_us - f->queue_rtt_us / 16)
 		return false;
+	double gap_ns = served_gap_ns(f);
+	if (gap_ns && gap_ns <= f->rate_gap_ns * 1.1)
+		return false;
 	memset(f->sides, 0, sizeof(f->sides));
 	f->n_settled += !f->found_gap_ns;
-	flow_set_rate(f, f->rate_gap_ns * 2.0);
+	flow_set_rate(f, gap_ns ? gap_ns : f->rate_gap_ns * 2.0);
+	flow_window_restart(f, f->last_us);
 	return true;
 }
 
@@ -211,21 +274,51 @@ bool flow_judge_limited(struct flow *f, const struct flow_phase *p, uint32_t len
 
 	for (uint32_t c = 0; c < FLOW_CLASSES; c++)
 		n_answered += phase_n_answered(p, c);
-	f->n_barren = n_answered ? 0 : f->n_barren + n_sent;
+	/* behind answers that still come from a queue, silence is none yet */
+	bool is_heard = n_answered || (flow_has_queue(f, f->late_rtt_us) &&
+				       (int32_t)(f->win_last_us - p->start_us) >= 0);
+	f->n_barren = is_heard ? 0 : f->n_barren + n_sent;
 	if (f->n_barren >= f->barren_max && find_barren(f))
 		return true;
 	if (p->rate_gap_ns != f->rate_gap_ns)
 		return false; /* of an earlier rate */
-	/* not enough to do: this says nothing about the rate */
-	if ((uint64_t)n_sent * p->gap_ns * 2 < (uint64_t)len_us * NS_PER_US)
+	if (phase_is_idle(p, len_us))
 		return false;
 	if (watch_queue(f, p, was_low))
 		return true;
 	if (f->is_limited_by_rule && !f->found_gap_ns &&
 	    watch_shortfall(f, n_sent, n_answered, len_us))
 		return true;
-	side->len_us += len_us;
+	side->n_sent += n_sent;
 	for (uint32_t c = 0; c < FLOW_CLASSES; c++)
 		side->n_answered[c] += phase_n_answered(p, c);
 	return decide(f);
+}
+
+/**
+ * Answers to late attempts come where most is lost: at this pace ports use up what they may be
+ * asked before enough is known to compare. What has been answered on the whole is what is served:
+ * at that rate each attempt counts.
+ */
+bool flow_watch_tired(struct flow *f, uint32_t now_us)
+{
+	uint32_t n = f->n_answers - f->n_metered;
+
+	if (f->is_limited_by_rule || f->n_tired < TIRED_ANSWERS || n < BARREN_ANSWERS ||
+	    f->n_tired * TIRED_SHARE < n)
+		return false;
+	double gap_ns = (now_us - f->meter_us) * 1e3 / n,
+	       left = f->n_first - MIN(f->n_answers, f->n_first) + 1.0;
+	flow_meter_restart(f, now_us);
+	gap_ns = MIN(gap_ns, TIRED_LEFT_NS / left);
+	if (gap_ns < f->rate_gap_ns * 1.5)
+		return false;
+	f->mode = FLOW_CRUISE;
+	f->is_proven = true;
+	f->n_ups = f->up_shift = 0;
+	flow_set_rate(f, gap_ns);
+	f->found_gap_ns = f->rate_gap_ns;
+	f->n_settled++;
+	memset(f->sides, 0, sizeof(f->sides));
+	return true;
 }

@@ -11,10 +11,11 @@
 #include "engine/flow_int.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /** Chance that answers stand as they do, for another reason to be looked for. */
-#define EARLY_CHANCE 0.001
+#define EARLY_CHANCE 0.0001
 
 enum {
 	PHASE_MIN_US = 10000,
@@ -37,7 +38,9 @@ enum {
 	GAP_MIN_NS = 500,      /* 2,000,000/s: as good as none */
 	BURST_NS = 1000000,
 	LATE_NS = 1000000, /* a timer's */
+	TIRED_ATTEMPT = 5,
 	BARREN_MAX = 512,
+	RTT_MEMORY = 16, /* answers */
 };
 
 static struct flow_phase *phase_back(struct flow *f, uint32_t n)
@@ -78,11 +81,15 @@ void flow_unsent(struct flow *f, enum flow_kind kind)
 
 void flow_answered(struct flow *f, const struct flow_answer *a)
 {
-	flow_answered_late(f, a->class);
-	f->n_recovered += a->is_recovered;
-	if (!a->is_recovered && a->class == FLOW_REFUSED && flow_wants_place(f)) {
+	flow_answered_late(f, a->class, a->sent_us + a->rtt_us);
+	f->late_rtt_us = MAX(f->late_rtt_us - f->late_rtt_us / RTT_MEMORY, a->rtt_us);
+	f->n_recovered += a->attempt > 0;
+	f->n_tired += f->gap_ns && a->attempt >= TIRED_ATTEMPT && f->n_tired < UINT8_MAX;
+	if (!a->attempt && a->class == FLOW_REFUSED && flow_wants_place(f)) {
 		f->last_place = MAX(f->last_place, a->place);
 		f->n_placed++;
+		if (f->board)
+			board_place(f->board, a->place);
 	}
 	f->min_rtt_us = f->min_rtt_us ? MIN(f->min_rtt_us, a->rtt_us) : a->rtt_us;
 	for (uint32_t i = 0; i < f->n_phases; i++) {
@@ -95,10 +102,13 @@ void flow_answered(struct flow *f, const struct flow_answer *a)
 	}
 }
 
-void flow_answered_late(struct flow *f, enum flow_class class)
+void flow_answered_late(struct flow *f, enum flow_class class, uint32_t now_us)
 {
 	if (!f->n_win_answers[0] && !f->n_win_answers[1])
-		f->win_first_us = f->last_us;
+		f->win_first_us = now_us;
+	f->win_last_us = now_us;
+	if (flow_has_queue(f, f->late_rtt_us))
+		f->n_barren = 0;
 	f->n_win_answers[class]++;
 	f->n_answers++;
 }
@@ -207,20 +217,27 @@ void flow_set_rate(struct flow *f, double gap_ns)
 		f->gap_ns = (uint32_t)MIN(f->rate_gap_ns * divisor, (uint64_t)UINT32_MAX);
 }
 
-static void window_restart(struct flow *f, uint32_t now_us)
+void flow_window_restart(struct flow *f, uint32_t now_us)
 {
-	f->win_start_us = f->win_first_us = now_us;
+	f->win_start_us = f->win_first_us = f->win_last_us = now_us;
 	memset(f->n_win_answers, 0, sizeof(f->n_win_answers));
 	f->n_win_sent = 0;
 }
 
-static void phases_restart(struct flow *f, uint32_t now_us)
+void flow_meter_restart(struct flow *f, uint32_t now_us)
+{
+	f->meter_us = now_us;
+	f->n_metered = f->n_answers;
+	f->n_tired = 0;
+}
+
+void flow_phases_restart(struct flow *f, uint32_t now_us)
 {
 	f->n_phases = 0;
 	f->carry = (struct flow_phase){0};
 	memset(f->sides, 0, sizeof(f->sides));
 	phase_open(f, now_us);
-	window_restart(f, now_us);
+	flow_window_restart(f, now_us);
 }
 
 void flow_restart(struct flow *f, uint32_t now_us)
@@ -228,10 +245,32 @@ void flow_restart(struct flow *f, uint32_t now_us)
 	f->mode = FLOW_FREE;
 	f->gap_ns = f->rate_gap_ns = 0;
 	f->n_free_sent = 0;
+	if (f->board)
+		board_tell(f);
 	if (f->is_closed)
 		memset(f->n_share, 0, sizeof(f->n_share));
 	f->is_closed = false;
-	phases_restart(f, now_us);
+	flow_phases_restart(f, now_us);
+}
+
+void flow_limit_begin(struct flow *f, uint32_t now_us)
+{
+	uint32_t window_us = now_us - f->win_start_us;
+
+	f->was_pps = (uint32_t)MIN(f->n_win_sent * 1e6 / MAX(window_us, 1u), 1.0 * UINT32_MAX);
+	f->is_by_recoveries = f->is_proven = f->is_idle = false;
+	f->mode = FLOW_SEARCH;
+	f->is_low = false;
+	f->n_ups = f->up_shift = 0;
+	f->n_barren = 0;
+	f->barren_max = BARREN_FOUND_MIN;
+	f->found_gap_ns = 0;
+	flow_meter_restart(f, now_us);
+	f->share_began = 1;
+	f->n_tried = f->n_told = f->tried_us = 0;
+	f->n_settled++;
+	f->next_ns = 0;
+	flow_phases_restart(f, now_us);
 }
 
 /**
@@ -240,29 +279,24 @@ void flow_restart(struct flow *f, uint32_t now_us)
  */
 static void limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double share)
 {
-	uint32_t window_us = now_us - f->win_start_us;
-	/* what was silent before the first answer may have been cut off, not limited */
-	double elapsed_ns = (double)MIN(now_us - f->win_first_us, window_us) * NS_PER_US;
+	/* what was silent before the first answer may have been cut off, not limited; answers that
+	 * stood in a queue left it at its rate, even if nothing was sent since */
+	bool is_queue_rate = n_answers >= RECOVERED_MIN && flow_has_queue(f, f->late_rtt_us);
+	uint32_t until_us = is_queue_rate ? f->win_last_us : now_us;
+	double elapsed_ns =
+		(double)MIN(until_us - f->win_first_us, now_us - f->win_start_us) * NS_PER_US;
 
-	f->was_pps = (uint32_t)MIN(f->n_win_sent * 1e6 / MAX(window_us, 1u), 1.0 * UINT32_MAX);
-	f->is_by_recoveries = f->is_proven = false;
-	f->mode = FLOW_SEARCH;
-	f->is_low = false;
+	flow_limit_begin(f, now_us);
 	f->shift = 0; /* a phase of the clock begins with the next probe */
-	f->n_ups = 0;
-	f->n_barren = 0;
 	f->barren_max =
 		(uint16_t)CLAMP(BARREN_ANSWERS / share, 1.0 * BARREN_ANSWERS, 1.0 * BARREN_MAX);
-	f->found_gap_ns = 0;
 	f->share_began = (float)share;
-	f->n_tried = f->n_told = f->tried_us = 0;
-	f->n_settled++;
 	if (f->is_limited_by_rule) /* what had been saved up is no rate */
 		n_answers -= MIN(n_answers - MIN(n_answers, 1u), (uint32_t)BY_RULE_SAVED);
 	double gap_ns = elapsed_ns / MAX(n_answers, 1u) * share;
 	flow_set_rate(f, f->is_limited_by_rule ? MIN(gap_ns, (double)BY_RULE_GAP_NS) : gap_ns);
-	f->next_ns = 0;
-	phases_restart(f, now_us);
+	phase_back(f, 0)->rate_gap_ns = f->rate_gap_ns;
+	phase_back(f, 0)->gap_ns = f->gap_ns;
 }
 
 static double short_sigmas(const struct flow *f)
@@ -324,7 +358,7 @@ static bool watch_recoveries(struct flow *f, uint32_t now_us, uint32_t wait_us, 
 		return true;
 	}
 	if (len_us > WINDOW_WAITS * wait_us)
-		window_restart(f, now_us);
+		flow_window_restart(f, now_us);
 	return false;
 }
 
@@ -334,13 +368,18 @@ static bool watch_recoveries(struct flow *f, uint32_t now_us, uint32_t wait_us, 
  */
 bool flow_look_back(struct flow *f, uint32_t now_us)
 {
-	double part = (f->last_place + 1.0) / UINT16_MAX;
+	uint32_t all = f->board ? atomic_load_explicit(&f->board->placed, memory_order_relaxed)
+				: (uint32_t)f->n_placed << 16 | f->last_place;
+	double part = ((uint16_t)all + 1.0) / UINT16_MAX;
+	uint32_t n = all >> 16;
 
-	if (f->gap_ns || f->n_settled || f->n_placed == UINT8_MAX ||
-	    pow(part, f->n_placed) > EARLY_CHANCE)
+	if (f->gap_ns || f->n_settled || n == UINT8_MAX || pow(part, n) > EARLY_CHANCE)
 		return false;
 	f->win_start_us = f->win_first_us = f->begun_us;
-	limit(f, now_us, f->n_answers, MIN(1.0, f->n_placed / (part * f->n_first)));
+	limit(f, now_us, f->board ? 1 + n / board_n_members(f->board) : f->n_answers,
+	      MIN(1.0, MAX(f->n_placed, 1u) / (part * f->n_first)));
+	if (f->board)
+		board_tell(f);
 	return true;
 }
 
@@ -352,30 +391,46 @@ static bool is_phase_full(const struct flow *f, const struct flow_phase *p, uint
 	uint32_t n = phase_n_sent(p), len_us = now_us - p->start_us;
 
 	if (f->mode != FLOW_FREE)
-		return (now_us >> f->shift) != (p->start_us >> f->shift);
+		return flow_phase_is_over(f, now_us);
 	if (f->n_phases == FLOW_PHASES)
 		return n >= PHASE_SENT_MAX;
 	return n >= PHASE_SENT_MIN &&
 	       (n >= MIN(f->n_free_sent / 2, (uint32_t)PHASE_SENT_MAX) || len_us >= wait_us);
 }
 
+bool flow_phase_is_over(const struct flow *f, uint32_t now_us)
+{
+	return (now_us >> f->shift) != (f->phases[f->newest].start_us >> f->shift);
+}
+
+void flow_phase_turn(struct flow *f, uint32_t now_us, uint32_t rate_gap_ns, bool is_steady)
+{
+	const struct flow_mode_row *m = &flow_modes[f->mode];
+	const struct flow_phase *p = phase_back(f, 0);
+
+	f->is_idle = phase_is_idle(p, now_us - p->start_us);
+	f->is_low = !is_steady && (now_us >> f->shift) % m->cycle == m->cycle - 1u;
+	flow_set_rate(f, rate_gap_ns);
+	phase_open(f, now_us);
+}
+
 /**
  * The next phase. Where it stands in the cycle is read off the clock, so that workers behind the
- * same bottleneck are high and low together: otherwise each would take the other's answers.
+ * same bottleneck are high and low together.
  */
 static void phase_next(struct flow *f, uint32_t now_us, uint32_t wait_us)
 {
-	if (f->mode != FLOW_FREE) {
-		const struct flow_mode_row *m = &flow_modes[f->mode];
-		uint64_t probes_us =
-			(uint64_t)f->rate_gap_ns * m->low_divisor * PHASE_PROBES_MIN / NS_PER_US;
-		uint64_t len_us = MAX(MAX(wait_us / 2, (uint32_t)PHASE_MIN_US), probes_us);
-		f->shift = (uint8_t)(64 - __builtin_clzll(len_us - 1));
-		/* without answers there is nothing to compare, and no time to lose */
-		f->is_low = !f->n_barren && (now_us >> f->shift) % m->cycle == m->cycle - 1u;
-		flow_set_rate(f, f->rate_gap_ns);
+	if (f->mode == FLOW_FREE) {
+		phase_open(f, now_us);
+		return;
 	}
-	phase_open(f, now_us);
+	const struct flow_mode_row *m = &flow_modes[f->mode];
+	uint64_t probes_us =
+		(uint64_t)f->rate_gap_ns * m->low_divisor * PHASE_PROBES_MIN / NS_PER_US;
+	uint64_t len_us = MAX(MAX(wait_us / 2, (uint32_t)PHASE_MIN_US), probes_us);
+	f->shift = (uint8_t)(64 - __builtin_clzll(len_us - 1));
+	/* without answers there is nothing to compare, and no time to lose */
+	flow_phase_turn(f, now_us, f->rate_gap_ns, f->n_barren);
 }
 
 /** The limit no longer limits. */
@@ -384,17 +439,14 @@ static bool is_over(const struct flow *f)
 	return f->rate_gap_ns <= GAP_MIN_NS || f->is_closed;
 }
 
-bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_begin)
+/** The flow decides for itself. @return as flow_update. */
+static bool judge_phases(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_begin)
 {
 	bool is_news = false;
 
-	if (!f->n_phases)
-		return false;
-	/* phases are told apart by time alone: never two in one microsecond */
-	bool can_end = (int32_t)(now_us - f->last_us) > 0;
-	f->is_due &= !can_end;
-	if (can_end && is_phase_full(f, phase_back(f, 0), now_us, wait_us))
-		phase_next(f, now_us, wait_us);
+	/* what stands in a queue is not missing yet */
+	if (f->mode != FLOW_FREE)
+		wait_us = MAX(wait_us, f->late_rtt_us + f->late_rtt_us / 4);
 	while (f->n_phases > 1) {
 		const struct flow_phase *p = phase_back(f, f->n_phases - 1u);
 		uint32_t end_us = phase_back(f, f->n_phases - 2u)->start_us;
@@ -408,13 +460,32 @@ bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_beg
 	}
 	if (f->mode == FLOW_FREE)
 		return is_news | watch_recoveries(f, now_us, wait_us, may_begin);
-	if (is_over(f)) {
+	return is_news | flow_watch_tired(f, now_us);
+}
+
+bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_begin)
+{
+	bool is_news = false;
+
+	if (!f->n_phases)
+		return false;
+	/* phases are told apart by time alone: never two in one microsecond */
+	bool can_end = (int32_t)(now_us - f->last_us) > 0;
+	f->is_due &= !can_end;
+	if (f->board && board_obeys(f, now_us, can_end, &is_news))
+		return is_news;
+	if (can_end && is_phase_full(f, phase_back(f, 0), now_us, wait_us))
+		phase_next(f, now_us, wait_us);
+	is_news |= judge_phases(f, now_us, wait_us, may_begin);
+	if (f->mode != FLOW_FREE && is_over(f)) {
 		flow_restart(f, now_us);
 		return true;
 	}
 	/* a phase is sent at one rate */
-	if (can_end && phase_back(f, 0)->rate_gap_ns != f->rate_gap_ns)
+	if (f->mode != FLOW_FREE && can_end && phase_back(f, 0)->rate_gap_ns != f->rate_gap_ns)
 		phase_next(f, now_us, wait_us);
+	if (f->board)
+		board_tell(f);
 	return is_news;
 }
 

@@ -12,7 +12,7 @@
  */
 #pragma once
 
-#include "base/compiler.h"
+#include "engine/board.h"
 
 #define FLOW_PHASES     4u
 #define FLOW_GAP_MAX_NS 2000000000u /* one probe in two seconds: below the slowest limit in use */
@@ -37,8 +37,7 @@ struct flow_phase {
 
 /** One side of an experiment. */
 struct flow_side {
-	uint64_t len_us;
-	uint32_t n_answered[FLOW_CLASSES];
+	uint32_t n_sent, n_answered[FLOW_CLASSES];
 };
 enum flow_level { FLOW_HIGH, FLOW_LOW, FLOW_LEVELS };
 
@@ -54,11 +53,14 @@ struct flow {
 	uint8_t shift;     /* phases are 2^shift microseconds of the clock */
 	bool is_low;       /* this one */
 	uint8_t n_ups;     /* decisions for more in a row */
+	uint8_t up_shift;  /* the last decision was for 2^up_shift times the rate */
 	bool is_proven;    /* a part of the rate has been in vain since the limit began */
+	uint8_t n_tired;   /* answers to late attempts */
 	bool is_closed;    /* nothing is answered any more, at any rate */
 	uint8_t n_settled; /* how often silence to what was sent before has come to mean nothing */
 	/* phases judged free since these were last read: as before; short of answers */
 	uint8_t n_fine, n_short;
+	float share_was;                    /* answered at the rate before the last decision */
 	uint32_t found_gap_ns;              /* the rate at the last decision; 0: none yet */
 	uint32_t n_barren;                  /* probes in a row that nothing answered */
 	uint32_t n_first;                   /* first attempts so far */
@@ -67,6 +69,7 @@ struct flow {
 	uint16_t barren_max;                /* as many are enough to say so */
 	struct flow_side sides[FLOW_LEVELS];
 	uint32_t min_rtt_us;   /* 0: unknown */
+	uint32_t late_rtt_us;  /* the longest lately */
 	uint32_t queue_rtt_us; /* of the last high phase, if a queue stood; else 0 */
 	/* while free: answered of UINT16_MAX, how many probes that is known from; phases that
 	 * decided nothing, for the next; sent so far */
@@ -79,9 +82,15 @@ struct flow {
 	uint16_t last_place;             /* of the first attempts that were refused */
 	uint8_t n_placed;                /* how many of them; counted until they are enough */
 	uint32_t begun_us;               /* the first probe left */
-	uint32_t win_start_us, win_first_us, n_win_sent, n_win_answers[FLOW_CLASSES];
+	uint32_t meter_us, n_metered; /* limited: answers are counted since then; so many before */
+	/* the window: when it began, its first and its last answer came */
+	uint32_t win_start_us, win_first_us, win_last_us, n_win_sent, n_win_answers[FLOW_CLASSES];
 	uint32_t was_pps; /* sent at before the limit */
 	bool is_by_recoveries;
+	/* with other workers behind the same bottleneck: agreed with them, as this one last knew */
+	bool is_idle; /* too little to ask in the last phase */
+	uint8_t member, epoch, told_settled;
+	struct flow_board *board; /* NULL: alone */
 };
 
 /** A probe leaves. */
@@ -93,12 +102,12 @@ struct flow_answer {
 	enum flow_kind kind; /* of its probe */
 	enum flow_class class;
 	uint32_t sent_us, rtt_us;
-	uint16_t place;    /* of its probe in the random order, of UINT16_MAX */
-	bool is_recovered; /* to a retransmission */
+	uint16_t place; /* of its probe in the random order, of UINT16_MAX */
+	uint8_t attempt;
 };
 void flow_answered(struct flow *f, const struct flow_answer *a);
-/** An answer to an attempt before the last: only that it came. */
-void flow_answered_late(struct flow *f, enum flow_class class);
+/** An answer to an attempt before the last: only that it came, at @p now_us. */
+void flow_answered_late(struct flow *f, enum flow_class class, uint32_t now_us);
 /**
  * Judge what can be judged and set the rate.
  * @param wait_us what an answer may take: the time-out of a first attempt.

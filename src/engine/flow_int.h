@@ -6,7 +6,9 @@
 #include "engine/flow.h"
 
 /** A verdict on silence wants as many answers due. */
-#define BARREN_ANSWERS 6u
+#define BARREN_ANSWERS   6u
+#define BARREN_FOUND_MIN 64u
+#define QUEUE_RTT_US     4000u
 
 /** Of the rate: what the low phases of a mode are sent at; how sure a decision must be. */
 struct flow_mode_row {
@@ -28,8 +30,44 @@ static inline uint32_t phase_n_answered(const struct flow_phase *p, enum flow_cl
 	       p->n_answered[FLOW_PING][class];
 }
 
+/** Was there too little to ask for the phase to say anything about the rate? */
+static inline bool phase_is_idle(const struct flow_phase *p, uint32_t len_us)
+{
+	return (uint64_t)phase_n_sent(p) * p->gap_ns * 2 < (uint64_t)len_us * NS_PER_US;
+}
+
+/** Do answers that took so long stand in a queue? */
+static inline bool flow_has_queue(const struct flow *f, uint32_t rtt_us)
+{
+	return rtt_us > 2 * f->min_rtt_us + QUEUE_RTT_US;
+}
+
+/** Count answers from now on. */
+void flow_window_restart(struct flow *f, uint32_t now_us);
+/** A limit begins, at a rate still to be set: nothing sent so far counts. */
+void flow_limit_begin(struct flow *f, uint32_t now_us);
+/** Judge nothing that was sent before. */
+void flow_phases_restart(struct flow *f, uint32_t now_us);
+/** Limited: is it time for the next phase, by the clock? */
+bool flow_phase_is_over(const struct flow *f, uint32_t now_us);
+/** Limited: the next phase, high or, unless @p is_steady, low by its place in the cycle. */
+void flow_phase_turn(struct flow *f, uint32_t now_us, uint32_t rate_gap_ns, bool is_steady);
+
+/* board.c: of a flow that has one */
+/**
+ * Take over what is agreed. @param can_end whether a phase may end now. @return true when another
+ * member decides; @p ret_is_news as flow_update's result.
+ */
+bool board_obeys(struct flow *f, uint32_t now_us, bool can_end, bool *ret_is_news);
+/** State what this flow has found, if it leads or the limit is new. */
+void board_tell(struct flow *f);
+
 /** The rate, within its bounds, and what this phase makes of it. */
 void flow_set_rate(struct flow *f, double gap_ns);
+/** Count answers from now on, to know what is served. */
+void flow_meter_restart(struct flow *f, uint32_t now_us);
+/** Limited: do ports use up their attempts? @return true when the rate was cut for it. */
+bool flow_watch_tired(struct flow *f, uint32_t now_us);
 /** One phase of a limited flow, @p len_us long. @return true when the rate was cut by half or more.
  */
 bool flow_judge_limited(struct flow *f, const struct flow_phase *p, uint32_t len_us);

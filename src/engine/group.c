@@ -163,6 +163,7 @@ int track_init(struct track *t, const struct track_conf *conf)
 	rng_init(&t->rng, conf->seed + conf->shard);
 	coverage_init(&t->ports_seen);
 	t->held_due_ns = UINT64_MAX;
+	board_join(&t->path, conf->boards, conf->shard);
 	plan_flows(t);
 	t->conf.max_retries = MIN(conf->max_retries, COOKIE_ATTEMPTS_MAX - 1);
 	plan_test(t);
@@ -257,6 +258,7 @@ static void stage_start(struct track *t, struct track_group *g, enum group_stage
 	hold_drop_group(t, g);
 	if (g->flows)
 		memset(g->flows, 0, g->n_ranks * t->n_flows * sizeof(*g->flows));
+	hold_join(t, g);
 	g->wheel_tick = (uint32_t)(now_ns / (TRACK_TICK_US * NS_PER_US));
 	memset(g->wheel, 0xff, sizeof(g->wheel));
 	memset(g->state, 0, g->n_probes);
@@ -381,10 +383,12 @@ void group_host_complete(struct track *t, struct track_group *g, struct host_slo
 	bool is_up = h->flags & HOST_IS_UP;
 
 	g->n_open--;
-	if (g->stage == GROUP_PORTS)
+	if (g->stage == GROUP_PORTS) {
+		hold_leave(t, g, h);
 		tally_ports(t, g, h);
-	else if (!is_up)
+	} else if (!is_up) {
 		tally_host(t, g, h, 0, false);
+	}
 	if (g->stage == GROUP_PORTS || !is_up || !t->width)
 		emit_scanned(t, h, is_up, false);
 }
@@ -605,6 +609,7 @@ void track_abandon(struct track *t)
 			abandon_host(t, g, &g->hosts[s]);
 		g->stage = GROUP_FREE;
 	}
+	board_leave(&t->path);
 	t->held_flows = NULL;
 	t->n_live = t->n_again = t->n_outstanding = 0;
 	t->is_exhausted = true;

@@ -30,6 +30,35 @@ struct host_flow *hold_flow(const struct track *t, const struct track_group *g, 
 	return hf;
 }
 
+/** Limits of ICMP errors are left to each: at a few a second attempts are soon used up, and what
+ * another has been told comes too late. */
+static bool is_shared(const struct track *t, uint32_t k)
+{
+	for (uint32_t i = 0; i < t->conf.n_types; i++)
+		if (t->flow_of_type[i] == k && t->conf.types[i]->proto == PROTO_UDP)
+			return false;
+	return true;
+}
+
+void hold_join(struct track *t, struct track_group *g)
+{
+	if (!g->flows || !t->conf.boards || !t->conf.is_sharded_by_port || g->stage != GROUP_PORTS)
+		return;
+	for (uint32_t r = 0; r < g->n_ranks; r++)
+		for (uint32_t k = 0; k < t->n_flows; k++)
+			if (is_shared(t, k))
+				board_join(
+					&g->flows[r * t->n_flows + k].flow,
+					&t->conf.boards[1 + (g->first + g->up[r]) * t->n_flows + k],
+					t->conf.shard);
+}
+
+void hold_leave(struct track *t, struct track_group *g, const struct host_slot *h)
+{
+	for (uint32_t k = 0; g->flows && k < t->n_flows; k++)
+		board_leave(&g->flows[h->rank * t->n_flows + k].flow);
+}
+
 static enum flow_kind kind_of(const struct track_group *g, uint32_t attempt)
 {
 	return attempt ? FLOW_AGAIN : g->stage == GROUP_DISCOVERY ? FLOW_PING : FLOW_FIRST;
@@ -274,7 +303,7 @@ void hold_answered(struct track *t, struct track_group *g, uint32_t q,
 		.sent_us = g->sent_us[q],
 		.rtt_us = (uint32_t)MAX((int32_t)(us_of(heard->now_ns) - g->sent_us[q]), 1),
 		.place = hf && flow_wants_place(&hf->flow) ? place_of(g, q) : 0,
-		.is_recovered = attempt > 0,
+		.attempt = (uint8_t)attempt,
 	};
 	struct flow *flows[] = {hf ? &hf->flow : NULL, hf && hf->flow.gap_ns ? NULL : &t->path};
 
@@ -282,7 +311,7 @@ void hold_answered(struct track *t, struct track_group *g, uint32_t q,
 		if (flows[i] && attempt == last)
 			flow_answered(flows[i], &a);
 		else if (flows[i])
-			flow_answered_late(flows[i], a.class);
+			flow_answered_late(flows[i], a.class, us_of(heard->now_ns));
 	}
 	if (flows[1] && attempt && t->last_recovered != group_host(g, q)) {
 		t->last_recovered = group_host(g, q);
@@ -371,7 +400,8 @@ bool hold_pass(struct track *t, struct track_group *g, uint32_t q, uint64_t now_
 	if (!hf)
 		return true;
 	if (g->stage == GROUP_PORTS && (attempt || flow_is_due(&hf->flow, us_of(now_ns))))
-		host_flow_update(t, hf, group_host(g, q), now_ns);
+		host_flow_review(t, hf, group_host(g, q), now_ns,
+				 attempt > 1 && g->n_picked == g->n_probes);
 	if (!is_limited(t, hf))
 		return true;
 	hf->host = group_host(g, q);

@@ -75,11 +75,19 @@ static bool is_doubtful_udp(const struct track *t, const struct track_group *g, 
 	return t->conf.types[i]->proto == PROTO_UDP && t->type_n[i] >= FLOW_WIDTH_MIN;
 }
 
-/** A limit that was found takes its share of the attempts, the more until its rate is known. */
-static bool is_limited(const struct track *t, const struct track_group *g, uint32_t q)
+/** A limit that was found takes its share of the attempts; until its rate is known nobody knows how
+ * much. */
+static uint32_t limited_retries(const struct track *t, const struct track_group *g, uint32_t q)
 {
-	return g->stage == GROUP_PORTS && g->flows && hold_flow(t, g, q)->flow.gap_ns &&
-	       !(group_host(g, q)->flags & HOST_IS_GIVEN_UP);
+	struct host_slot *h = group_host(g, q);
+
+	if (g->stage != GROUP_PORTS || !g->flows || h->flags & HOST_IS_GIVEN_UP)
+		return 0;
+	const struct flow *f = &hold_flow(t, g, q)->flow;
+	if (!f->gap_ns)
+		return 0;
+	return f->found_gap_ns || f->is_limited_by_rule ? attempts_excused(t, h) + LIMITED_RETRIES
+							: t->conf.max_retries;
 }
 
 /** Retransmissions of one probe: never fewer than it takes to ask everything its port is asked. */
@@ -91,8 +99,7 @@ static uint32_t probe_retries(const struct track *t, const struct track_group *g
 		n = MAX(n, t->requests_of[q % g->width] - 1u);
 	if (is_doubtful_udp(t, g, q))
 		n = MAX(n, (uint32_t)UDP_RETRIES_MIN);
-	if (is_limited(t, g, q))
-		n = MAX(n, attempts_excused(t, group_host(g, q)) + LIMITED_RETRIES);
+	n = MAX(n, limited_retries(t, g, q));
 	return MIN(n, t->conf.max_retries);
 }
 

@@ -55,6 +55,9 @@ struct track_conf {
 	 * are not equally quick. NULL: every group is visited. */
 	_Atomic uint64_t *next_shared;
 	bool is_sharded_by_port;
+	/** Shared by the workers: of the path, and where they divide ports those of each host (by
+	 * place in space), one per protocol. NULL: each finds its own rates. */
+	struct flow_board *boards;
 	uint32_t max_retries;
 	bool never_abandons; /* dishonest hosts are marked only */
 	uint32_t again_max;  /* answered ports asked once more at most, to measure loss */

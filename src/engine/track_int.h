@@ -106,6 +106,10 @@ void ready_push(struct track_group *g, uint32_t q);
 /* hold.c */
 /** The flow of a probe of the ports stage; NULL: hosts have none of their own. */
 struct host_flow *hold_flow(const struct track *t, const struct track_group *g, uint32_t q);
+/** The ports stage begins: workers that divide a host's ports share its rate. */
+void hold_join(struct track *t, struct track_group *g);
+/** The host is complete here. */
+void hold_leave(struct track *t, struct track_group *g, const struct host_slot *h);
 /** May this probe leave now, by its host's rate? If not it is held and comes back when its turn
  * is. */
 bool hold_pass(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns);

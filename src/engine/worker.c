@@ -250,6 +250,7 @@ static int track_setup(struct worker *w)
 		.n_shards = e->n_workers,
 		.next_shared = e->is_sharded_by_port ? NULL : &e->next_group,
 		.is_sharded_by_port = e->is_sharded_by_port,
+		.boards = e->boards,
 		.max_retries = c->max_retries,
 		.never_abandons = c->never_abandons,
 		.again_max = c->again_max / e->n_workers + (c->again_max % e->n_workers != 0),
@@ -274,6 +275,7 @@ static int track_setup(struct worker *w)
 		tc.space = &e->discovery;
 		tc.is_sharded_by_port = true; /* all groups are this worker's */
 		tc.next_shared = NULL;
+		tc.boards = NULL;
 		tc.on_discovered = on_discovered;
 		tc.bounds = c->bounds;
 		tc.groups_max = 0;

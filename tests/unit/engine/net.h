@@ -53,6 +53,7 @@ struct net_conf {
 	void (*on_event)(void *ctx, const struct event *ev);
 	void *ctx;
 	struct restore *restored;
+	struct flow_board *boards; /* of the shards, when they run side by side */
 };
 
 /** An answer under way. */
@@ -97,6 +98,7 @@ struct net {
 	uint32_t n_flying;
 	struct net_cell *cells;
 	struct net_host *hosts;
+	struct net *wire; /* whose links, limits and groups these are: its own, unless shared */
 	struct net_link fwd, rev;
 	uint64_t n_again, n_sent, n_dup_sent, n_deferred;
 	uint8_t max_attempt;
@@ -185,9 +187,10 @@ static inline bool net_may_reset(struct net *n, struct net_host *h)
 		return true;
 	if (!h->tokens_ns)
 		h->tokens_ns = n->now_ns;
-	h->tokens += (double)(n->now_ns - h->tokens_ns) * n->c.rst_rate / 1e9;
+	uint64_t now_ns = MAX(n->now_ns, h->tokens_ns);
+	h->tokens += (double)(now_ns - h->tokens_ns) * n->c.rst_rate / 1e9;
 	h->tokens = MIN(h->tokens, (double)n->c.rst_burst);
-	h->tokens_ns = n->now_ns;
+	h->tokens_ns = now_ns;
 	if (h->tokens < 1)
 		return false;
 	h->tokens -= 1;
@@ -245,7 +248,7 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 					      : REPLY_RST;
 	}
 	uint64_t at_ns = n->now_ns;
-	if (!net_pass(n, &n->fwd, n->c.fwd_pps, &at_ns))
+	if (!net_pass(n, &n->wire->fwd, n->c.fwd_pps, &at_ns))
 		return;
 	if (n->c.stall_us && net_mix(n->c.seed + 4, n->now_ns / (n->c.stall_us * NS_PER_US)) % 100 <
 				     n->c.stall_percent)
@@ -254,9 +257,9 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 		return;
 	if (n->c.block_after && h->n_ports_sent > n->c.block_after)
 		return;
-	if (kind == REPLY_RST && p->type->flag && !net_may_reset(n, h))
+	if (kind == REPLY_RST && p->type->flag && !net_may_reset(n, &n->wire->hosts[idx]))
 		return;
-	if (!net_pass(n, &n->rev, n->c.rev_pps, &at_ns))
+	if (!net_pass(n, &n->wire->rev, n->c.rev_pps, &at_ns))
 		return;
 	uint32_t rtt_us = n->c.far_rtt_us && idx % 5 == 4 ? n->c.far_rtt_us : n->c.rtt_us;
 	struct net_flying f = {.due_ns = at_ns + rtt_us * NS_PER_US, .type = p->type};
@@ -337,6 +340,7 @@ static inline void net_init(struct net *n, const struct net_conf *c)
 	memset(n, 0, sizeof(*n));
 	coverage_init(&n->ports_seen);
 	n->c = *c;
+	n->wire = n;
 	n->batch = NET_BATCH;
 	n->c.n_shards = MAX(c->n_shards, 1u);
 	n->c.initial_rto_us = c->initial_rto_us ? c->initial_rto_us : 1000000;
@@ -370,8 +374,10 @@ static inline void net_shard_open(struct net *n, uint32_t shard)
 				.n_pings = n->c.n_pings,
 				.shard = shard,
 				.n_shards = n->c.n_shards,
-				.next_shared = n->c.is_sharded_by_port ? NULL : &n->next_group,
+				.next_shared =
+					n->c.is_sharded_by_port ? NULL : &n->wire->next_group,
 				.is_sharded_by_port = n->c.is_sharded_by_port,
+				.boards = n->c.boards,
 				.max_retries = n->c.max_retries,
 				.bounds = n->c.bounds,
 				.groups_max = n->c.groups_max,

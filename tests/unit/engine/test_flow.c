@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-enum { WAIT_US = 25000, RTT_US = 500, STEP_US = 10 };
+enum { WAIT_US = 25000, STEP_US = 10, RTT_US = STEP_US };
 
 /** Probes of a steady rate. */
 struct train {
@@ -18,10 +18,10 @@ struct train {
 	bool may_begin;
 };
 
-/** Sent one by one from @p now_us on. @return when the last has left. */
+/** Sent one by one from @p now_us on, until there is a limit. @return when the last has left. */
 static uint32_t run(struct flow *f, struct rng *r, uint32_t now_us, struct train t)
 {
-	for (uint32_t i = 0; i < t.n; i++, now_us += STEP_US) {
+	for (uint32_t i = 0; i < t.n && f->mode == FLOW_FREE; i++, now_us += STEP_US) {
 		(void)flow_update(f, now_us, WAIT_US, t.may_begin);
 		flow_sent(f, FLOW_FIRST, now_us);
 		struct flow_answer a = {.kind = FLOW_FIRST,
@@ -79,14 +79,14 @@ static void falling_share(void **state)
 static void more_recovered_than_not(void **state)
 {
 	struct flow f = {0};
-	struct flow_answer a = {.kind = FLOW_AGAIN, .rtt_us = RTT_US, .is_recovered = true};
+	struct flow_answer a = {.kind = FLOW_AGAIN, .rtt_us = RTT_US, .attempt = 1};
 	uint32_t now_us = 1000;
 
 	flow_sent(&f, FLOW_FIRST, now_us);
 	for (uint32_t i = 0; i < 20; i++, now_us += 4000) {
 		flow_sent(&f, FLOW_AGAIN, now_us);
 		a.sent_us = now_us;
-		a.is_recovered = i % 4 != 0;
+		a.attempt = i % 4 != 0;
 		flow_answered(&f, &a);
 		(void)flow_update(&f, now_us + 1, WAIT_US, true);
 	}

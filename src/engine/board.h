@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the workers behind one bottleneck agree on. Each has a flow of its own for it; when one
+ * finds the limit it leads, and the others do as it does: the same rate each, high and low phases
+ * at the same time. With a rate of its own each would take the other's answers for its own doing.
+ *
+ * Thread: any; one word, exchanged whole. Cost: one load of a shared line.
+ */
+#pragma once
+
+#include "base/compiler.h"
+
+struct flow;
+
+#define BOARD_MEMBERS_MAX 15u
+
+/** @p word is a struct flow_agreed (board.c); all zero: nothing is limited. */
+struct flow_board {
+	_Atomic uint64_t word;
+	_Atomic uint32_t n_members;  /* that still have something to ask */
+	_Atomic uint32_t barren_max; /* the leader's, as it began */
+	_Atomic uint32_t placed;     /* refused first attempts of all: number << 16 | last place */
+} ALIGNED(64);
+
+/** @param n_members at most BOARD_MEMBERS_MAX. */
+void board_init(struct flow_board *b, uint32_t n_members);
+/** The flow is member @p i, from 0. @p b NULL: it is alone. Keeps @p b. */
+void board_join(struct flow *f, struct flow_board *b, uint32_t i);
+/** @return those that still have something to ask. */
+uint8_t board_n_members(const struct flow_board *b);
+/** A first attempt that stood at @p place was refused. */
+void board_place(struct flow_board *b, uint16_t place);
+/** The member has nothing more to ask: what it had is the others'. Does nothing when it is alone.
+ */
+void board_leave(struct flow *f);
