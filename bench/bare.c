@@ -32,10 +32,11 @@
 #define SLOT      2048
 #define BATCH_MAX 1024
 #define THREADS   8
+#define N_HOSTS   131072 /* addresses from the first on, asked again when there are more frames */
 
 struct job {
 	const char *iface;
-	uint32_t if_idx, queue, first, n_frames, batch;
+	uint32_t if_idx, queue, first, skip, n_frames, batch;
 	uint8_t head[FRAME_LEN]; /* everything but the destination */
 	uint32_t sum_l3, sum_l4; /* of everything but the destination */
 	uint64_t n_sent, n_calls;
@@ -43,6 +44,12 @@ struct job {
 	pthread_t thread;
 	int error;
 };
+
+/** Where frame @p i of this job goes; network order. */
+static uint32_t host_at(const struct job *j, uint32_t i)
+{
+	return htonl(j->first + (j->skip + i) % N_HOSTS);
+}
 
 static int fail(struct job *j)
 {
@@ -60,7 +67,7 @@ static void put_sum(uint8_t *at, uint32_t sum)
 
 static void put_frame(const struct job *j, uint8_t *at, uint32_t i)
 {
-	uint32_t to = htonl(j->first + i);
+	uint32_t to = host_at(j, i);
 
 	memcpy(at, j->head, FRAME_LEN);
 	memcpy(at + 30, &to, 4);
@@ -153,7 +160,7 @@ static int run_rawip(struct job *j)
 		for (uint32_t k = 0; k < n; k++) {
 			put_frame(j, frames[k], i + k);
 			to[k] = (struct sockaddr_in){.sin_family = AF_INET,
-						     .sin_addr.s_addr = htonl(j->first + i + k)};
+						     .sin_addr.s_addr = host_at(j, i + k)};
 		}
 		int got = sendmmsg(fd, m, n, 0);
 		j->n_calls++;
@@ -362,7 +369,8 @@ int main(int argc, char **argv)
 				       .queue = t,
 				       .batch = batch,
 				       .n_frames = n / n_threads};
-		jobs[t].first = ntohl(inet_addr(argv[5])) + t * jobs[t].n_frames;
+		jobs[t].first = ntohl(inet_addr(argv[5]));
+		jobs[t].skip = t * jobs[t].n_frames;
 		for (size_t k = 0; k < sizeof(mechanisms) / sizeof(mechanisms[0]); k++)
 			if (strcmp(mechanisms[k].name, argv[1]) == 0)
 				jobs[t].run = mechanisms[k].run;

@@ -8,6 +8,7 @@ import sys
 import threading
 
 import netns
+import simnet
 
 IFACE = "bv0"
 SCANNER_MAC, TARGET_MAC = "02:00:00:00:01:01", "02:00:00:00:01:02"
@@ -34,9 +35,12 @@ PROFILES = {
 }
 
 
-def fill(command, out, log=""):
-    """A command of a table as words; {out} {log} {iface} {mac} {scanner} are put in."""
-    return command.format(out=out, log=log, iface=IFACE, mac=TARGET_MAC, scanner=SCANNER4).split()
+WORDS = dict(iface=IFACE, mac=TARGET_MAC, scanner=SCANNER4)
+
+
+def fill(command, out, log="", words=None):
+    """A command of a table as words; {out} {log} {iface} {mac} {scanner} are put in, those of Bed or of another place."""
+    return command.format(out=out, log=log, **(words or WORDS)).split()
 
 
 def _listen(namespace, port):
@@ -65,8 +69,28 @@ class Noise(threading.Thread):
         while not self.is_stopping.wait(0.1):
             self.socket.sendto(b"noise", (self.to, 9))
 
+    def stop(self):
+        self.is_stopping.set()
+        self.join()
+
+
+class Driver(simnet.Network):
+    """A block whose every address answers in the target's driver: no TCP stack of a target shares the processor."""
+    words = dict(iface="va", mac=simnet.ROUTER_MAC, scanner="10.99.0.1")
+
+    def __init__(self, **knobs):
+        super().__init__(BLOCK, seed=7, queues=2, mode="xdp", **(knobs or dict(open=1)))
+        self.noise = Noise(self.scanner, "10.99.0.255")
+        self.noise.start()
+
+    def close(self):
+        self.noise.stop()
+        super().close()
+
 
 class Bed:
+    words = WORDS
+
     def __enter__(self):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         self.scanner = netns.Namespace(f"prtip-bench-{os.getpid()}-s")
@@ -106,8 +130,7 @@ class Bed:
 
     def __exit__(self, *_):
         if self.noise:
-            self.noise.is_stopping.set()
-            self.noise.join()
+            self.noise.stop()
         for listener in self.listeners:
             listener.close()
         for n in (self.scanner, self.target):
