@@ -172,6 +172,8 @@ class Simnet(Behaviour):
         if namespace:
             command = namespace.argv(command)
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        # Hosts elsewhere do not wait for this machine's processors: on a busy one it answered after scans had given up.
+        os.setpriority(os.PRIO_PROCESS, self.process.pid, -20)
         ready = self.process.stdout.readline().split()
         if not ready:
             raise RuntimeError(f"simnet: exit {self.process.wait(10)}")
