@@ -231,13 +231,14 @@ static uint32_t port_probe(const struct track *t, uint32_t i, uint16_t port)
 
 	if (!port_bits_has(b, port))
 		return NO_PROBE;
-	uint32_t k = port_bits_index(b, port);
+	uint32_t k = port_bits_index(b, port), part = 0;
 	if (c->is_sharded_by_port) {
-		if (k % c->n_shards != c->shard)
+		part = k % c->n_shards;
+		if (!c->lend && part != c->shard)
 			return NO_PROBE;
 		k /= c->n_shards;
 	}
-	return t->type_base[i] + k;
+	return t->type_base[c->lend ? part : 0][i] + k;
 }
 
 uint32_t track_port_probe(const struct track *t, uint8_t proto, uint16_t port)

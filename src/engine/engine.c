@@ -157,6 +157,22 @@ static bool wants_discovery_pass(const struct engine *e)
 	return e->is_sharded_by_port || e->width > pings_width(e);
 }
 
+static_assert(ENGINE_WORKERS_MAX <= LEND_WORKERS_MAX, "each has a box");
+
+/** Not beside a journal, whose word each worker's ports are of; and what is over in a few
+ * milliseconds needs none. */
+static int lend_new(struct engine *e)
+{
+	if (!e->is_sharded_by_port || e->n_workers < 2 || e->is_inline || e->is_connect ||
+	    e->conf.wants_checkpoints || e->conf.shape)
+		return 0;
+	e->lend = mem_alloc(1, sizeof(*e->lend));
+	if (!e->lend)
+		return -ENOMEM;
+	lend_init(e->lend, e->n_workers);
+	return 0;
+}
+
 static int seeds_new(struct engine *e)
 {
 	/* by place in target order: of all targets, though a shard fills only its own */
@@ -216,6 +232,8 @@ int engine_new(const struct engine_conf *conf, const struct targets *targets,
 	int err = wants_discovery_pass(e) ? seeds_new(e) : 0;
 	if (!err && e->n_workers > 1)
 		err = boards_new(e);
+	if (!err)
+		err = lend_new(e);
 	if (!err) {
 		driver_open(e);
 		err = backend_check(e, reterr);
@@ -243,6 +261,7 @@ void engine_free(struct engine *e)
 	mem_free(e->restored);
 	mem_free(e->boards);
 	mem_free(e->seeds);
+	mem_free(e->lend);
 	sem_destroy(&e->n_ended);
 	pthread_mutex_destroy(&e->routes_lock);
 	mem_free(e);

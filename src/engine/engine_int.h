@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "engine/lend.h"
 #include "engine/restore.h"
 #include "engine/worker.h"
 #include "pktio/choose.h"
@@ -57,6 +58,7 @@ struct engine {
 	bool is_inline; /* worker 0 runs on the coordinator's thread: small scans, and the discovery
 			   pass */
 	_Atomic bool is_stopped;
+	struct lend *lend;       /* NULL: workers keep the ports they began with */
 	struct host_seed *seeds; /* NULL: no discovery pass */
 	struct space discovery;  /* the pass's own groups: many hosts, few probes each */
 	struct track_stats pass_stats;

@@ -5,6 +5,7 @@
  * reused for its next stage or the next group.
  */
 #include "base/mem.h"
+#include "engine/lend.h"
 #include "engine/restore.h"
 #include "engine/track_int.h"
 
@@ -18,7 +19,6 @@ struct event *track_event(struct track *t, enum event_kind kind)
 	while (!(ev = ring_reserve(t->conf.events)))
 		t->conf.events_full(t->conf.ctx);
 	ev->seq = 0;
-	ev->host_idx = 0;
 	ev->time_ns = 0;
 	ev->host_idx = 0; /* rings hold what was there before */
 	ev->kind = kind;
@@ -33,41 +33,65 @@ void track_event_commit(struct track *t)
 
 /* --- what every host is asked -------------------------------------------- */
 
-/** Number this shard's ports per type, in ascending order. */
-static int plan_ports(struct track *t)
+/** Append every @p n_parts th port of a type to the host's probes, from the @p part th on. @return
+ * how many probes there are then. */
+static uint32_t list_ports(struct track *t, uint32_t type, uint32_t part, uint32_t n_parts,
+			   uint32_t n)
 {
-	const struct track_conf *c = &t->conf;
-	uint32_t n = 0;
+	const struct port_bits *b = &t->conf.ports->of[port_proto_of(t->conf.types[type]->proto)];
+	uint32_t k = 0;
 
-	for (uint32_t i = 0; i < c->n_types; i++) {
-		uint32_t all = c->ports->of[port_proto_of(c->types[i]->proto)].n;
-		t->type_base[i] = n;
-		t->type_n[i] = c->is_sharded_by_port
-				       ? (all + c->n_shards - 1 - c->shard) / c->n_shards
-				       : all;
-		n += t->type_n[i];
-	}
+	for (uint32_t word = 0; word < ARRAY_LEN(b->bits); word++)
+		for (uint64_t bits = b->bits[word]; bits; bits &= bits - 1, k++)
+			if (k % n_parts == part) {
+				if (t->type_of)
+					t->type_of[n] = (uint8_t)type;
+				t->port_of[n++] =
+					(uint16_t)(word * 64 + (uint32_t)__builtin_ctzll(bits));
+			}
+	return n;
+}
+
+static int ports_reserve(struct track *t, uint32_t n)
+{
 	t->width = n;
 	if (!n)
 		return 0;
 	t->port_of = mem_alloc(n, sizeof(*t->port_of));
-	t->type_of = c->n_types > 1 ? mem_alloc(n, 1) : NULL;
-	if (!t->port_of || (c->n_types > 1 && !t->type_of))
+	t->type_of = t->conf.n_types > 1 ? mem_alloc(n, 1) : NULL;
+	return t->port_of && (t->type_of || t->conf.n_types == 1) ? 0 : -ENOMEM;
+}
+
+/** Number a host's probes: this shard's ports per type, in ascending order; with lending those of
+ * every shard, one after the other, so that what a worker begins with lies together. */
+static int plan_ports(struct track *t)
+{
+	const struct track_conf *c = &t->conf;
+	uint32_t n_parts = c->is_sharded_by_port ? c->n_shards : 1, n = 0;
+	uint32_t own = n_parts > 1 ? c->shard : 0, first = c->lend ? 0 : own,
+		 end = c->lend ? n_parts : own + 1;
+
+	for (uint32_t part = first; part < end; part++)
+		for (uint32_t i = 0; i < c->n_types; i++)
+			n += (c->ports->of[port_proto_of(c->types[i]->proto)].n + n_parts - 1 -
+			      part) /
+			     n_parts;
+	if (ports_reserve(t, n) < 0)
 		return -ENOMEM;
 	n = 0;
-	for (uint32_t i = 0; i < c->n_types; i++) {
-		const struct port_bits *b = &c->ports->of[port_proto_of(c->types[i]->proto)];
-		uint32_t k = 0, step = c->is_sharded_by_port ? c->n_shards : 1,
-			 first = c->is_sharded_by_port ? c->shard : 0;
-		for (uint32_t word = 0; word < ARRAY_LEN(b->bits); word++)
-			for (uint64_t bits = b->bits[word]; bits; bits &= bits - 1, k++)
-				if (k % step == first) {
-					if (t->type_of)
-						t->type_of[n] = (uint8_t)i;
-					t->port_of[n++] =
-						(uint16_t)(word * 64 +
-							   (uint32_t)__builtin_ctzll(bits));
-				}
+	for (uint32_t part = first; part < end; part++) {
+		uint32_t began = n;
+		for (uint32_t i = 0; i < c->n_types; i++) {
+			uint32_t was = n;
+			t->type_base[part - first][i] = was;
+			n = list_ports(t, i, part, n_parts, was);
+			if (part == own)
+				t->type_n[i] = n - was;
+		}
+		if (part == own) {
+			t->own_first = began;
+			t->own_width = n - began;
+		}
 	}
 	return 0;
 }
@@ -216,7 +240,7 @@ uint64_t track_n_total(const struct track *t)
 		c->is_sharded_by_port ? c->space->n_hosts : c->space->n_hosts / c->n_shards;
 	uint64_t total;
 
-	return __builtin_mul_overflow(hosts, MAX(t->width, 1u), &total) ? UINT64_MAX : total;
+	return __builtin_mul_overflow(hosts, MAX(t->own_width, 1u), &total) ? UINT64_MAX : total;
 }
 
 /* --- stages ---------------------------------------------------------------- */
@@ -249,8 +273,12 @@ static void stage_start(struct track *t, struct track_group *g, enum group_stage
 			uint32_t width, uint64_t now_ns)
 {
 	g->stage = (uint8_t)stage;
+	g->is_lending = false;
 	g->width = width;
-	g->n_probes = (uint64_t)g->n_ranks * width;
+	bool is_lent = stage == GROUP_PORTS && t->conf.lend;
+	g->walk_first = is_lent ? t->own_first : 0;
+	g->walk_width = is_lent ? t->own_width : width;
+	g->n_probes = (uint64_t)g->n_ranks * g->walk_width;
 	g->n_picked = 0;
 	g->n_open = g->n_ranks;
 	g->ready_head = g->ready_tail = NO_PROBE;
@@ -261,7 +289,7 @@ static void stage_start(struct track *t, struct track_group *g, enum group_stage
 	hold_join(t, g);
 	g->wheel_tick = (uint32_t)(now_ns / (TRACK_TICK_US * NS_PER_US));
 	memset(g->wheel, 0xff, sizeof(g->wheel));
-	memset(g->state, 0, g->n_probes);
+	memset(g->state, 0, (size_t)g->n_ranks * width);
 	if (g->n_probes)
 		permute_init(&g->order, g->n_probes,
 			     t->conf.seed ^ (g->first * 8 + stage) * 0x9e3779b97f4a7c15ull);
@@ -309,7 +337,7 @@ static void emit_scanned(struct track *t, struct host_slot *h, bool is_up, bool 
 		return;
 	stat_add(&t->stats.n_hosts_done, 1);
 	if (!is_up || !t->width)
-		stat_add(&t->stats.n_concluded, t->conf.n_types ? t->width : 1);
+		stat_add(&t->stats.n_concluded, t->conf.n_types ? t->own_width : 1);
 }
 
 static void emit_up(struct track *t, struct host_slot *h, const struct addr *from)
@@ -487,6 +515,8 @@ static void ports_start(struct track *t, struct track_group *g, uint64_t now_ns)
 			g->up[g->n_ranks++] = s;
 	}
 	stage_start(t, g, GROUP_PORTS, t->width, now_ns);
+	if (t->conf.lend)
+		lend_stage(t, g);
 	if (g->restored && t->width)
 		ports_restore(t, g);
 }

@@ -284,10 +284,15 @@ void hold_unsent(struct track *t, struct track_group *g, uint32_t q, uint32_t at
 		flow_unsent(&t->path, kind_of(g, attempt));
 }
 
-/** Where the probe stands in the random order. */
+/** Where the probe stands in the random order; what another worker gave away comes last. */
 static uint16_t place_of(const struct track_group *g, uint32_t q)
 {
-	return (uint16_t)(permute_inverse(&g->order, q) * UINT16_MAX / g->n_probes);
+	uint32_t host = q / g->width, p = q % g->width - g->walk_first;
+
+	if (p >= g->walk_width)
+		return UINT16_MAX;
+	return (uint16_t)(permute_inverse(&g->order, (uint64_t)host * g->walk_width + p) *
+			  UINT16_MAX / g->order.n);
 }
 
 void hold_answered(struct track *t, struct track_group *g, uint32_t q,

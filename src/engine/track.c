@@ -9,6 +9,7 @@
  */
 #include "engine/track.h"
 
+#include "engine/lend.h"
 #include "engine/track_int.h"
 
 #include <string.h>
@@ -341,7 +342,7 @@ static bool next_new(struct track *t, struct track_group *g, uint64_t now_ns,
 		     struct track_probe *ret)
 {
 	while (g->n_picked < g->n_probes && t->n_waiting < WAITING_MAX) {
-		uint32_t q = (uint32_t)permute_at(&g->order, g->n_picked++);
+		uint32_t q = probe_at(g, g->n_picked++);
 		if ((g->state[q] & PROBE_STATE) == PROBE_NEW && probe_send(t, g, q, now_ns, ret))
 			return true;
 	}
@@ -474,6 +475,8 @@ void track_expire(struct track *t, uint64_t now_ns)
 	hosts_time_out(t, now_ns);
 	hold_path_update(t, now_ns);
 	hold_release(t, now_ns);
+	if (t->conf.lend)
+		lend_turn(t);
 	groups_advance(t, now_ns);
 	t->ready_from = t->new_from = 0;
 }
@@ -508,6 +511,8 @@ static uint32_t us_until(uint64_t due_ns, uint64_t now_ns, uint32_t most_us)
 
 uint32_t track_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us)
 {
+	if (lend_is_waiting(t))
+		most_us = MIN(most_us, LEND_POLL_US);
 	uint32_t now_tick = tick_of(now_ns), best = us_until(t->held_due_ns, now_ns, most_us);
 
 	if (hold_is_full(t)) {

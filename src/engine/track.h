@@ -26,6 +26,7 @@
 #define TRACK_BYTES_MAX   (96u << 20) /* of all workers' groups */
 #define TRACK_TYPES_MAX   4u
 #define TRACK_PINGS_MAX   32u
+#define TRACK_PARTS_MAX   8u
 #define TRACK_WHEEL_SLOTS 1024u
 #define TRACK_TICK_US     1000u
 #define TRACK_CANARY_SETS 64u
@@ -33,6 +34,7 @@
 #define TRACK_AGAIN_MAX   64u
 
 struct host_slot;
+struct lend;
 struct restore;
 struct restore_group;
 
@@ -58,6 +60,9 @@ struct track_conf {
 	/** Shared by the workers: of the path, and where they divide ports those of each host (by
 	 * place in space), one per protocol. NULL: each finds its own rates. */
 	struct flow_board *boards;
+	/** Workers that divide ports give each other what they have not asked yet. NULL: each keeps
+	 * its part. */
+	struct lend *lend;
 	uint32_t max_retries;
 	bool never_abandons; /* dishonest hosts are marked only */
 	uint32_t again_max;  /* answered ports asked once more at most, to measure loss */
@@ -134,8 +139,8 @@ struct host_flow {
 enum group_stage { GROUP_FREE, GROUP_DISCOVERY, GROUP_PORTS };
 
 struct track_group {
-	uint64_t first; /* ordinal of slot 0 */
-	uint64_t n_probes, n_picked;
+	uint64_t first;              /* ordinal of slot 0 */
+	uint64_t n_probes, n_picked; /* places of the order: to be walked, and walked so far */
 	struct permute order;
 	struct host_slot *hosts;
 	uint32_t *up;   /* rank -> slot of the running stage */
@@ -145,12 +150,14 @@ struct track_group {
 	struct host_flow *flows; /* of slot s: from s * track.n_flows on; NULL: hosts have too few
 				    probes for a pace of their own */
 	uint32_t n_hosts, n_ranks, width;
-	uint32_t n_open; /* hosts of the stage that are not complete */
+	uint32_t walk_first, walk_width; /* of a host's probes: those in the order */
+	uint32_t n_open;                 /* hosts of the stage that are not complete */
 	uint32_t ready_head, ready_tail;
 	uint32_t wheel_tick; /* last tick that fired */
 	uint32_t n_wheel;    /* probes in wheel lists */
 	uint32_t cap_hosts, cap_probes, cap_flows;
 	uint8_t stage;
+	bool is_lending;                      /* each host counts one pending more than it has */
 	const struct restore_group *restored; /* NULL: nothing of it was done before */
 	uint32_t wheel[TRACK_WHEEL_SLOTS];
 };
@@ -239,8 +246,11 @@ struct track {
 	uint8_t *type_of;     /* probe of a host -> index in conf.types; NULL with one type */
 	uint8_t *requests_of; /* probe of a host -> different requests, at least 1; NULL without
 				 payloads */
-	uint32_t width;       /* port probes per host in this shard */
-	uint32_t type_base[TRACK_TYPES_MAX], type_n[TRACK_TYPES_MAX];
+	uint32_t width;       /* port probes per host in this shard; lending: in all of them */
+	uint32_t own_first, own_width; /* of these, this shard's to begin with */
+	/** Where a part's probes of a type begin; without lending there is one part, our own. */
+	uint32_t type_base[TRACK_PARTS_MAX][TRACK_TYPES_MAX];
+	uint32_t type_n[TRACK_TYPES_MAX];
 	uint32_t n_flows; /* of a host: one per protocol asked */
 	uint8_t flow_of_type[TRACK_TYPES_MAX];
 	struct flow path;             /* of all hosts that are not limited themselves */

@@ -28,6 +28,16 @@ enum {
 /** A host that has answered so often tells its own loss. */
 #define OWN_ANSWERS_MIN 64u
 
+/** The probe at a place of the group's order. */
+static inline uint32_t probe_at(const struct track_group *g, uint64_t place)
+{
+	uint32_t i = (uint32_t)permute_at(&g->order, place);
+
+	if (g->walk_width == g->width)
+		return i;
+	return i / g->walk_width * g->width + g->walk_first + i % g->walk_width;
+}
+
 struct host_slot *group_host(const struct track_group *g, uint32_t q);
 /** Open the next group of this shard. @p ret NULL when there is none. */
 int group_open(struct track *t, uint64_t now_ns, struct track_group **ret) MUST_CHECK;

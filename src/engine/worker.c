@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/engine_int.h"
+#include "engine/lend.h"
 #include "pktio/capture.h"
 
 #include <errno.h>
@@ -251,6 +252,7 @@ static int track_setup(struct worker *w)
 		.next_shared = e->is_sharded_by_port ? NULL : &e->next_group,
 		.is_sharded_by_port = e->is_sharded_by_port,
 		.boards = e->boards,
+		.lend = e->lend,
 		.max_retries = c->max_retries,
 		.never_abandons = c->never_abandons,
 		.again_max = c->again_max / e->n_workers + (c->again_max % e->n_workers != 0),
@@ -276,6 +278,7 @@ static int track_setup(struct worker *w)
 		tc.is_sharded_by_port = true; /* all groups are this worker's */
 		tc.next_shared = NULL;
 		tc.boards = NULL;
+		tc.lend = NULL;
 		tc.on_discovered = on_discovered;
 		tc.bounds = c->bounds;
 		tc.groups_max = 0;
@@ -579,6 +582,7 @@ void worker_run(struct worker *w)
 {
 	int err = w->e->is_connect ? conn_run(w) : raw_run(w);
 	w->error = err;
+	lend_leave(&w->track);
 	track_abandon(&w->track);
 	raw_close(w);
 }
