@@ -120,6 +120,21 @@ echo other >"$scratch/t/b/options.md"
 expect 1 "old option reference" tools/check-docs b
 
 fresh
+mkdir -p "$scratch/t/docs" "$scratch/t/src"
+echo 'It scans; `took 5 ms` is an example.' >"$scratch/t/README.md"
+echo '# none' >"$scratch/t/tools/settings.tsv"
+expect 0 "no figures" tools/check-figures
+echo 'It waits 5 ms.' >"$scratch/t/README.md"
+expect 1 "figure without a reason" tools/check-figures
+echo 'WAIT_MS = 5' >"$scratch/t/src/a.c"
+printf 'README.md\t5 ms\tsrc/a.c\tWAIT_MS = 5\n' >"$scratch/t/tools/settings.tsv"
+expect 0 "figure that the source makes so" tools/check-figures
+echo 'WAIT_MS = 6' >"$scratch/t/src/a.c"
+expect 1 "figure that the source makes so no more" tools/check-figures
+echo 'It waits.' >"$scratch/t/README.md"
+expect 1 "reason without a figure" tools/check-figures
+
+fresh
 mkdir "$scratch/t/it"
 printf '#!/bin/sh\nexit 0\n' >"$scratch/t/it/a.sh"
 printf '#!/bin/sh\nexit 77\n' >"$scratch/t/it/b.sh"
