@@ -2,7 +2,9 @@
 /*
  * What the coverage estimate is fed with: every completed host's answers and silences by attempt,
  * and a random sample of answered ports that are asked once more at a random time, which measures
- * the loss of one attempt directly. Nothing is asked again before something had to be
+ * the loss of one attempt directly. Hosts that discovery found are asked again in the same way, and
+ * repeatedly where they are few: else nothing but their first answers would speak for the silence
+ * of the others. Nothing is asked again before something had to be
  * retransmitted: where everything answers nothing can be missing, and where something is silent its
  * time-outs are waited for anyway, so the sample costs packets but no time. Part of the scheduler
  * (track.c).
@@ -20,24 +22,40 @@ enum {
 	RETRY_US = 1000
 };
 
-/** The answered probe is asked again with the first attempt number that it has not used. */
+/** May one more be asked again? Counts it. @p attempt: the first number that it has not used. */
+static bool again_take(struct track *t, const struct track_group *g, uint32_t attempt)
+{
+	bool is_port = g->stage == GROUP_PORTS;
+	uint64_t n_wanted = SAMPLE_MIN;
+
+	if (is_port)
+		n_wanted = MAX(n_wanted, t->n_heard >> SAMPLE_SHIFT);
+	if (attempt >= COOKIE_ATTEMPTS_MAX || (t->conf.bounds.scan_delay_us && !is_port) ||
+	    t->n_again_begun[is_port] >= MIN(n_wanted, (uint64_t)t->conf.again_max))
+		return false;
+	t->n_again_begun[is_port]++;
+	return true;
+}
+
+static void again_begin(struct track *t, struct again *a, uint32_t attempt, uint64_t now_ns)
+{
+	a->attempt = (uint8_t)attempt;
+	a->due_us = (uint32_t)(now_ns / NS_PER_US) + (uint32_t)rng_below(&t->rng, SPAN_US);
+	a->is_sent = a->is_answered = false;
+}
+
 void again_consider(struct track *t, struct track_group *g, uint32_t q, uint32_t attempt,
 		    uint64_t now_ns)
 {
 	struct again *a = &t->again[t->n_again];
-	uint64_t n_wanted = MAX((uint64_t)SAMPLE_MIN, t->n_heard >> SAMPLE_SHIFT);
 
-	if (t->n_again == TRACK_AGAIN_MAX || attempt >= COOKIE_ATTEMPTS_MAX ||
-	    t->n_again_begun >= MIN(n_wanted, (uint64_t)t->conf.again_max) ||
-	    (t->n_heard > SAMPLE_MIN * 4 && rng_below(&t->rng, THIN_OUT)))
+	if (t->n_again == TRACK_AGAIN_MAX ||
+	    (t->n_heard > SAMPLE_MIN * 4 && rng_below(&t->rng, THIN_OUT)) ||
+	    !again_take(t, g, attempt))
 		return;
 	t->n_again++;
-	t->n_again_begun++;
-	*a = (struct again){.group = g,
-			    .q = q,
-			    .attempt = (uint8_t)attempt,
-			    .due_us = (uint32_t)(now_ns / NS_PER_US) +
-				      (uint32_t)rng_below(&t->rng, SPAN_US)};
+	*a = (struct again){.group = g, .q = q};
+	again_begin(t, a, attempt, now_ns);
 }
 
 static void again_drop(struct track *t, uint32_t i)
@@ -45,11 +63,28 @@ static void again_drop(struct track *t, uint32_t i)
 	t->again[i] = t->again[--t->n_again];
 }
 
+/** A host as an endpoint of discovery: asked until the sample is large enough. */
+static void again_count_host(struct track *t, uint32_t i, uint64_t now_ns)
+{
+	struct again *a = &t->again[i];
+
+	t->hosts_seen.n_again++;
+	t->hosts_seen.n_again_answered += a->is_answered;
+	if (again_take(t, a->group, a->attempt + 1u))
+		again_begin(t, a, a->attempt + 1u, now_ns);
+	else
+		again_drop(t, i);
+}
+
 /** Its time is over: one trial more of the host, won or lost; of all hosts, when it is complete. */
-static void again_count(struct track *t, uint32_t i)
+static void again_count(struct track *t, uint32_t i, uint64_t now_ns)
 {
 	struct host_slot *h = group_host(t->again[i].group, t->again[i].q);
 
+	if (t->again[i].group->stage == GROUP_DISCOVERY) {
+		again_count_host(t, i, now_ns);
+		return;
+	}
 	if (h->flags & HOST_IS_DONE) {
 		t->ports_seen.strata[0].n_again++;
 		t->ports_seen.strata[0].n_again_answered += t->again[i].is_answered;
@@ -95,7 +130,7 @@ bool again_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 		if ((int32_t)(now_us - t->again[i].due_us) < 0)
 			continue;
 		if (t->again[i].is_sent)
-			again_count(t, i);
+			again_count(t, i, now_ns);
 		else if (again_send(t, &t->again[i], now_ns, ret))
 			return true;
 	}

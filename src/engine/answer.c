@@ -215,7 +215,7 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 		host_ping_answered(t, g, h, state, r, attempt);
 	g->state[q] = (uint8_t)(PROBE_DONE | PROBE_ANSWERED | attempt << PROBE_ATTEMPT_SHIFT);
 	/* a datagram answers a payload, and the next attempt has another one */
-	if (g->stage == GROUP_PORTS && r->kind != REPLY_DATAGRAM)
+	if (g->stage == GROUP_DISCOVERY ? state == HOST_UP : r->kind != REPLY_DATAGRAM)
 		again_consider(t, g, q, attempts_made(was), now_ns);
 	if ((was & PROBE_STATE) == PROBE_DONE)
 		return;

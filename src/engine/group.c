@@ -609,8 +609,10 @@ void groups_advance(struct track *t, uint64_t now_ns)
 
 	for (uint32_t i = 0; i < t->n_live; i++) {
 		struct track_group *g = &t->groups[t->live[i]];
-		if (!g->n_open && g->stage == GROUP_DISCOVERY)
+		if (!g->n_open && g->stage == GROUP_DISCOVERY) {
+			again_forget(t, g);
 			ports_start(t, g, now_ns);
+		}
 		if (!g->n_open && g->stage == GROUP_PORTS) {
 			again_forget(t, g);
 			hold_drop_group(t, g);

@@ -279,8 +279,8 @@ struct track {
 	struct track_stats stats;
 	struct again again[TRACK_AGAIN_MAX];
 	uint32_t n_again;
-	uint64_t n_again_begun;
-	struct rng rng; /* of the sample */
+	uint64_t n_again_begun[2]; /* of discovery, of ports */
+	struct rng rng;            /* of the sample */
 	struct coverage ports_seen;
 	struct coverage_stratum hosts_seen; /* discovery */
 };

@@ -83,7 +83,8 @@ uint32_t canary_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us
 void probe_fill(const struct track *t, struct track_group *g, uint32_t q, struct track_probe *ret);
 
 /* again.c */
-/** An answered port may be asked once more. @param attempt the first number it has not used. */
+/** An answered port, or host in discovery, may be asked once more. @param attempt the first number
+ * it has not used. */
 void again_consider(struct track *t, struct track_group *g, uint32_t q, uint32_t attempt,
 		    uint64_t now_ns);
 /** One that is due, @return as track_next. */

@@ -36,7 +36,8 @@ def up(text):
 
 def test_arp(cases, bed):
     mac = bed.target.sh("cat /sys/class/net/vb/address").strip()
-    text, packets = scan(bed, bed.target, "vb", "-sn", "-n", "10.99.0.0/28", "--exclude", "10.99.0.1")
+    text, packets = scan(bed, bed.target, "vb", "-sn", "-n", "10.99.0.0/28", "--exclude", "10.99.0.1",
+                         "--coverage-sample", "0")
     cases.equal("-sn on link: up by ARP", up(text), {a: "arp-response" for a in LINK_UP})
     cases.equal("-sn on link: with the MAC address", {hosts(text)[a]["mac"].lower() for a in LINK_UP}, {mac})
     summary = suite.json_summary(text)
@@ -49,6 +50,13 @@ def test_arp(cases, bed):
                 {f"10.99.0.{i}" for i in range(16)} - {"10.99.0.1"})
     cases.check("-sn on link: absent hosts asked at most 3 times, present ones once",
                 all(n <= (1 if a in LINK_UP else 3) for a, n in counts.items()), counts)
+    text, packets = scan(bed, bed.target, "vb", "-sn", "-n", "10.99.0.0/28", "--exclude", "10.99.0.1")
+    asked = [p.dst for p in packets if p.is_incoming and p.kind == "arp" and p.op == 1]
+    again, summary = sum(a in LINK_UP for a in asked) - len(LINK_UP), suite.json_summary(text)
+    sample = next(s["again"] for s in summary["coverage"]["strata"] if s["of"] == "hosts")
+    cases.check("-sn on link: present hosts asked again, for the estimate", sample and sample[0] == sample[1] <= again <= 32,
+                (again, sample))
+    cases.check("-sn on link: so a few hosts are enough for an interval", summary["coverage"]["low"] > 0.5, summary["coverage"])
     text, packets = scan(bed, bed.target, "vb", "-sS", "-n", "-p80", "10.99.0.0/28", "--exclude", "10.99.0.1")
     cases.equal("-sS on link: ports of the present hosts only", {p.dst for p in packet.syns(packets)}, set(LINK_UP))
     text, packets = scan(bed, bed.target, "vb", "-sS", "-n", "-Pn", "-p80", "10.99.0.4,2")

@@ -212,6 +212,25 @@ static inline bool net_pass(const struct net *n, struct net_link *l, uint32_t pp
 	return true;
 }
 
+static inline uint8_t net_ping_kind(const struct scan_type *type)
+{
+	return type == &ping_echo ? REPLY_ECHO : type == &ping_arp ? REPLY_ARP : REPLY_RST;
+}
+
+/** What has answered is asked again, with an attempt that it has not used. */
+static inline uint8_t net_asked_again(const struct net *n, const struct track_probe *p)
+{
+	uint64_t idx = p->host->idx;
+
+	if (!p->type->flag) {
+		assert_true(p->attempt && p->host->flags & HOST_IS_UP);
+		return net_ping_kind(p->type);
+	}
+	const struct net_cell *c = net_cell(n, idx, p->to.port);
+	assert_true(c->n_found && p->attempt >= c->n_sent);
+	return net_kind(n, idx, p->to.port);
+}
+
 static inline void net_send(struct net *n, const struct track_probe *p)
 {
 	uint64_t idx = p->host->idx;
@@ -221,10 +240,8 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 	n->n_sent++;
 	n->last_host = idx;
 	if (p->is_again) {
-		const struct net_cell *c = net_cell(n, idx, p->to.port);
-		assert_true(p->type->flag && c->n_found && p->attempt >= c->n_sent);
 		n->n_again++;
-		kind = net_kind(n, idx, p->to.port);
+		kind = net_asked_again(n, p);
 	} else {
 		n->max_attempt = MAX(n->max_attempt, p->attempt);
 		assert_in_range(p->attempt, 0, n->c.max_retries);
@@ -243,9 +260,7 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 		kind = net_kind(n, idx, p->to.port);
 	} else {
 		h->n_pings++;
-		kind = p->type == &ping_echo  ? REPLY_ECHO
-		       : p->type == &ping_arp ? REPLY_ARP
-					      : REPLY_RST;
+		kind = net_ping_kind(p->type);
 	}
 	uint64_t at_ns = n->now_ns;
 	if (!net_pass(n, &n->wire->fwd, n->c.fwd_pps, &at_ns))
