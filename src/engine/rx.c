@@ -14,7 +14,8 @@ enum { RX_ROUNDS_MAX = 16 }; /* batches per call: the send loop must have its tu
 /**
  * A segment that no row believes. With an acknowledgement it claims to answer, wrongly. A target's
  * RST or SYN without one (RFC 9293 3.10.7.3 drops such a RST, 3.5 would open the connection from
- * both sides) may well be meant as an answer, but proves nothing.
+ * both sides) may well be meant as an answer, but proves nothing. A scan of this machine asks its
+ * own source ports, too, and hears itself.
  */
 static void count_unbelieved(struct worker *w, const struct pkt *p)
 {
@@ -26,6 +27,8 @@ static void count_unbelieved(struct worker *w, const struct pkt *p)
 		w->stats.n_forged += p->dport == w->sport;
 	if (p->proto != PROTO_TCP || !p->l4_valid || p->dport != w->sport ||
 	    !(p->tcp_flags & (TCP_RST | TCP_SYN)))
+		return;
+	if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && addr_equal(&p->src, &p->dst))
 		return;
 	if (!(p->tcp_flags & TCP_ACK) && space_find(w->track.conf.space, &p->src, &ordinal))
 		w->stats.n_unproven++;

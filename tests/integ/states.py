@@ -183,6 +183,7 @@ def test_loopback(cases, bed):
         for flag in ("-sS", "-sT"):
             done = bed.target.run([suite.PRTIP, flag, "-Pn", "-n", "-p-", address, "-oX", "-"], 120)
             found = suite.xml_ports(done.stdout)
+            cases.equal(f"{flag} {address}: our own probes to our own ports are no news", done.stderr, "")
             cases.equal(f"{flag} {address}: open ports are the listeners",
                         {port for (_, port), value in found.items() if value[0] == "open"}, want)
             refused = {DROPPED, *(UNREACH4 if family == "-4" else UNREACH6)}
