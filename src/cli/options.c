@@ -209,7 +209,7 @@ const struct opt_spec opt_table[] = {
 	{LONG("no-abandon"), FLAG(never_abandons), .group = OPT_TIMING, .nmap = NMAP_OURS,
 	 .help = "Scan dishonest hosts on, to the last port. They are marked in any case"},
 	{LONG("coverage-sample"), UINT(again_max, 0, 65536, "ports"), .dflt = 2048, .metavar = "N", .group = OPT_TIMING,
-	 .nmap = NMAP_OURS, .help = "Ask a random sample of answered ports once more, at most N, to measure how much is lost: about one answer in 128, at least 32, and none where nothing is silent; likewise hosts in discovery, 32 times"},
+	 .nmap = NMAP_OURS, .help = "Ask a random sample of answered ports once more, at most N, to measure how much is lost: about one answer in 128, at least 32, and none where nothing is silent; likewise hosts that discovery asks by one ping only, as by ARP, 32 times a thread"},
 	{LONG("min-coverage"), .kind = OPT_RATIO, AT(coverage_min), .metavar = "RATIO", .group = OPT_TIMING,
 	 .nmap = NMAP_OURS, .help = "Exit with 3 when probably less than this fraction of the responsive ports was found (0.99 unless given)"},
 	{LONG("initial-rtt-timeout"), TIME_US(initial_rto_us), .dflt = 1000000, .group = OPT_TIMING, .nmap = NMAP_SAME,

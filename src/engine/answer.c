@@ -180,6 +180,12 @@ static void answer_repeated(struct track *t, struct track_group *g, uint32_t q,
 	g->state[q] |= PROBE_ANSWERED;
 }
 
+/** Is a ping of it lost when an attempt at the host is? Several are seldom lost together. */
+static bool has_one_ping(const struct host_slot *h)
+{
+	return !(h->pings & (h->pings - 1u));
+}
+
 void track_answer(struct track *t, struct track_group *g, uint32_t q, const struct scan_type *type,
 		  const struct probe_reply *r, uint64_t now_ns)
 {
@@ -215,7 +221,8 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 		host_ping_answered(t, g, h, state, r, attempt);
 	g->state[q] = (uint8_t)(PROBE_DONE | PROBE_ANSWERED | attempt << PROBE_ATTEMPT_SHIFT);
 	/* a datagram answers a payload, and the next attempt has another one */
-	if (g->stage == GROUP_DISCOVERY ? state == HOST_UP : r->kind != REPLY_DATAGRAM)
+	if (g->stage == GROUP_DISCOVERY ? state == HOST_UP && has_one_ping(h)
+					: r->kind != REPLY_DATAGRAM)
 		again_consider(t, g, q, attempts_made(was), now_ns);
 	if ((was & PROBE_STATE) == PROBE_DONE)
 		return;
