@@ -3,6 +3,7 @@
 """States and reasons of the TCP scans: against the truth, against nmap, against ss on loopback."""
 import pathlib
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import netns
@@ -59,15 +60,17 @@ def scan(bed, program, *options):
 
 
 def scan_answered(bed, scan_flag, address, family, want):
-    """A scan whose target answered. It happens, rarely and beside other work, that its kernel sends no resets for seconds."""
+    """A scan whose target answered. It happens, rarely and beside other work, that its kernel sends no resets for seconds: their
+    socket is one for each core and all namespaces, and resets that wait in any queue are charged to it."""
     due = {port for (_, port), (_, reason) in want.items() if reason in ("reset", "syn-ack")}
-    for _ in range(2):
+    for _ in range(8):
         with bed.target.capture("vb") as capture:
             found = suite.xml_ports(scan(bed, suite.PRTIP, scan_flag, "-Pn", "-n", "-p", PORTS, *family, address))
             sent = {p.sport for p in packet.parse(capture.stop()) if not p.is_incoming and p.kind == "tcp"}
         if due <= sent:
             break
         print(f"# {scan_flag} {address}: the target sent nothing from {sorted(due - sent)}: asked again")
+        time.sleep(2)
     return found
 
 
