@@ -60,8 +60,8 @@ def scan(bed, program, *options):
 
 
 def scan_answered(bed, scan_flag, address, family, want):
-    """A scan whose target answered. It happens, rarely and beside other work, that its kernel sends no resets for seconds: their
-    socket is one for each core and all namespaces, and resets that wait in any queue are charged to it."""
+    """A scan whose target answered. It happens, rarely and beside other work, that its kernel sends no resets for seconds.
+    Not proved why; their socket is one for each core and all namespaces, and resets that wait in any queue are charged to it."""
     due = {port for (_, port), (_, reason) in want.items() if reason in ("reset", "syn-ack")}
     for _ in range(8):
         with bed.target.capture("vb") as capture:
