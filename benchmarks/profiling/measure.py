@@ -83,20 +83,32 @@ def suffix(library):
     return "" if library == os.path.realpath(lab.PRTIP) else f" [{os.path.basename(library).strip('[]')}]"
 
 
-def perf_stacks(text):
-    """{frames from the root, the thread's name first: samples} of perf script."""
+def descendants(text, root):
+    """Processes that perf script --show-task-events tells of as @root's children and their children, in order of birth."""
+    found = {root}
+    for pid, parent in re.findall(r"PERF_RECORD_FORK\((\d+):\d+\):\((\d+):\d+\)", text):
+        if int(parent) in found:
+            found.add(int(pid))
+    return found - {root}
+
+
+def perf_stacks(text, pids):
+    """{frames from the root, the thread's name first: samples} of what perf script says of the processes @pids."""
     stacks = {}
     for block in text.split("\n\n"):
-        lines = block.strip("\n").split("\n")
+        lines = [line for line in block.strip("\n").split("\n") if "PERF_RECORD_" not in line]
+        head = re.match(r"\s*(\S+).*?\s(\d+)\s*$", lines[0]) if lines else None
+        if not head or int(head.group(2)) not in pids:
+            continue
         frames = []
         for line in lines[1:]:
             match = re.match(r"\s*[0-9a-f]+ (.*) \((.*)\)$", line)
             if match:
                 name = re.sub(r"\.(constprop|part|isra|cold|lto_priv)\b.*", "", match.group(1)).replace(";", ":")
                 frames.append(name + suffix(match.group(2)))
-        if not frames or lines[0].split()[0] in ("sh", "mkdir", "rm", "perf-exec"):
+        if not frames or head.group(1) in ("sh", "mkdir", "rm", "perf-exec"):
             continue
-        key = (lines[0].split()[0], *reversed(frames))
+        key = (head.group(1), *reversed(frames))
         stacks[key] = stacks.get(key, 0) + 1
     return stacks
 
@@ -139,15 +151,21 @@ def repeats_for(network, name, out, rate, wanted):
 
 
 def perf_once(network, name, repeats, rate, directory):
+    """
+    All processors are sampled, and the scans' samples taken out. A clock of the scans' own begins anew with each process, so
+    that one of a few milliseconds would be looked at after the same times again and again, or never.
+    """
     data, out = directory / "perf.data", directory / "out"
-    loop = 'n=$1; out=$2; shift 2; while [ $n -gt 0 ]; do rm -rf "$out"; mkdir "$out"; "$@" || exit 1; n=$((n-1)); done'
+    root = out.with_name("out.pid")
+    loop = ('echo $$ >"$2".pid; n=$1; out=$2; shift 2; '
+            'while [ $n -gt 0 ]; do rm -rf "$out"; mkdir "$out"; "$@" || exit 1; n=$((n-1)); done')
     before = network.packets(lab.iface(name))
-    run(network, ["perf", "record", "-q", "-N", "-B", "-F", str(rate), "--call-graph", "fp", "-o", str(data), "sh", "-c", loop,
-                  "sh", str(repeats), str(out), *lab.argv(name, out)])
+    run(network, ["perf", "record", "-q", "-N", "-B", "-a", "-F", str(rate), "--call-graph", "fp", "-o", str(data), "sh", "-c",
+                  loop, "sh", str(repeats), str(out), *lab.argv(name, out)])
     packets = network.packets(lab.iface(name)) - before
-    text = subprocess.run(["perf", "script", "-i", str(data), "-F", "comm,ip,sym,dso"], capture_output=True, text=True,
-                          check=True).stdout
-    return perf_stacks(text), packets / repeats
+    text = subprocess.run(["perf", "script", "-i", str(data), "--show-task-events", "-F", "comm,pid,ip,sym,dso"],
+                          capture_output=True, text=True, check=True).stdout
+    return perf_stacks(text, descendants(text, int(root.read_text()))), packets / repeats
 
 
 def differences(graphs, name):
