@@ -31,6 +31,10 @@ static int open_files(struct monitor *m, struct err_where *w)
 		err = metrics_open(m->c->out.metrics, m->bus->scan, &m->metrics, w);
 		err = err ? err : metrics_start(m->metrics, m->bus);
 	}
+	if (!err && m->c->out.profile) {
+		err = profile_open(m->c->out.profile, m->bus->scan, m->start_ns, &m->profile, w);
+		err = err ? err : profile_start(m->profile, m->bus);
+	}
 	if (!err && lc.path) {
 		err = eventlog_open(&lc, &m->log, w);
 		err = err ? err : eventlog_start(m->log, m->bus);
@@ -39,12 +43,14 @@ static int open_files(struct monitor *m, struct err_where *w)
 }
 
 int monitor_open(struct monitor *m, const struct config *c, const struct hosts *hosts,
-		 struct bus *bus)
+		 struct bus *bus, uint64_t start_ns)
 {
 	struct err_where w = {0};
 	sigset_t stop;
 
-	*m = (struct monitor){.c = c, .bus = bus, .hosts = hosts};
+	*m = (struct monitor){
+		.c = c, .bus = bus, .hosts = hosts, .start_ns = start_ns, .progress_ns = start_ns};
+	m->metrics_ns = start_ns;
 	int err = open_files(m, &w);
 	if (err)
 		say_error("output \"%s\": %s", w.token, w.want[0] ? w.want : err_text(err));
@@ -63,7 +69,7 @@ int monitor_close(struct monitor *m)
 {
 	struct err_where w = {0};
 	struct eventlog_totals t = {0};
-	int err = eventlog_close(m->log, &t, &w), metrics_err;
+	int err = eventlog_close(m->log, &t, &w), metrics_err, profile_err;
 
 	if (err)
 		say_error("event log \"%s\": %s", w.token, w.want);
@@ -75,8 +81,11 @@ int monitor_close(struct monitor *m)
 	metrics_err = metrics_close(m->metrics, &w);
 	if (metrics_err)
 		say_error("--metrics-file \"%s\": %s", w.token, w.want);
+	profile_err = profile_close(m->profile, &w);
+	if (profile_err)
+		say_error("--profile \"%s\": %s", w.token, w.want);
 	*m = (struct monitor){0};
-	return err ? err : t.n_dropped ? -E_FULL : metrics_err;
+	return err ? err : t.n_dropped ? -E_FULL : metrics_err ? metrics_err : profile_err;
 }
 
 /* --- the beginning ------------------------------------------------------------------------- */
@@ -94,7 +103,7 @@ static void tell_names(struct monitor *m, const struct targets *t)
 	}
 }
 
-void monitor_begin(struct monitor *m, const struct targets *targets, uint64_t start_ns)
+void monitor_begin(struct monitor *m, const struct targets *targets)
 {
 	uint64_t wall_ns = m->bus->scan->start_wall_ns;
 	struct event started = {.kind = EVENT_SCAN_STARTED, .time_ns = wall_ns};
@@ -102,8 +111,6 @@ void monitor_begin(struct monitor *m, const struct targets *targets, uint64_t st
 			      .time_ns = wall_ns,
 			      .stage = {STAGE_INITIALIZING, STAGE_RESOLVING_TARGETS}};
 
-	m->start_ns = start_ns;
-	m->progress_ns = m->metrics_ns = start_ns;
 	bus_publish(m->bus, &started);
 	m->bus->stage = STAGE_RESOLVING_TARGETS; /* done before there was a bus to say it on */
 	bus_publish(m->bus, &stage);
@@ -279,7 +286,10 @@ void monitor_tick(struct monitor *m, const struct engine *e, uint64_t now_ns)
 void monitor_end(struct monitor *m, const struct engine *e, uint64_t now_ns)
 {
 	struct engine_progress p = ask_engine(m, e);
+	struct profile_worker w;
 
+	for (uint32_t i = 0; e && m->profile && engine_profile(e, i, &w); i++)
+		profile_put_worker(m->profile, &w);
 	if (e && bus_wants(m->bus, EVENT_PROGRESS))
 		tell_progress(m, &p, now_ns);
 	if (bus_wants(m->bus, EVENT_METRIC))

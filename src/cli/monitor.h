@@ -10,6 +10,7 @@
 #include "event/hosts.h"
 #include "out/eventlog.h"
 #include "out/metrics.h"
+#include "out/profile.h"
 
 /** Invariant: zeroed memory is a closed monitor. */
 struct monitor {
@@ -18,6 +19,7 @@ struct monitor {
 	const struct hosts *hosts;
 	struct eventlog *log;    /* NULL: none is asked for */
 	struct metrics *metrics; /* the same */
+	struct profile *profile; /* the same */
 	uint64_t start_ns;
 	uint64_t progress_ns, metrics_ns, pause_ns; /* when each was last seen to */
 	struct engine_progress last;                /* told in a progress event */
@@ -26,11 +28,12 @@ struct monitor {
 	bool is_cancelled;
 };
 
-/** Create the files, subscribe: last of all. @return 0, or -errno with the message written. */
+/** Create the files, subscribe: last of all. @param start_ns when the scan began. @return 0, or
+ * -errno with the message written. */
 int monitor_open(struct monitor *m, const struct config *c, const struct hosts *hosts,
-		 struct bus *bus) MUST_CHECK;
+		 struct bus *bus, uint64_t start_ns) MUST_CHECK;
 /** The scan begins: scan_started, and what led to it. @param targets for names that were typed. */
-void monitor_begin(struct monitor *m, const struct targets *targets, uint64_t start_ns);
+void monitor_begin(struct monitor *m, const struct targets *targets);
 /** Every millisecond or so. @param e NULL: no engine runs. */
 void monitor_tick(struct monitor *m, const struct engine *e, uint64_t now_ns);
 /** Once: the scan will end before its time. @param sig that asked for it; 0: nobody reads its

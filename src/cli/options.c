@@ -274,6 +274,8 @@ const struct opt_spec opt_table[] = {
 	 .group = OPT_OUTPUT, .nmap = NMAP_OURS, .help = "Go on in FILE.1, FILE.2, ... when the event log's file has about this size"},
 	{LONG("metrics-file"), PATH(out.metrics), .group = OPT_OUTPUT, .nmap = NMAP_OURS,
 	 .help = "Keep the scan's counters in FILE, replaced once a second, as OpenMetrics"},
+	{LONG("profile"), .kind = OPT_PATH, .metavar = "DIR", .is_once = true, AT(out.profile), .group = OPT_OUTPUT, .nmap = NMAP_OURS,
+	 .help = "Measure where the scan's own time goes and write DIR/profile.json and DIR/profile.html; DIR is made when missing"},
 	{LONG("iflist"), FLAG(wants_iflist), .group = OPT_OUTPUT, .nmap = NMAP_SAME,
 	 .help = "List interfaces and routes, then stop"},
 

@@ -51,6 +51,7 @@ struct output_requests {
 	const char *normal, *xml, *grepable, *json;
 	const char *db;                  /* --with-db; never "-" */
 	const char *event_log, *metrics; /* never "-" */
+	const char *profile;             /* --profile: a directory */
 	const char *all_base; /* -oA: every format, each with its own extension; never "-" */
 };
 

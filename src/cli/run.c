@@ -165,7 +165,7 @@ static int open_subscribers(struct run *r, uint32_t n_parts)
 	if (!err)
 		err = report_open(&r->report, r->c, r->hosts, r->plan.services, &r->bus);
 	if (!err)
-		err = monitor_open(&r->monitor, r->c, r->hosts, &r->bus);
+		err = monitor_open(&r->monitor, r->c, r->hosts, &r->bus, r->start_ns);
 	return err ? EXIT_FATAL : 0;
 }
 
@@ -177,6 +177,7 @@ static int open_engine(struct run *r)
 	ec->on_tick = on_tick;
 	ec->tick_ctx = r;
 	ec->wants_checkpoints = r->c->journal_file != NULL;
+	ec->wants_profile = r->c->out.profile != NULL;
 	int err = engine_new(ec, &r->plan.targets, &r->plan.ports, r->plan.routes, &r->bus,
 			     &r->engine, &w);
 	if (err) {
@@ -493,7 +494,7 @@ static int scan(struct run *r)
 	if (code)
 		return code;
 	r->flush_ns = r->start_ns;
-	monitor_begin(&r->monitor, &r->plan.targets, r->start_ns);
+	monitor_begin(&r->monitor, &r->plan.targets);
 	if (has_engine && r->journal && (code = start_journal(r)))
 		r->is_failed = true;
 	else if (is_list)

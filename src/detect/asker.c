@@ -358,6 +358,7 @@ static void *asker_main(void *arg)
 {
 	struct asker *a = arg;
 
+	(void)pthread_setname_np(pthread_self(), "prtip-services");
 	while (!atomic_load(&a->is_stopped)) {
 		take_jobs(a);
 		if (streams_turn(a->streams, a->has_stalled ? RETRY_US : TURN_US) < 0)

@@ -398,6 +398,7 @@ static void *tlsasker_main(void *arg)
 {
 	struct tlsasker *a = arg;
 
+	(void)pthread_setname_np(pthread_self(), "prtip-tls");
 	while (!atomic_load(&a->is_stopped)) {
 		take_jobs(a);
 		if (streams_turn(a->streams, a->has_waiting ? RETRY_US : TURN_US) < 0)

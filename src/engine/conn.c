@@ -335,18 +335,26 @@ static uint32_t wait_us(const struct conn *c)
 
 static int turn(struct conn *c)
 {
-	uint64_t from_ns = c->now_ns;
-	int n = fill(c);
+	struct worker *w = c->w;
+	uint64_t from_ns = c->now_ns, n_received = w->stats.n_received;
 
+	meter_mark(w->meter, PROFILE_PUBLISHING);
+	int n = fill(c);
 	if (n < 0)
 		return n;
+	meter_mark(w->meter, PROFILE_SENDING);
+	meter_sent(w->meter, (uint32_t)n);
 	int err = c->ops->poll(c, n ? 0 : wait_us(c));
+	meter_mark(w->meter, n ? PROFILE_RECEIVING : PROFILE_WAITING);
+	meter_received(w->meter, (uint32_t)(w->stats.n_received - n_received));
 	if (err)
 		return err;
 	c->turn++;
-	(void)worker_spend(c->w, from_ns, n);
+	(void)worker_spend(w, from_ns, n);
 	fire_deadlines(c);
-	track_expire(&c->w->track, c->now_ns);
+	track_expire(&w->track, c->now_ns);
+	meter_mark(w->meter, PROFILE_TIMERS);
+	meter_ring(w->meter, &w->events);
 	if (c->n_in_flight)
 		c->failing_since_ns = c->all_lost_since_ns = 0;
 	if (c->all_lost_since_ns && c->now_ns - c->all_lost_since_ns > ALL_LOST_MAX_S * NS_PER_S)
@@ -376,6 +384,7 @@ int conn_run(struct worker *w)
 
 	if (err)
 		return err;
+	meter_mark(w->meter, PROFILE_STARTING);
 	c->now_ns = clock_now_ns();
 	c->wheel_tick = c->now_ns / CONN_TICK_NS;
 	while (!err && !track_is_done(&w->track) && !worker_turn(w))

@@ -9,6 +9,7 @@
 #include "engine/jrecord.h"
 #include "engine/pace.h"
 #include "event/bus.h"
+#include "event/profile.h"
 #include "pktio/pktio.h"
 #include "pktio/route.h"
 #include "probe/scantype.h"
@@ -59,6 +60,7 @@ struct engine_conf {
 	bool wants_checkpoints;           /* EVENT_CHECKPOINT for a journal */
 	bool wants_replies;               /* EVENT_REPLY_HEARD for service detection */
 	bool wants_retries;               /* EVENT_RETRY_SCHEDULED */
+	bool wants_profile;               /* workers measure themselves: engine_profile */
 	const struct engine_shape *shape; /* divide the work as an earlier part of this scan did */
 	/** Called on the coordinator's thread about every millisecond while the scan runs. */
 	void (*on_tick)(void *ctx, uint64_t now_ns);
@@ -103,4 +105,7 @@ const char *engine_backend_notes(const struct engine *e);
 /** After engine_run: counters for scan_completed; trust is valid until engine_free. Cost: some ms.
  */
 void engine_totals(struct engine *e, struct ev_scan_completed *ret);
+/** After engine_run: what worker @p idx measured of itself. @return false: there is none of that
+ * number, or none was asked to (conf.wants_profile). */
+bool engine_profile(const struct engine *e, uint32_t idx, struct profile_worker *ret);
 void engine_free(struct engine *e);

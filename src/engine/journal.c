@@ -95,6 +95,7 @@ static void *sync_main(void *arg)
 	struct journal *j = arg;
 	struct timespec until;
 
+	(void)pthread_setname_np(pthread_self(), "prtip-journal");
 	pthread_mutex_lock(&j->lock);
 	while (!j->is_closing) {
 		clock_gettime(CLOCK_REALTIME, &until);

@@ -83,6 +83,7 @@ int rx_drain(struct worker *w, uint32_t wait_us)
 
 	for (uint32_t round = 0; round < RX_ROUNDS_MAX; round++) {
 		int n = w->rx->ops->rx_acquire(w->rx, w->rx_frames, WORKER_RX_BATCH, wait_us);
+		meter_mark(w->meter, wait_us ? PROFILE_WAITING : PROFILE_RECEIVING);
 		if (n < 0)
 			return n;
 		if (!n)
@@ -91,6 +92,8 @@ int rx_drain(struct worker *w, uint32_t wait_us)
 		for (int i = 0; i < n; i++)
 			receive(w, &w->rx_frames[i], now_ns);
 		w->rx->ops->rx_release(w->rx, w->rx_frames, (uint32_t)n);
+		meter_mark(w->meter, PROFILE_MATCHING);
+		meter_received(w->meter, (uint32_t)n);
 		total += n;
 		wait_us = 0;
 		if ((uint32_t)n < WORKER_RX_BATCH / 4)

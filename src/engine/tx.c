@@ -110,7 +110,10 @@ int tx_batch(struct worker *w, uint64_t now_ns)
 		n++;
 	}
 	pace_spend(&w->pace, now_ns, n);
+	meter_mark(w->meter, PROFILE_BUILDING);
 	int err3 = lane_send(w->l3), err2 = lane_send(w->l2);
+	meter_mark(w->meter, PROFILE_SENDING);
+	meter_sent(w->meter, n);
 	if (more < 0 || err3 < 0 || err2 < 0)
 		return more < 0 ? more : err3 < 0 ? err3 : err2;
 	return (int)n;

@@ -429,6 +429,8 @@ int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_w
 		return -ENOMEM;
 	*w = (struct worker){.e = e, .conf = &e->conf, .idx = idx};
 	err = ring_init(&w->events, sizeof(struct event), ring_records(w));
+	if (!err && e->conf.wants_profile && !(w->meter = meter_new()))
+		err = -ENOMEM;
 	if (!err)
 		err = track_setup(w);
 	if (!err && e->is_connect) {
@@ -485,6 +487,7 @@ void worker_free(struct worker *w)
 	sports_release(&w->own_ports);
 	track_fini(&w->track);
 	ring_fini(&w->events);
+	meter_free(w->meter);
 	mem_free(w->rx_frames);
 	for (uint32_t i = 0; i < w->n_paths; i++)
 		mem_free(w->paths[i]);
@@ -526,8 +529,10 @@ static int raw_run(struct worker *w)
 
 	if (err)
 		return err;
+	meter_mark(w->meter, PROFILE_STARTING);
 	while (!track_is_done(&w->track) && !worker_turn(w)) {
 		uint64_t now_ns = clock_now_ns();
+		meter_mark(w->meter, PROFILE_PUBLISHING);
 		int n = tx_batch(w, now_ns);
 		if (n < 0)
 			return n;
@@ -535,6 +540,8 @@ static int raw_run(struct worker *w)
 		if (got < 0)
 			return got;
 		track_expire(&w->track, worker_spend(w, now_ns, n));
+		meter_mark(w->meter, PROFILE_TIMERS);
+		meter_ring(w->meter, &w->events);
 	}
 	/* what has come meanwhile is counted as late; nothing is waited for */
 	int late = rx_drain(w, 0);
@@ -561,8 +568,10 @@ int worker_discover(struct worker *w)
 	e->is_inline = e->is_seeding = true;
 	track_fini(&w->track);
 	int err = track_setup(w);
+	meter_begin(w->meter);
 	if (!err)
 		err = e->is_connect ? conn_run(w) : raw_run(w);
+	meter_end(w->meter);
 	track_abandon(&w->track);
 	e->pass_stats = w->track.stats;
 	e->pass_hosts = w->track.hosts_seen;
@@ -580,9 +589,10 @@ int worker_replan(struct worker *w)
 
 void worker_run(struct worker *w)
 {
-	int err = w->e->is_connect ? conn_run(w) : raw_run(w);
-	w->error = err;
+	meter_begin(w->meter);
+	w->error = w->e->is_connect ? conn_run(w) : raw_run(w);
 	lend_leave(&w->track);
 	track_abandon(&w->track);
 	raw_close(w);
+	meter_end(w->meter);
 }

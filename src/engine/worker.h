@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "engine/bottleneck.h"
 #include "engine/engine.h"
+#include "engine/meter.h"
 #include "engine/sport.h"
 #include "engine/track.h"
 
@@ -60,7 +61,8 @@ struct worker {
 	struct pace pace;
 	struct ring events;
 	struct worker_stats stats;
-	int error; /* -errno that ended it early */
+	struct meter *meter; /* NULL: no profile is asked for */
+	int error;           /* -errno that ended it early */
 	pthread_t thread;
 	/* raw transport */
 	struct cookie_key key;

@@ -185,6 +185,7 @@ static void *writer(void *arg)
 	struct dbwriter *w = arg;
 	struct chunk *c;
 
+	(void)pthread_setname_np(pthread_self(), "prtip-db");
 	while ((c = take_chunks(w))) {
 		int err = atomic_load(&w->error) ? 0 : write_chunks(w, c, w->why);
 		if (err)

@@ -155,6 +155,7 @@ static void *log_main(void *arg)
 {
 	struct eventlog *log = arg;
 
+	(void)pthread_setname_np(pthread_self(), "prtip-log");
 	pthread_mutex_lock(&log->lock);
 	while (!log->is_over || log->first) {
 		log->is_busy = true;

@@ -96,6 +96,7 @@ static void *writer_main(void *arg)
 {
 	struct writer *w = arg;
 
+	(void)pthread_setname_np(pthread_self(), "prtip-files");
 	pthread_mutex_lock(&w->lock);
 	while (w->first || !w->is_over) {
 		if (w->first)

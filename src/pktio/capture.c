@@ -334,6 +334,7 @@ static void *writer(void *arg)
 	const struct timespec pause = {.tv_nsec = POLL_US * 1000L};
 	struct capture *c = arg;
 
+	(void)pthread_setname_np(pthread_self(), "prtip-capture");
 	while (!atomic_load_explicit(&c->is_ending, memory_order_acquire)) {
 		drain_all(c);
 		(void)nanosleep(&pause, NULL);

@@ -4,6 +4,7 @@
 
 Arguments are spellings to try, such as --max-rate; without any, all."""
 import contextlib
+import json
 import os
 import pathlib
 import queue
@@ -836,6 +837,15 @@ def metrics_file(bed, directory, spelling):
     path = directory / "metrics"
     sent = summary(bed, "-sS", "-Pn", "-p1-200", "10.99.0.2", spelling, str(path))["sent"]
     return f"\nprtip_sent_packets_total {sent}\n" in path.read_text() and path.read_text().endswith("# EOF\n")
+
+
+@flag("--profile")
+def profile(bed, directory, spelling):
+    out = directory / "profiled"
+    sent = summary(bed, "-sS", "-Pn", "-p1-200", "10.99.0.2", spelling, str(out))["sent"]
+    told = json.loads((out / "profile.json").read_text())
+    return sent == told["sent"] == sum(w["sent"]["at_once"]["mean"] * w["sent"]["at_once"]["n"] for w in told["workers"]) and \
+        "<svg" in (out / "profile.html").read_text()
 
 
 @flag("--iflist")
