@@ -361,7 +361,10 @@ static void *asker_main(void *arg)
 	(void)pthread_setname_np(pthread_self(), "prtip-services");
 	while (!atomic_load(&a->is_stopped)) {
 		take_jobs(a);
-		if (streams_turn(a->streams, a->has_stalled ? RETRY_US : TURN_US) < 0)
+		if (a->conf.prepares)
+			a->conf.prepares = matcher_prepare(a->matcher);
+		uint32_t wait_us = a->conf.prepares ? 0 : a->has_stalled ? RETRY_US : TURN_US;
+		if (streams_turn(a->streams, wait_us) < 0)
 			break;
 		if (a->has_stalled)
 			retry_stalled(a);

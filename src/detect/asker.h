@@ -13,6 +13,7 @@ struct asker_conf {
 	const struct svcdb *db; /* borrowed */
 	uint8_t intensity, n_talks;
 	bool is_brief;
+	bool prepares;               /* TCP will be asked: use the time until then for it */
 	uint32_t max_rate_pps;       /* packets; 0: no limit */
 	uint32_t n_ports;            /* asked at once at most */
 	struct streams_conf streams; /* n_max is set here */

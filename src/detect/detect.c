@@ -37,13 +37,13 @@ struct detect {
 	struct detect_conf conf;
 	uint32_t n_parts; /* EVENT_HOST_SCANNED of each host */
 	struct bus *bus;
-	struct asker *asker; /* made for the first job */
+	struct asker *asker; /* made for the first job at the latest */
 	struct subject *subjects;
 	uint32_t n_subjects, subjects_cap, free;
 	struct map64 by_idx;
 	uint32_t ready_first, ready_last;
 	uint64_t n_open; /* jobs pending or under way */
-	bool is_scan_over, is_stopped, has_failed;
+	bool is_scan_over, is_stopped, has_failed, has_begun;
 	bool is_publishing; /* our own events are no news */
 };
 
@@ -327,10 +327,12 @@ static void add_doubtful(struct detect *d, struct subject *s)
 	}
 }
 
-static bool scans_udp(const struct scan_info *scan)
+static bool scans(const struct detect *d, uint8_t proto)
 {
+	const struct scan_info *scan = d->bus->scan;
+
 	for (uint32_t i = 0; i < scan->n_types; i++)
-		if (scan->types[i]->proto == PROTO_UDP)
+		if (scan->types[i]->proto == proto)
 			return true;
 	return false;
 }
@@ -339,7 +341,7 @@ static void on_scanned(struct detect *d, const struct event *ev)
 {
 	struct subject *s = subject_find(d, ev->host_idx);
 
-	if (!s && d->n_parts == 1 && (ev->done.state == HOST_DOWN || !scans_udp(d->bus->scan))) {
+	if (!s && d->n_parts == 1 && (ev->done.state == HOST_DOWN || !scans(d, PROTO_UDP))) {
 		publish_detected(d, ev->host_idx); /* nothing was open */
 		return;
 	}
@@ -352,7 +354,7 @@ static void on_scanned(struct detect *d, const struct event *ev)
 	if (ev->done.is_given_up) { /* dishonest: its ports would all be asked for nothing */
 		drop_asks(d, s);
 	}
-	if (++s->n_parts_done == d->n_parts && scans_udp(d->bus->scan) && !ev->done.is_partial &&
+	if (++s->n_parts_done == d->n_parts && scans(d, PROTO_UDP) && !ev->done.is_partial &&
 	    !ev->done.is_given_up)
 		add_doubtful(d, s);
 	try_end(d, s);
@@ -381,6 +383,16 @@ static bool has_asker(struct detect *d)
 	if (err)
 		bus_warn(d->bus, "services are not detected: %s", err_text(err));
 	return !err;
+}
+
+/** The matcher's indexes take the thread a few milliseconds: while the first ports are looked for.
+ * That there is no thread is said when it is needed. */
+static void begin(struct detect *d)
+{
+	d->has_begun = true;
+	d->conf.asker.prepares = scans(d, PROTO_TCP) && d->conf.wants_services;
+	if (d->conf.asker.prepares && asker_new(&d->conf.asker, &d->asker) < 0)
+		d->asker = NULL;
 }
 
 /** Without a thread nothing can be asked: what waits is dropped. */
@@ -477,6 +489,8 @@ bool detect_pump(struct detect *d)
 	struct asker_answer a;
 	bool is_any = false;
 
+	if (!d->has_begun && !d->is_stopped)
+		begin(d);
 	if (d->ready_first != NO_SLOT && (d->is_scan_over || !d->conf.waits_for_scan)) {
 		if (has_asker(d))
 			is_any = hand_out(d);

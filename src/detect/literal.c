@@ -14,6 +14,8 @@
 enum atom { ATOM_BYTE, ATOM_ONE, ATOM_ZERO, ATOM_OTHER, ATOM_NONE, ATOM_UNKNOWN };
 
 #define NO_LIMIT UINT32_MAX
+/** A gram that so many patterns show, or fewer, is key enough. */
+#define LITERAL_RARE 3u
 
 /** How often an atom stands there. */
 struct times {
@@ -32,6 +34,9 @@ struct scan {
 	const struct literal_subject *subject; /* held against this; NULL: only read */
 	size_t from;                           /* what comes next is behind this */
 	bool is_refuted;
+	struct literal_census *census; /* NULL: no key is wanted */
+	uint32_t key, key_n;           /* of the gram that fewest patterns show: how many do */
+	uint32_t n_counted; /* bytes of runs where a counted gram begins, or that have none */
 };
 
 /** @return the byte @p ahead, or -1 behind the end. */
@@ -511,22 +516,74 @@ static bool has_alternative(struct scan s)
 	return false;
 }
 
+/** Count the grams that came with the last bytes of the last run. Of those that equally few
+ * patterns show the last is kept: patterns differ in what they end with. */
+static void count_grams(struct scan *s)
+{
+	uint32_t at = MAX(s->n_counted, run_begin(s->l));
+
+	for (; at + LITERAL_GRAM <= s->n_bytes; at++) {
+		uint32_t gram = literal_gram(s->l->bytes + at);
+		uint8_t *n = &s->census->n[literal_gram_hash(gram) >> (32 - LITERAL_CENSUS_BITS)];
+		if (*n <= s->key_n) {
+			s->key_n = *n;
+			s->key = gram;
+		}
+		*n = (uint8_t)(*n + (*n < UINT8_MAX));
+	}
+	s->n_counted = at;
+}
+
+/** Is what was read enough to tell the pattern from most? */
+static bool is_enough(struct scan *s)
+{
+	bool is_rare = false;
+
+	if (s->census) {
+		count_grams(s);
+		is_rare = s->key_n <= LITERAL_RARE && s->n_bytes >= LITERAL_HEAD;
+	}
+	return (is_rare || s->n_bytes >= LITERAL_ENOUGH) && s->p < s->end && !has_alternative(*s);
+}
+
+/** @return false: the pattern demands nothing. */
+static bool scan_all(struct scan *s)
+{
+	while (s->p < s->end) {
+		plain_bytes(s);
+		if (is_enough(s)) {
+			s->is_ending = false;
+			break;
+		}
+		if (s->p < s->end && !element(s)) {
+			literals_clear(s->l);
+			return false;
+		}
+	}
+	if (s->census)
+		count_grams(s);
+	scan_end(s);
+	return true;
+}
+
 void literals_of(struct bytes pattern, struct literals *ret)
 {
 	struct scan s = scan_begin(pattern, ret);
 
-	while (s.p < s.end) {
-		plain_bytes(&s);
-		if (s.n_bytes >= LITERAL_ENOUGH && s.p < s.end && !has_alternative(s)) {
-			s.is_ending = false;
-			break;
-		}
-		if (s.p < s.end && !element(&s)) {
-			literals_clear(ret);
-			return;
-		}
-	}
-	scan_end(&s);
+	(void)scan_all(&s);
+}
+
+bool literals_key(struct bytes pattern, struct literal_census *c, struct literals *ret,
+		  uint32_t *ret_gram)
+{
+	struct scan s = scan_begin(pattern, ret);
+
+	s.census = c;
+	s.key_n = UINT32_MAX;
+	if (!scan_all(&s) || s.key_n == UINT32_MAX)
+		return false;
+	*ret_gram = s.key;
+	return true;
 }
 
 bool literals_refute(struct bytes pattern, const struct literal_subject *subject)

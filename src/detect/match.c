@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Matching answers against thousands of patterns. The first answers to a probe are held against one
- * pattern's text after the other (literals_refute), for most scans meet a handful of services; a
- * probe that is answered often gets an index from four-byte grams to patterns. Of all grams in the
- * texts that a pattern demands the one that fewest patterns before it show is its key; patterns
- * without a gram are candidates always, held back only by the bytes they demand at the start and by
- * how long an answer is. One pass over the answer collects the candidates, which run in file order
- * until one fits.
+ * Matching answers against thousands of patterns. Those that could fit come from an index
+ * (lineindex.h) and run in file order until one fits. The indexes of the probes with most patterns
+ * are made while nobody waits (matcher_prepare), others once a probe is answered often; until then
+ * an answer is held against one pattern's text after the other (literals_refute).
  *
  * Why no regular expression set: compiling the 11,900 patterns of nmap 7.93 takes Vectorscan 22 s
  * and 18 MB (2 cores EPYC, 2026); the index is made for the probes in use only, in milliseconds,
@@ -17,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "detect/lineindex.h"
 #include "detect/literal.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -25,22 +23,12 @@
 #include <string.h>
 
 enum {
-	GRAM = LITERAL_GRAM,
-	BLOOM_BITS = LITERAL_BLOOM_BITS,
-	HEAD = 8, /* bytes of a pattern's start in the index */
-	CENSUS_BITS = 14,
-	MATCH_LIMIT = 100000, /* nmap's */
+	PREPARED_LINES_MIN = 512, /* of probes whose index is made ahead of any answer */
+	PREPARE_LINES = 128,      /* by one call: an answer waits no longer */
+	MATCH_LIMIT = 100000,     /* nmap's */
 	DEPTH_LIMIT = 10000,
 	HEAP_LIMIT_KIB = 4096,
 	LONG_BYTES = 1024 /* shorter answers cannot cost much: no clock is read for them */
-};
-
-/** One pattern's part of the index. */
-struct line {
-	uint64_t head, mask; /* the first bytes, where they are known */
-	uint32_t gram;
-	uint32_t next;             /* line with the same slot, plus one; 0: none */
-	uint32_t min_len, max_len; /* of an answer */
 };
 
 /** Lines of one probe. */
@@ -49,124 +37,21 @@ struct table {
 	pcre2_code **code;  /* NULL: not compiled yet */
 	uint8_t *is_broken; /* PCRE2 refuses it */
 	uint32_t n_answers;
-	struct index *index; /* NULL: not worth it yet */
-};
-
-struct index {
-	struct line *lines;
-	uint32_t *slots; /* gram hash -> first line, plus one; 0: none */
-	uint32_t n_slots;
-	uint64_t *always;     /* bit per line: no gram */
-	uint64_t *candidates; /* scratch of the answer being matched */
-	uint32_t n_words;
-	uint64_t bloom[BLOOM_BITS / 64];
+	struct lineindex *index; /* NULL: not worth it yet */
 };
 
 struct matcher {
 	const struct svcdb *db;
 	struct table **tables; /* by probe; NULL: no answer yet */
+	uint32_t n_prepared;   /* probes whose indexes are made, or are not to be */
 	pcre2_match_data *data;
 	pcre2_match_context *limits;
-	uint8_t *low;                   /* the answer in lower case, HEAD zeros behind it */
+	uint8_t *low; /* the answer in lower case, LINEINDEX_PAD zeros behind it */
 	struct literal_subject subject; /* the same */
 	bool has_subject;               /* it is made */
 	uint64_t end_ns;                /* of the thread's CPU time for this answer; 0: not begun */
 	struct match_stats stats;
 };
-
-/* --- the index -------------------------------------------------------------- */
-
-/** How many of the patterns read so far show a gram, roughly: counters by hash. */
-struct census {
-	uint8_t n[1 << CENSUS_BITS];
-};
-
-/** Count the grams of what a pattern demands. @return whether there is one; @p ret the rarest so
- * far, of equally rare ones the last: patterns differ in what they end with. */
-static bool census_choose(struct census *c, const struct literals *l, uint32_t *ret)
-{
-	uint32_t from = 0, best_n = UINT32_MAX;
-
-	for (uint32_t r = 0; r < l->n_runs; r++) {
-		for (uint32_t i = from; i + GRAM <= l->run_end[r]; i++) {
-			uint32_t gram = literal_gram(l->bytes + i);
-			uint8_t *n = &c->n[literal_gram_hash(gram) >> (32 - CENSUS_BITS)];
-			if (*n <= best_n) {
-				best_n = *n;
-				*ret = gram;
-			}
-			*n = (uint8_t)(*n + (*n < UINT8_MAX));
-		}
-		from = l->run_end[r];
-	}
-	return best_n != UINT32_MAX;
-}
-
-static void index_line(struct index *x, uint32_t i, const struct literals *l, struct census *c)
-{
-	struct line *line = &x->lines[i];
-	uint32_t gram;
-
-	memcpy(&line->head, l->head, HEAD);
-	memcpy(&line->mask, l->mask, HEAD);
-	line->min_len = l->min_len;
-	line->max_len = l->max_len;
-	if (!census_choose(c, l, &gram)) {
-		x->always[i / 64] |= 1ull << i % 64;
-		return;
-	}
-	uint32_t hash = literal_gram_hash(gram), *slot = &x->slots[hash & (x->n_slots - 1)];
-	line->gram = gram;
-	line->next = *slot;
-	*slot = i + 1;
-	uint32_t bit = hash >> 17;
-	x->bloom[bit / 64] |= 1ull << bit % 64;
-}
-
-static void index_free(struct index *x)
-{
-	if (!x)
-		return;
-	mem_free(x->lines);
-	mem_free(x->slots);
-	mem_free(x->always);
-	mem_free(x->candidates);
-	mem_free(x);
-}
-
-static struct index *index_alloc(uint32_t n)
-{
-	struct index *x = mem_alloc(1, sizeof(*x));
-
-	if (!x)
-		return NULL;
-	x->n_words = (n + 63) / 64;
-	for (x->n_slots = 64; x->n_slots < n; x->n_slots *= 2)
-		;
-	x->lines = mem_alloc(n, sizeof(*x->lines));
-	x->slots = mem_alloc(x->n_slots, sizeof(*x->slots));
-	x->always = mem_alloc(x->n_words, sizeof(*x->always));
-	x->candidates = mem_alloc(x->n_words, sizeof(*x->candidates));
-	if (x->lines && x->slots && x->always && x->candidates)
-		return x;
-	index_free(x);
-	return NULL;
-}
-
-static int index_new(const struct svc_probe *p, struct index **ret)
-{
-	struct census *c = mem_alloc(1, sizeof(*c));
-	struct index *x = c ? index_alloc(p->n_matches) : NULL;
-	struct literals l;
-
-	for (uint32_t i = 0; x && i < p->n_matches; i++) {
-		literals_of(p->matches[i].pattern, &l);
-		index_line(x, i, &l, c);
-	}
-	mem_free(c);
-	*ret = x;
-	return x ? 0 : -ENOMEM;
-}
 
 /* --- tables ------------------------------------------------------------------ */
 
@@ -178,7 +63,7 @@ static void table_free(struct table *t)
 		pcre2_code_free(t->code[i]);
 	mem_free(t->code);
 	mem_free(t->is_broken);
-	index_free(t->index);
+	lineindex_free(t->index);
 	mem_free(t);
 }
 
@@ -197,7 +82,7 @@ static struct table *table_new(const struct svc_probe *p)
 	return NULL;
 }
 
-/** The table of a probe that has lines, for one more answer. */
+/** @return 0 or -ENOMEM; @p ret NULL when the probe has no lines. */
 static int table_of(struct matcher *m, uint32_t probe, struct table **ret)
 {
 	const struct svc_probe *p = &m->db->probes[probe];
@@ -206,32 +91,49 @@ static int table_of(struct matcher *m, uint32_t probe, struct table **ret)
 	if (!t && p->n_matches && !(t = m->tables[probe] = table_new(p)))
 		return -ENOMEM;
 	*ret = t;
-	if (!t || t->n_answers++ < MATCH_COLD_ANSWERS || t->index)
-		return 0;
-	return index_new(p, &t->index);
+	return 0;
 }
 
-static void collect(struct index *x, const uint8_t *low, size_t len)
+/** Take up to @p n_lines more into a table's index. */
+static int table_index(struct table *t, uint32_t n_lines)
 {
-	memcpy(x->candidates, x->always, x->n_words * sizeof(*x->always));
-	for (size_t i = 0; i + GRAM <= len; i++) {
-		uint32_t gram = literal_gram(low + i), hash = literal_gram_hash(gram),
-			 bit = hash >> 17;
-		if (!(x->bloom[bit / 64] >> bit % 64 & 1))
+	int err = t->index ? 0 : lineindex_new(t->probe, &t->index);
+
+	if (!err)
+		(void)lineindex_add(t->index, n_lines);
+	return err;
+}
+
+static bool has_index(const struct table *t)
+{
+	return t->index && lineindex_is_whole(t->index);
+}
+
+/** The table of a probe that has lines, for one more answer. */
+static int table_for_answer(struct matcher *m, uint32_t probe, struct table **ret)
+{
+	int err = table_of(m, probe, ret);
+	struct table *t = *ret;
+
+	if (err || !t || t->n_answers++ < MATCH_COLD_ANSWERS || has_index(t))
+		return err;
+	return table_index(t, UINT32_MAX);
+}
+
+bool matcher_prepare(struct matcher *m)
+{
+	struct table *t;
+
+	for (; m->n_prepared < m->db->n_probes; m->n_prepared++) {
+		uint32_t i = m->n_prepared;
+		if (m->db->probes[i].n_matches < PREPARED_LINES_MIN)
 			continue;
-		for (uint32_t k = x->slots[hash & (x->n_slots - 1)]; k; k = x->lines[k - 1].next)
-			if (x->lines[k - 1].gram == gram)
-				x->candidates[(k - 1) / 64] |= 1ull << (k - 1) % 64;
+		/* no memory: whoever asks will say so */
+		if (table_of(m, i, &t) < 0 || table_index(t, PREPARE_LINES) < 0 || has_index(t))
+			continue;
+		return true;
 	}
-}
-
-/** Do length and first bytes of an answer meet the demand? */
-static bool line_fits(const struct line *x, const uint8_t *low, size_t len)
-{
-	uint64_t head;
-
-	memcpy(&head, low, sizeof(head));
-	return !((head & x->mask) ^ x->head) && len >= x->min_len && len <= x->max_len;
+	return false;
 }
 
 /* --- patterns ----------------------------------------------------------------- */
@@ -335,24 +237,19 @@ static int match_cold(struct matcher *m, struct table *t, struct bytes answer, s
 static int match_indexed(struct matcher *m, struct table *t, struct bytes answer,
 			 struct bytes service, struct match_hit *ret)
 {
-	struct index *x = t->index;
-	int found = 0;
+	int found = 0, i;
 
-	collect(x, m->low, answer.len);
-	for (uint32_t w = 0; w < x->n_words && !found; w++)
-		for (uint64_t bits = x->candidates[w]; bits && !found; bits &= bits - 1) {
-			uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(bits);
-			if (line_fits(&x->lines[i], m->low, answer.len) &&
-			    is_wanted(&t->probe->matches[i], service))
-				found = try_line(m, t, i, answer, ret);
-		}
+	lineindex_find(t->index, m->low, answer.len);
+	while (!found && (i = lineindex_next(t->index)) >= 0)
+		if (is_wanted(&t->probe->matches[i], service))
+			found = try_line(m, t, (uint32_t)i, answer, ret);
 	return found;
 }
 
 static bool match_table(struct matcher *m, struct table *t, struct bytes answer,
 			struct bytes service, struct match_hit *ret)
 {
-	return (t->index ? match_indexed : match_cold)(m, t, answer, service, ret) > 0;
+	return (has_index(t) ? match_indexed : match_cold)(m, t, answer, service, ret) > 0;
 }
 
 static bool match_plain(struct matcher *m, struct table *t, struct bytes answer,
@@ -374,7 +271,7 @@ static int match_chain(struct matcher *m, uint32_t probe, struct bytes answer, s
 	struct table *t;
 
 	for (uint32_t k = 0; k < p->n_chain; k++) {
-		int err = table_of(m, p->chain[k], &t);
+		int err = table_for_answer(m, p->chain[k], &t);
 		if (err)
 			return err;
 		if (t && try_table(m, t, answer, service, ret)) {
@@ -394,7 +291,7 @@ int matcher_match(struct matcher *m, uint32_t probe, struct bytes answer, struct
 	m->has_subject = false;
 	for (size_t i = 0; i < answer.len; i++)
 		m->low[i] = literal_lower(answer.p[i]);
-	memset(m->low + answer.len, 0, HEAD);
+	memset(m->low + answer.len, 0, LINEINDEX_PAD);
 	return match_chain(m, probe, answer, service, match_table, ret);
 }
 
@@ -415,7 +312,7 @@ int matcher_new(const struct svcdb *db, struct matcher **ret)
 		return -ENOMEM;
 	m->db = db;
 	m->tables = mem_alloc(MAX(db->n_probes, 1u), sizeof(struct table *));
-	m->low = mem_alloc(MATCH_BYTES_MAX + HEAD, 1);
+	m->low = mem_alloc(MATCH_BYTES_MAX + LINEINDEX_PAD, 1);
 	m->data = pcre2_match_data_create(MATCH_GROUPS_MAX, NULL);
 	m->limits = pcre2_match_context_create(NULL);
 	if (!m->tables || !m->low || !m->data || !m->limits) {

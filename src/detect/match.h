@@ -17,8 +17,9 @@
  * made for it comes near. */
 #define MATCH_EFFORT_NS (250ull * 1000 * 1000)
 
-/** Answers of a probe that are matched without an index: making it costs as much. */
-#define MATCH_COLD_ANSWERS 8u
+/** Answers of a probe that are matched without an index, if it was not prepared: making it costs as
+ * much. */
+#define MATCH_COLD_ANSWERS 4u
 
 struct matcher;
 
@@ -41,12 +42,19 @@ int matcher_new(const struct svcdb *db, struct matcher **ret) MUST_CHECK;
 /** Accepts NULL. */
 void matcher_free(struct matcher *m);
 /**
+ * Make a part of the indexes of the probes with most patterns, which the first answers would else
+ * do without: for a thread that waits. Never needed.
+ * @return whether there is more to make. Cost: PREPARE_LINES patterns; all together index_made of
+ * bench/results/match.jsonl. Thread: owner.
+ */
+bool matcher_prepare(struct matcher *m);
+/**
  * Try the lines of a probe and of its fallbacks on an answer.
  * @param service when a soft match has named the service: only its lines; p NULL: all.
  * @return 1 with @p ret filled, 0 without a match, -ENOMEM.
  * Cost: bench/results/match.jsonl: matcher_warm; matcher_cold when the patterns that fit have not
- * been compiled yet, matcher_unindexed for the first MATCH_COLD_ANSWERS of a probe, index_made once
- * for each. Thread: owner.
+ * been compiled yet, matcher_unindexed for the first MATCH_COLD_ANSWERS of a probe when nothing was
+ * prepared. Thread: owner.
  */
 int matcher_match(struct matcher *m, uint32_t probe, struct bytes answer, struct bytes service,
 		  struct match_hit *ret) MUST_CHECK;

@@ -27,6 +27,7 @@ enum {
 	SAMPLE_MAX = 2048,
 	DIFFERENCES_MAX = 20,
 	YOUNG_ANSWERS = 8,
+	PREPARE_STEPS = 90, /* more than it takes */
 	PROBE_STEP = 8
 };
 
@@ -154,6 +155,8 @@ static struct matcher *young_matcher(struct rig *r)
 		matcher_free(r->young);
 		if (matcher_new(r->db, &r->young) < 0)
 			exit(2);
+		for (uint64_t i = r->n_compared / YOUNG_ANSWERS % PREPARE_STEPS; i; i--)
+			(void)matcher_prepare(r->young);
 	}
 	return r->young;
 }

@@ -119,6 +119,37 @@ static void lengths(void **state)
 	}
 }
 
+/** The key is a gram that no other pattern has shown; reading ends with it, unless what follows may
+ * make up for it. */
+static void keys(void **state)
+{
+	static const struct {
+		const char *pattern, *key;
+		uint32_t n_read;
+	} rows[] = {
+		{"^HTTP/1\\.1 200 OK", "0 ok", 15},
+		{"^HTTP/1\\.1 200 OK", "0 ok", 15},
+		{"^HTTP/1\\.1 200 NO, and this is read no more.*x", "more", 41},
+		{"^HTTP/1\\.1 200 NO, and.*this.*x", " and", 20},
+		{"^abc", "", 3},
+		{"^abcdefgh|x", "", 0},
+		{"a|b", "", 0},
+	};
+	static struct literal_census census;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct bytes pattern = {(const uint8_t *)rows[i].pattern, strlen(rows[i].pattern)};
+		struct literals l;
+		uint32_t gram = 0, want = 0;
+		bool has = literals_key(pattern, &census, &l, &gram);
+		memcpy(&want, rows[i].key, strlen(rows[i].key));
+		assert_int_equal(has, rows[i].key[0] != 0);
+		assert_int_equal(gram, want);
+		assert_int_equal(l.n_runs ? l.run_end[l.n_runs - 1] : 0, rows[i].n_read);
+	}
+}
+
 /** Enough is read of a long pattern, unless an alternative follows that lets it match without. */
 static void enough(void **state)
 {
@@ -209,8 +240,8 @@ static void refutes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(demands),  cmocka_unit_test(lengths), cmocka_unit_test(enough),
-		cmocka_unit_test(ceilings), cmocka_unit_test(refutes),
+		cmocka_unit_test(demands), cmocka_unit_test(lengths),  cmocka_unit_test(enough),
+		cmocka_unit_test(keys),    cmocka_unit_test(ceilings), cmocka_unit_test(refutes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

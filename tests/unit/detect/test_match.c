@@ -116,6 +116,33 @@ static void by_hand(void **state)
 	close_fixture(&f);
 }
 
+/** A matcher that was prepared, wholly or in part, says what one says that was not. */
+static void prepared(void **state)
+{
+	static char text[65536];
+	struct fixture f = {0};
+	size_t n = (size_t)snprintf(text, sizeof(text), "Probe TCP NULL q||\n");
+	char answer[64];
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      "match s%u m|^220 host%u ready|\n", i, i);
+	for (uint32_t n_steps = 0; n_steps < 12; n_steps++) {
+		open_text(&f, text, n);
+		bool is_more = true;
+		for (uint32_t k = 0; k < n_steps; k++)
+			is_more = matcher_prepare(f.m);
+		assert_int_equal(is_more, n_steps * 128 < 1000);
+		for (uint32_t i = 0; i < 1000; i += 111) {
+			size_t len =
+				(size_t)snprintf(answer, sizeof(answer), "220 host%u ready", i);
+			assert_int_equal(line_of(&f, 0, answer, len, NULL), i + 2);
+		}
+		close_fixture(&f);
+	}
+}
+
 static void groups(void **state)
 {
 	struct fixture f = {0};
@@ -232,6 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(by_hand),
+		cmocka_unit_test(prepared),
 		cmocka_unit_test(groups),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(effort_is_bounded),
