@@ -20,6 +20,7 @@ enum {
 	LIMITED_RETRIES = 5,
 	UDP_LAST_GAP_US = 1000000,
 	BACKOFF_SHIFT_MAX = 3,
+	UNHEARD_BACKOFF_SHIFT_MAX = 1,
 	GLOBAL_RTO_MIN_US = 100000,
 	FAR_WAIT_US = 500000,
 	SLOW_PORT_WAIT_US = 300000,
@@ -124,6 +125,16 @@ static uint32_t last_wait_us(const struct host_slot *h, uint32_t first_us)
 	return is_assumed_up(h) ? MIN(first_us, (uint32_t)FAR_WAIT_US) : first_us;
 }
 
+/**
+ * A host not heard, where others are: each attempt is a new chance on a path that loses packets,
+ * and what is spaced wider than their round trips only takes longer. Congestion is the business of
+ * the rate (flow.c), a far host is listened for to the end.
+ */
+static uint32_t backoff_shift_max(const struct track *t, const struct host_slot *h)
+{
+	return !h->rtt.srtt_us && t->rtt.srtt_us ? UNHEARD_BACKOFF_SHIFT_MAX : BACKOFF_SHIFT_MAX;
+}
+
 uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t attempt)
 {
 	uint32_t first_us = h->initial_rto_us ? h->initial_rto_us : t->conf.initial_rto_us;
@@ -135,7 +146,7 @@ uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t
 		rto_us = CLAMP(rtt_rto_us(&t->rtt), MAX((uint32_t)GLOBAL_RTO_MIN_US, t->min_rto_us),
 			       t->conf.initial_rto_us);
 	uint32_t counted = attempt - MIN(attempt, attempts_excused(t, h));
-	rto_us <<= MIN(counted, (uint32_t)BACKOFF_SHIFT_MAX);
+	rto_us <<= MIN(counted, backoff_shift_max(t, h));
 	if (attempt >= retries_allowed(t, h) && !(h->flags & HOST_IS_GIVEN_UP)) {
 		uint64_t most_us = h->rtt.srtt_us ? rto_us : MIN(rto_us, (uint64_t)first_us);
 		rto_us = MAX(most_us, (uint64_t)last_wait_us(h, first_us));

@@ -142,7 +142,8 @@ static void path_loss_is_no_brake(void **state)
 /* --- time-outs ----------------------------------------------------------------- */
 
 /** RFC 6298: before a sample the initial value, then srtt + 4 rttvar, doubled per attempt, within
- * its bounds. The last attempt to a host never heard is waited for as if it were the first. */
+ * its bounds; once only while others are heard and this host is not. The last attempt to a host
+ * never heard is waited for as if it were the first. */
 static void rto_values(void **state)
 {
 	struct net_conf c = {.n_hosts = 1, .n_ports = 1, .max_retries = 10};
@@ -162,6 +163,10 @@ static void rto_values(void **state)
 	assert_int_equal(track_rto_us(&n.t, &h, 1), 300000);
 	rtt_sample(&n.t.rtt, 60000); /* another host was heard */
 	assert_int_equal(track_rto_us(&n.t, &h, 0), 180000);
+	n.t.global_retries = 7;
+	for (a = 1; a < 7; a++)
+		assert_int_equal(track_rto_us(&n.t, &h, a), 360000);
+	n.t.global_retries = 0;
 	rtt_sample(&h.rtt, 40000);
 	assert_int_equal(track_rto_us(&n.t, &h, 0), 120000);
 	assert_int_equal(track_rto_us(&n.t, &h, 2), 480000);
