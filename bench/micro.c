@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/ring.h"
 #include "detect/x509.h"
+#include "out/eventjson.h"
 #include "wire/decode.h"
 #include "wire/eth.h"
 #include "wire/ip.h"
@@ -170,6 +171,33 @@ static void bench_certificate_texts(void)
 	}
 }
 
+/** A line of the event log, of the kind that there are most of. */
+static void bench_event_line(void)
+{
+	const struct scan_info scan = {.scan_id = "01234567-89ab-cdef-0123-456789abcdef"};
+	struct event ev = {.kind = EVENT_PORT_FOUND,
+			   .port = {.addr = addr_from_u128(ADDR_V4, 0xc6336402, 0),
+				    .proto = PROTO_TCP,
+				    .state = PORT_CLOSED,
+				    .reason = REASON_RESET,
+				    .ttl = 64,
+				    .rtt_us = 1638}};
+	struct eventjson json;
+	struct buf line;
+
+	eventjson_init(&json, scan.scan_id);
+	buf_init(&line, 1 << 16);
+	for (uint32_t i = 0; i < N_OPS; i++) {
+		ev.seq = i;
+		ev.time_ns = 1700000000000000000 + i * 500ull;
+		ev.port.port = (uint16_t)i;
+		buf_reset(&line);
+		eventjson_put(&json, &line, &ev, &scan);
+		KEEP(line.p);
+	}
+	buf_fini(&line);
+}
+
 struct micro {
 	const char *name;
 	void (*run)(void);
@@ -184,6 +212,7 @@ static const struct micro micros[] = {
 	{"port_bits_index", bench_index},
 	{"x509_parse", bench_certificate},
 	{"x509_parse_and_texts", bench_certificate_texts},
+	{"event_line_port", bench_event_line},
 };
 
 static int by_value(const void *a, const void *b)

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #define BUF_FIRST_BYTES ((size_t)256)
 
@@ -87,16 +88,31 @@ void buf_puts(struct buf *b, const char *s)
 	buf_put(b, s, strlen(s));
 }
 
+/** Digits before @p at, two by two: a division each. @return the first. */
+static char *digits_before(char *at, uint32_t v)
+{
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930"
+				    "31323334353637383940414243444546474849505152535455565758596061"
+				    "62636465666768697071727374757677787980818283848586878889909192"
+				    "93949596979899";
+
+	for (; v >= 100; v /= 100)
+		memcpy(at -= 2, pairs + v % 100 * 2, 2);
+	if (v < 10)
+		*--at = (char)('0' + v);
+	else
+		memcpy(at -= 2, pairs + v * 2, 2);
+	return at;
+}
+
 void buf_put_u64(struct buf *b, uint64_t v)
 {
-	char digits[20];
-	size_t at = sizeof(digits);
+	char digits[20], *end = digits + sizeof(digits), *at = end;
 
-	do {
-		digits[--at] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
-	buf_put(b, digits + at, sizeof(digits) - at);
+	for (; v > UINT32_MAX; v /= 10)
+		*--at = (char)('0' + v % 10);
+	at = digits_before(at, (uint32_t)v);
+	buf_put(b, at, (size_t)(end - at));
 }
 
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap)

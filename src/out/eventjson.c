@@ -284,14 +284,31 @@ static void put_value(struct buf *b, const struct field *f, const uint8_t *base)
 	put[f->kind](b, f, base);
 }
 
+/** ,"name": with one look at the room there is. */
+static void put_key(struct buf *b, const char *name, bool has_comma)
+{
+	size_t n = strlen(name);
+	uint8_t *p = buf_reserve(b, n + 4);
+
+	if (!p)
+		return;
+	*p = ',';
+	p += has_comma;
+	p[0] = '"';
+	memcpy(p + 1, name, n);
+	p[n + 1] = '"';
+	p[n + 2] = ':';
+	buf_advance(b, n + 3 + has_comma);
+}
+
 void eventjson_put_fields(struct buf *b, const struct fields *t, const void *of)
 {
+	bool has_comma = b->len && b->p[b->len - 1] != '{';
+
 	for (uint32_t i = 0; i < t->n; i++) {
-		if (i || (b->len && b->p[b->len - 1] != '{'))
-			buf_putc(b, ',');
-		put_between(b, '"', t->f[i].name, '"');
-		buf_putc(b, ':');
+		put_key(b, t->f[i].name, has_comma);
 		put_value(b, &t->f[i], of);
+		has_comma = true;
 	}
 }
 
@@ -309,13 +326,14 @@ void eventjson_init(struct eventjson *j, const char *scan_id)
 /** Only the fraction of the last time is written anew while the second is the same. */
 static void put_stamp(struct eventjson *j, struct buf *b, uint64_t time_ns)
 {
-	uint64_t second = time_ns / NS_PER_S, ns = time_ns % NS_PER_S;
+	uint64_t second = time_ns / NS_PER_S;
 
 	if (second != j->second)
 		clock_format_rfc3339(time_ns, j->time);
 	j->second = second;
-	for (int at = 28; at >= 20; at--, ns /= 10)
-		j->time[at] = (char)('0' + ns % 10);
+	uint32_t fraction = (uint32_t)(time_ns % NS_PER_S);
+	for (int at = 28; at >= 20; at--, fraction /= 10)
+		j->time[at] = (char)('0' + fraction % 10);
 	buf_put(b, j->time, 30);
 }
 

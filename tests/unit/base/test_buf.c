@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 static void collects_text(void **state)
 {
 	struct buf b;
@@ -25,6 +27,32 @@ static void collects_text(void **state)
 	assert_int_equal(b.error, 0);
 	buf_fini(&b);
 	assert_null(b.p);
+}
+
+/** As printf has them, around every change of length and of the way they are made. */
+static void digits(void **state)
+{
+	char want[24];
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 100);
+	for (uint64_t power = 1; power < UINT64_MAX / 10; power *= 10)
+		for (int64_t off = -2; off <= 2; off++)
+			for (uint64_t times = 1; times < 10; times += 4) {
+				uint64_t v = power * times + (uint64_t)off;
+				buf_reset(&b);
+				buf_put_u64(&b, v);
+				snprintf(want, sizeof(want), "%llu", (unsigned long long)v);
+				assert_string_equal(buf_text(&b), want);
+			}
+	for (uint64_t v = (1ull << 32) - 3; v < (1ull << 32) + 3; v++) {
+		buf_reset(&b);
+		buf_put_u64(&b, v);
+		snprintf(want, sizeof(want), "%llu", (unsigned long long)v);
+		assert_string_equal(buf_text(&b), want);
+	}
+	buf_fini(&b);
 }
 
 static void grows_by_any_step(void **state)
@@ -91,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(collects_text),
+		cmocka_unit_test(digits),
 		cmocka_unit_test(grows_by_any_step),
 		cmocka_unit_test(printf_crosses_the_end),
 		cmocka_unit_test(ceiling_holds_and_sticks),

@@ -362,7 +362,7 @@ static void what_does_not_fit_is_counted(void **unused)
 	uint32_t n_parts;
 
 	close(mkstemp(path));
-	/* all of the second half comes before the thread, which starts with the fourth chunk of
+	/* all of the second half comes before the thread, which starts with the sixteenth of
 	 * two, ever sees any of it */
 	struct eventlog_totals t = run_log(&conf, 4000, 0);
 	assert_in_range(t.n_dropped, 1, 3999);
