@@ -174,7 +174,7 @@ const struct opt_spec opt_table[] = {
 	{LONG("ttl"), UINT(ttl, 1, 255, "a hop count"), .metavar = "HOPS", .group = OPT_PACKETS, .nmap = NMAP_SAME,
 	 .help = "Time to live, or IPv6 hop limit, of probes"},
 	{LONG("tx-backend"), .kind = OPT_CHOICE, AT(tx_backend), .choices = opt_tx_backends, .metavar = "NAME", .group = OPT_PACKETS,
-	 .nmap = NMAP_OURS, .help = "How raw packets are sent and received"},
+	 .nmap = NMAP_OURS, .help = "How raw packets are sent and, unless the driver's program hears the answers of a large scan, received"},
 	{LONG("connect-backend"), .kind = OPT_CHOICE, AT(connect_backend), .choices = opt_connect_backends, .metavar = "NAME",
 	 .group = OPT_PACKETS, .nmap = NMAP_OURS, .help = "How the connect scan drives its sockets"},
 	{LONG("batch-size"), UINT(batch, 1, PKTIO_BATCH_MAX, "packets per transmit call"), .zero = "chosen by prtip", .metavar = "N",

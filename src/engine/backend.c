@@ -101,14 +101,16 @@ int backend_open(struct worker *w, struct pktio_conf *pc, struct pktio **ret)
 /** Raw IP stands beside what sends Ethernet frames for targets that no Ethernet leads to. */
 void backend_name(struct engine *e)
 {
-	const char *name = e->is_connect ? conn_backend_name(e->workers[0])
-			   : e->xdp      ? driver_name(e)
-			   : e->uses_l2  ? e->l2_ops->name
-					 : pktio_rawip.name;
+	bool has_ear = e->workers[0]->has_ear;
+	const char *name = e->is_connect        ? conn_backend_name(e->workers[0])
+			   : e->xdp && !has_ear ? pktio_xdp.name
+			   : e->uses_l2         ? e->l2_ops->name
+						: pktio_rawip.name;
 	bool is_mixed =
 		!e->is_connect && e->uses_l2 && (e->survey.has_loopback || e->survey.has_other);
 
-	snprintf(e->backend, sizeof(e->backend), "%s%s", name, is_mixed ? "+rawip" : "");
+	snprintf(e->backend, sizeof(e->backend), "%s%s%s", name, has_ear ? "+xdp" : "",
+		 is_mixed ? "+rawip" : "");
 }
 
 const char *engine_backend(const struct engine *e)

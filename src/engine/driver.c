@@ -2,7 +2,8 @@
 /*
  * The program in the driver, between the decision about workers and their sockets: is it worth its
  * price for this scan, does the interface take it, and which of its two halves can be used. When
- * it only receives, another back end sends. docs/internals/xdp.md has the figures.
+ * it only receives, another back end sends: any that was asked for, since sockets are the dearer
+ * half of a large scan whatever it sends by. docs/internals/xdp.md has the figures.
  */
 #include "engine/engine_int.h"
 
@@ -13,12 +14,18 @@
 /** Attaching and detaching take 20 to 30 ms. */
 enum { DRIVER_PROBES_MIN = 60000, BUSY_WAIT_ASKED_MS = 1000 };
 
+/** Only what was asked for sends. */
+static bool may_send(const struct engine *e)
+{
+	return !e->conf.backend || e->conf.backend == &pktio_xdp;
+}
+
 static bool is_wanted(const struct engine *e)
 {
-	if (e->is_connect || !e->uses_l2 || !e->survey.ether_idx || e->n_workers > XDP_WORKERS_MAX)
+	if (e->is_connect || !e->survey.ether_idx || e->n_workers > XDP_WORKERS_MAX)
 		return false;
-	if (e->conf.backend)
-		return e->conf.backend == &pktio_xdp;
+	if (e->conf.backend == &pktio_xdp)
+		return true;
 	return e->n_probes >= DRIVER_PROBES_MIN && !e->survey.has_many_ether && !backend_is_slow(e);
 }
 
@@ -27,8 +34,8 @@ void driver_open(struct engine *e)
 	struct xdp_hub_conf hc = {.if_idx = e->survey.ether_idx,
 				  .n_members = e->n_workers,
 				  .batch = e->conf.batch,
-				  .busy_wait_ms =
-					  e->conf.backend ? BUSY_WAIT_ASKED_MS : XDP_BUSY_WAIT_MS};
+				  .busy_wait_ms = e->conf.backend == &pktio_xdp ? BUSY_WAIT_ASKED_MS
+										: XDP_BUSY_WAIT_MS};
 
 	if (!is_wanted(e))
 		return;
@@ -37,7 +44,7 @@ void driver_open(struct engine *e)
 		pktio_note(e->l2_notes, pktio_xdp.name,
 			   err == -EBUSY ? "another program is attached to the interface"
 					 : err_text(err));
-	else if (!xdp_hub_can_send(e->xdp))
+	else if (may_send(e) && !xdp_hub_can_send(e->xdp))
 		pktio_note(e->l2_notes, pktio_xdp.name,
 			   "receives only: the driver takes no frames to send");
 }
@@ -72,12 +79,5 @@ void driver_conf(const struct worker *w, struct pktio_conf *pc, uint8_t *rows)
 
 bool driver_sends(const struct engine *e)
 {
-	return e->xdp && xdp_hub_can_send(e->xdp);
-}
-
-const char *driver_name(const struct engine *e)
-{
-	if (!e->workers[0]->has_ear)
-		return pktio_xdp.name;
-	return e->l2_ops == &pktio_afxdp ? "afxdp+xdp" : "afpacket+xdp";
+	return e->xdp && may_send(e) && xdp_hub_can_send(e->xdp);
 }

@@ -103,8 +103,6 @@ void driver_open(struct engine *e);
 void driver_conf(const struct worker *w, struct pktio_conf *pc, uint8_t *rows);
 /** Does the program send too, or only receive? */
 bool driver_sends(const struct engine *e);
-/** Back end's name with the program in use. */
-const char *driver_name(const struct engine *e);
 /** Note a target's Ethernet way out for the trial of back ends. */
 void backend_survey(struct engine *e, const struct route *r, const struct addr *to);
 /** Fill e->backend, when the workers are open. */

@@ -356,7 +356,7 @@ static int driver_lanes(struct worker *w, struct pktio_conf *pc)
 	}
 	pc->is_tx_only = true;
 	pc->wants_arp = false;
-	int err = lane_open(w, NULL, pc, &w->l2);
+	int err = w->e->uses_l2 ? lane_open(w, NULL, pc, &w->l2) : 0;
 	if (!err)
 		err = pktio_open(&pktio_xdp_rx, &by_program, &w->ear);
 	if (!err)
@@ -391,13 +391,13 @@ static int raw_open(struct worker *w, const char **ret_what)
 			wants_udp ? UDP_HEADERS_MAX + payloads_max_len(w->conf->payloads) : 0,
 		.if_idx = w->conf->if_idx,
 		.rx_buf_bytes = 8u << 20,
-		.is_tx_only = w->e->uses_l2};
+		.is_tx_only = w->e->uses_l2 || w->e->xdp};
 	w->rx_frames = mem_alloc(WORKER_RX_BATCH, sizeof(*w->rx_frames));
 	if (!w->rx_frames)
 		return -ENOMEM;
 	*ret_what = "raw socket";
 	err = lane_open(w, &pktio_rawip, &pc, &w->l3);
-	if (err || !w->e->uses_l2) {
+	if (err || !pc.is_tx_only) {
 		w->rx = err ? NULL : w->l3->io;
 		return err;
 	}
