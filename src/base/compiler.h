@@ -25,6 +25,8 @@ typedef unsigned __int128 u128;
 #define ALIGNED(n)              __attribute__((aligned(n)))
 #define likely(x)               __builtin_expect(!!(x), 1)
 #define unlikely(x)             __builtin_expect(!!(x), 0)
+/** Will be written soon: begin to fetch it. */
+#define PREFETCH(p) __builtin_prefetch((p), 1)
 
 #define MIN(a, b)        ((a) < (b) ? (a) : (b))
 #define MAX(a, b)        ((a) > (b) ? (a) : (b))

@@ -277,29 +277,53 @@ static uint32_t probe_of(const struct track *t, const struct track_group *g,
 	return NO_PROBE;
 }
 
-void track_reply(struct track *t, const struct scan_type *type, const struct probe_reply *r,
-		 uint64_t now_ns)
+void track_find_host(const struct track *t, const struct probe_reply *r, struct track_place *ret)
 {
 	uint64_t ordinal;
 
-	if (!space_find(t->conf.space, &r->to.addr, &ordinal)) {
-		t->stats.n_unasked += has_cookie(r);
+	*ret = (struct track_place){.q = NO_PROBE};
+	if (!space_find(t->conf.space, &r->to.addr, &ordinal))
 		return;
-	}
-	for (uint32_t i = 0; i < t->n_live; i++) {
+	ret->is_target = true;
+	for (uint32_t i = 0; i < t->n_live && !ret->group; i++) {
 		struct track_group *g = &t->groups[t->live[i]];
 		if (ordinal - g->first >= g->n_hosts)
 			continue;
-		struct host_slot *h = &g->hosts[ordinal - g->first];
-		if (h->rank == NO_PROBE)
-			break;
-		uint32_t q = probe_of(t, g, h, type, r);
-		if (q == NO_PROBE && canary_answer(t, h, type, r))
-			return;
-		if (q == NO_PROBE)
-			break;
-		track_answer(t, g, q, type, r, now_ns);
+		ret->group = g;
+		ret->host = &g->hosts[ordinal - g->first];
+		host_fetch(ret->host);
+	}
+}
+
+void track_find_probe(const struct track *t, const struct scan_type *type,
+		      const struct probe_reply *r, struct track_place *p)
+{
+	if (!p->group || p->host->rank == NO_PROBE)
+		return;
+	p->q = probe_of(t, p->group, p->host, type, r);
+	if (p->q != NO_PROBE)
+		probe_fetch(t, p->group, p->q);
+}
+
+void track_take(struct track *t, const struct scan_type *type, const struct probe_reply *r,
+		const struct track_place *p, uint64_t now_ns)
+{
+	if (p->q != NO_PROBE) {
+		track_answer(t, p->group, p->q, type, r, now_ns);
 		return;
 	}
-	t->stats.n_late += has_cookie(r);
+	if (!p->is_target)
+		t->stats.n_unasked += has_cookie(r);
+	else if (!p->group || p->host->rank == NO_PROBE || !canary_answer(t, p->host, type, r))
+		t->stats.n_late += has_cookie(r);
+}
+
+void track_reply(struct track *t, const struct scan_type *type, const struct probe_reply *r,
+		 uint64_t now_ns)
+{
+	struct track_place p;
+
+	track_find_host(t, r, &p);
+	track_find_probe(t, type, r, &p);
+	track_take(t, type, r, &p, now_ns);
 }

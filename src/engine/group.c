@@ -279,7 +279,7 @@ static void stage_start(struct track *t, struct track_group *g, enum group_stage
 	g->walk_first = is_lent ? t->own_first : 0;
 	g->walk_width = is_lent ? t->own_width : width;
 	g->n_probes = (uint64_t)g->n_ranks * g->walk_width;
-	g->n_picked = 0;
+	g->n_picked = g->n_ahead = 0;
 	g->n_open = g->n_ranks;
 	g->ready_head = g->ready_tail = NO_PROBE;
 	g->n_wheel = 0;

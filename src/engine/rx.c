@@ -9,7 +9,10 @@
 #include "wire/l4.h"
 #include "wire/verify.h"
 
-enum { RX_ROUNDS_MAX = 16 }; /* batches per call: the send loop must have its turn */
+enum {
+	RX_ROUNDS_MAX = 16, /* batches per call: the send loop must have its turn */
+	RX_ABREAST = 16     /* packets looked at side by side */
+};
 
 /**
  * A segment that no row believes. With an acknowledgement it claims to answer, wrongly. A target's
@@ -46,39 +49,65 @@ static void set_zones(struct pkt *p, uint32_t if_idx)
 			all[i]->zone = if_idx;
 }
 
-static void receive(struct worker *w, const struct frame *f, uint64_t now_ns)
+/** A reply that a packet proved. */
+struct heard {
+	const struct scan_type *type;
+	struct probe_reply reply;
+	struct track_place at;
+};
+
+/** @return whether the packet proves a reply. */
+static bool hear(struct worker *w, const struct frame *f, uint64_t now_ns, struct heard *ret)
 {
 	struct probe_match m = {.key = &w->key,
 				.sport = w->sport,
 				.n_sports = w->n_sports,
 				.payloads = w->conf->payloads,
 				.frame = f->bytes};
-	struct probe_reply reply;
 	struct pkt p;
 
 	if (decode(f, &p) < 0) {
 		w->stats.n_malformed++;
-		return;
+		return false;
 	}
 	if (p.family == ADDR_V6)
 		set_zones(&p, f->if_idx);
 	if (w->conf->wants_trace)
 		trace_packet(w, f, false, now_ns);
-	for (uint32_t i = 0; i < w->n_rows; i++)
-		if (w->rows[i]->match(w->rows[i], &m, &p, &reply)) {
-			if (!pkt_sum_holds(f, &p)) {
-				w->stats.n_malformed++;
-				return;
-			}
-			stat_add(&w->stats.n_received, 1);
-			track_reply(&w->track, w->rows[i], &reply, now_ns);
-			return;
-		}
+	for (uint32_t i = 0; i < w->n_rows; i++) {
+		if (!w->rows[i]->match(w->rows[i], &m, &p, &ret->reply))
+			continue;
+		ret->type = w->rows[i];
+		bool holds = pkt_sum_holds(f, &p);
+		w->stats.n_malformed += !holds;
+		stat_add(&w->stats.n_received, holds);
+		return holds;
+	}
 	count_unbelieved(w, &p);
+	return false;
+}
+
+/** Some packets, step by step for all of them: see track_find_host(). */
+static void receive(struct worker *w, const struct frame *f, uint32_t n, uint64_t now_ns)
+{
+	struct heard heard[RX_ABREAST];
+	uint32_t n_heard = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		if (hear(w, &f[i], now_ns, &heard[n_heard])) {
+			track_find_host(&w->track, &heard[n_heard].reply, &heard[n_heard].at);
+			n_heard++;
+		}
+	for (uint32_t i = 0; i < n_heard; i++)
+		track_find_probe(&w->track, heard[i].type, &heard[i].reply, &heard[i].at);
+	for (uint32_t i = 0; i < n_heard; i++)
+		track_take(&w->track, heard[i].type, &heard[i].reply, &heard[i].at, now_ns);
 }
 
 int rx_drain(struct worker *w, uint32_t wait_us)
 {
+	/* the trace tells packets and what they said in turns */
+	uint32_t n_abreast = w->conf->wants_trace ? 1 : RX_ABREAST;
 	int total = 0;
 
 	for (uint32_t round = 0; round < RX_ROUNDS_MAX; round++) {
@@ -89,8 +118,8 @@ int rx_drain(struct worker *w, uint32_t wait_us)
 		if (!n)
 			break;
 		uint64_t now_ns = clock_now_ns();
-		for (int i = 0; i < n; i++)
-			receive(w, &w->rx_frames[i], now_ns);
+		for (uint32_t i = 0; i < (uint32_t)n; i += n_abreast)
+			receive(w, &w->rx_frames[i], MIN((uint32_t)n - i, n_abreast), now_ns);
 		w->rx->ops->rx_release(w->rx, w->rx_frames, (uint32_t)n);
 		meter_mark(w->meter, PROFILE_MATCHING);
 		meter_received(w->meter, (uint32_t)n);

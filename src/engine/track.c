@@ -349,11 +349,26 @@ static bool next_ready(struct track *t, struct track_group *g, uint64_t now_ns,
 	return false;
 }
 
+/** The next place of the order. Those after it are looked up already: in random order each is a
+ * cache miss, and of several under way at once one is waited for. */
+static uint32_t next_place(const struct track *t, struct track_group *g)
+{
+	uint64_t end = MIN(g->n_picked + TRACK_AHEAD, g->n_probes);
+
+	for (; g->n_ahead < end; g->n_ahead++) {
+		uint32_t q = probe_at(g, g->n_ahead);
+		g->ahead[g->n_ahead % TRACK_AHEAD] = q;
+		probe_fetch(t, g, q);
+		host_fetch(group_host(g, q));
+	}
+	return g->ahead[g->n_picked++ % TRACK_AHEAD];
+}
+
 static bool next_new(struct track *t, struct track_group *g, uint64_t now_ns,
 		     struct track_probe *ret)
 {
 	while (g->n_picked < g->n_probes && t->n_waiting < WAITING_MAX) {
-		uint32_t q = probe_at(g, g->n_picked++);
+		uint32_t q = next_place(t, g);
 		if ((g->state[q] & PROBE_STATE) == PROBE_NEW && probe_send(t, g, q, now_ns, ret))
 			return true;
 	}
@@ -461,6 +476,10 @@ static void fire_slot(struct track *t, struct track_group *g, uint32_t slot, uin
 	g->wheel[slot] = NO_PROBE;
 	while (q != NO_PROBE) {
 		uint32_t next = g->link[q];
+		if (next != NO_PROBE) {
+			PREFETCH(&g->link[next]);
+			PREFETCH(&g->state[next]);
+		}
 		g->n_wheel--;
 		if ((g->state[q] & PROBE_STATE) == PROBE_FLIGHT)
 			flight_expired(t, g, q, now_ns);

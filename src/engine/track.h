@@ -32,6 +32,7 @@
 #define TRACK_CANARY_SETS 64u
 #define TRACK_CANARY_Q    0x80000000u /* track_probe.q from here on: a canary */
 #define TRACK_AGAIN_MAX   64u
+#define TRACK_AHEAD       16u /* probes whose memory is fetched before their turn */
 
 struct host_slot;
 struct lend;
@@ -141,6 +142,8 @@ enum group_stage { GROUP_FREE, GROUP_DISCOVERY, GROUP_PORTS };
 struct track_group {
 	uint64_t first;              /* ordinal of slot 0 */
 	uint64_t n_probes, n_picked; /* places of the order: to be walked, and walked so far */
+	uint64_t n_ahead; /* places up to here are looked up, those from n_picked on in */
+	uint32_t ahead[TRACK_AHEAD];
 	struct permute order;
 	struct host_slot *hosts;
 	uint32_t *up;   /* rank -> slot of the running stage */
@@ -312,6 +315,22 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 /** A verified reply from the wire: finds its probe. Counts duplicates, late and unasked ones. */
 void track_reply(struct track *t, const struct scan_type *type, const struct probe_reply *r,
 		 uint64_t now_ns);
+/** What a verified reply is about. Valid until timers fire or the next probe is picked. */
+struct track_place {
+	struct track_group *group; /* NULL: none under way */
+	struct host_slot *host;
+	uint32_t q;     /* NO_PROBE: none that we asked */
+	bool is_target; /* the address is one of the scan's */
+};
+/**
+ * The same in three steps, for many replies at a time: each step begins to fetch the memory that
+ * the next one needs, and a cache miss costs more than all else that a reply does.
+ */
+void track_find_host(const struct track *t, const struct probe_reply *r, struct track_place *ret);
+void track_find_probe(const struct track *t, const struct scan_type *type,
+		      const struct probe_reply *r, struct track_place *p);
+void track_take(struct track *t, const struct scan_type *type, const struct probe_reply *r,
+		const struct track_place *p, uint64_t now_ns);
 /** Fire timers. */
 void track_expire(struct track *t, uint64_t now_ns);
 /** Microseconds until something may become due, at most @p most_us; 0: now. */

@@ -3,6 +3,7 @@
  * named below. */
 #pragma once
 
+#include "base/mem.h"
 #include "engine/track.h"
 
 #define NO_PROBE UINT32_MAX
@@ -39,6 +40,25 @@ static inline uint32_t probe_at(const struct track_group *g, uint64_t place)
 }
 
 struct host_slot *group_host(const struct track_group *g, uint32_t q);
+/** Begin to fetch what a probe's sending or its answer reads and writes; of its host only what is
+ * its protocol's. */
+static inline void probe_fetch(const struct track *t, const struct track_group *g, uint32_t q)
+{
+	PREFETCH(&g->state[q]);
+	PREFETCH(&g->sent_us[q]);
+	PREFETCH(&g->link[q]);
+	if (!g->flows)
+		return;
+	const uint8_t *f = (const uint8_t *)&g->flows[q / g->width * t->n_flows];
+	PREFETCH(f);
+	PREFETCH(f + MEM_LINE_BYTES);
+	PREFETCH(f + 2 * MEM_LINE_BYTES);
+}
+static inline void host_fetch(const struct host_slot *h)
+{
+	PREFETCH(h);
+	PREFETCH((const uint8_t *)h + MEM_LINE_BYTES);
+}
 /** Open the next group of this shard. @p ret NULL when there is none. */
 int group_open(struct track *t, uint64_t now_ns, struct track_group **ret) MUST_CHECK;
 /** Every probe of the host in this stage is concluded. */

@@ -151,6 +151,17 @@ def test_large_scan_chooses_it(cases, bed):
         "backend"], "rawip")
 
 
+def test_hears_for_whatever_sends(cases, bed):
+    polls(bed, True)
+    for name in ("rawip", "afpacket", "txring"):
+        text = scan(bed, name, "-sS", "-Pn", "-p-", "10.99.0.2")
+        summary = suite.json_summary(text)
+        cases.equal(f"{name}: all ports of a host, heard by the program", summary["backend"], f"{name}+xdp")
+        cases.equal(f"{name}: every port has a state", sum(summary["ports"].values()), 65535)
+        cases.equal(f"{name}: the open ones are found",
+                    {p for (_, p), (state, _) in suite.json_ports(text).items() if state == "open"}, set(OPEN))
+
+
 def test_program(cases, bed):
     done = subprocess.run([str(BUILD / "tests/unit/probe/xdp_program")], capture_output=True, text=True)
     if done.returncode == suite.SKIPPED:
@@ -172,5 +183,5 @@ if __name__ == "__main__":
         listeners = [bed.target.listen(port) for port in OPEN]
         code = suite.run([test_program, test_equal_states, test_discovery, test_nothing_left_half_open,
                           test_attempts_and_times, test_gone_after_kill, test_strangers_program_stays,
-                          test_without_privilege, test_large_scan_chooses_it], bed)
+                          test_without_privilege, test_large_scan_chooses_it, test_hears_for_whatever_sends], bed)
     sys.exit(code)
