@@ -135,6 +135,15 @@ static inline uint32_t find_slot(const struct map64 *m, uint64_t key)
 	return i;
 }
 
+void map64_fetch(const struct map64 *m, uint64_t key)
+{
+	if (!m->cap)
+		return;
+	uint32_t i = home_of(m, key);
+	PREFETCH(&m->vals[i]);
+	PREFETCH(&m->keys[i]);
+}
+
 uint32_t map64_get(const struct map64 *m, uint64_t key)
 {
 	return m->cap ? m->vals[find_slot(m, key)] : MAP64_NONE;

@@ -35,6 +35,8 @@ struct map64 {
 #define MAP64_NONE UINT32_MAX
 void map64_init(struct map64 *m, uint32_t max_n);
 void map64_fini(struct map64 *m);
+/** Begin to fetch what map64_get reads for @p key. */
+void map64_fetch(const struct map64 *m, uint64_t key);
 /** @return the value or MAP64_NONE. */
 uint32_t map64_get(const struct map64 *m, uint64_t key);
 /** Make room for @p n keys, so that puts up to there allocate nothing. @return 0, -ENOMEM, or

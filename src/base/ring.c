@@ -60,7 +60,7 @@ void ring_commit(struct ring *r)
 	atomic_store_explicit(&r->head, head + 1, memory_order_release);
 }
 
-const void *ring_peek(struct ring *r)
+void *ring_peek(struct ring *r)
 {
 	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
@@ -70,6 +70,13 @@ const void *ring_peek(struct ring *r)
 			return NULL;
 	}
 	return slot(r, tail);
+}
+
+const void *ring_peek_after(const struct ring *r, uint32_t n)
+{
+	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+
+	return r->head_seen - tail > n ? slot(r, tail + n) : NULL;
 }
 
 void ring_pop(struct ring *r)

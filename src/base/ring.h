@@ -27,8 +27,10 @@ void ring_fini(struct ring *r);
  * same place. */
 void *ring_reserve(struct ring *r);
 void ring_commit(struct ring *r);
-/** Consumer: oldest record, or NULL when empty; valid until ring_pop. */
-const void *ring_peek(struct ring *r);
+/** Consumer: oldest record, its own until ring_pop, or NULL when empty. */
+void *ring_peek(struct ring *r);
+/** Consumer: the record @p n after the oldest, if it was there when ring_peek looked last. */
+const void *ring_peek_after(const struct ring *r, uint32_t n);
 void ring_pop(struct ring *r);
 /** Records waiting; exact only for the consumer. */
 uint32_t ring_n_used(struct ring *r);

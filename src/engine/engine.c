@@ -26,6 +26,7 @@ enum {
 	DEFAULT_MAX_RTO_US = 10000000,
 	TICK_NS = 1000000,
 	PUMP_NS = 4000000,
+	PUMP_AHEAD = 16, /* events */
 	PUMP_INLINE_NS = 250000,
 	TINY_SCAN_PROBES = 500 /* below this a second thread costs more than it sends */
 };
@@ -379,16 +380,31 @@ static int replan(struct engine *e)
 
 /* --- coordinator -------------------------------------------------------------------- */
 
+/** Tell of events to come, unless they are of the host whose turn it is. */
+static void expect(const struct engine *e, const struct ring *r, const struct event *now)
+{
+	const uint8_t *record = ring_peek_after(r, 2 * PUMP_AHEAD);
+
+	if (record) {
+		PREFETCH(record);
+		PREFETCH(record + MEM_LINE_BYTES);
+	}
+	for (uint32_t n = PUMP_AHEAD; n; n -= PUMP_AHEAD / 2) {
+		const struct event *ev = ring_peek_after(r, n);
+		if (ev && ev->host_idx != now->host_idx)
+			bus_expect(e->bus, ev, n < PUMP_AHEAD);
+	}
+}
+
 void engine_pump(struct engine *e)
 {
-	const struct event *src;
+	struct event *ev;
 
 	for (uint32_t i = 0; i < e->n_workers; i++) {
 		struct ring *r = &e->workers[i]->events;
-		while ((src = ring_peek(r))) {
-			struct event ev = *src;
-			ring_pop(r);
-			bus_publish(e->bus, &ev);
+		for (; (ev = ring_peek(r)); ring_pop(r)) {
+			expect(e, r, ev);
+			bus_publish(e->bus, ev);
 		}
 	}
 }

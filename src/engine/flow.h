@@ -41,56 +41,59 @@ struct flow_side {
 };
 enum flow_level { FLOW_HIGH, FLOW_LOW, FLOW_LEVELS };
 
-/** Invariant: gap_ns is 0 exactly while mode is FLOW_FREE. */
+/**
+ * Invariant: gap_ns is 0 exactly while mode is FLOW_FREE. What each probe and each answer touch
+ * stands first, in three cache lines: with many hosts of a few ports each is a miss.
+ */
 struct flow {
-	uint64_t next_ns;                      /* earliest next departure */
-	uint32_t rate_gap_ns;                  /* between probes at the rate believed right */
-	uint32_t gap_ns;                       /* the same in this phase, high or low */
-	uint32_t most_gap_ns;                  /* of both; 0: FLOW_GAP_MAX_NS */
-	struct flow_phase phases[FLOW_PHASES]; /* the newest at newest, n_phases in use */
-	uint32_t last_us;                      /* when a probe left last */
+	uint64_t next_ns;     /* earliest next departure */
+	uint32_t rate_gap_ns; /* between probes at the rate believed right */
+	uint32_t gap_ns;      /* the same in this phase, high or low */
+	uint32_t most_gap_ns; /* of both; 0: FLOW_GAP_MAX_NS */
+	uint32_t last_us;     /* when a probe left last */
+	uint32_t n_first;     /* first attempts so far */
+	uint32_t n_free_sent; /* while free, so far */
 	uint8_t newest, n_phases, mode;
-	uint8_t shift;     /* phases are 2^shift microseconds of the clock */
-	bool is_low;       /* this one */
-	uint8_t n_ups;     /* decisions for more in a row */
+	uint8_t shift;                   /* phases are 2^shift microseconds of the clock */
+	bool is_limited_by_rule;         /* limits are the norm: any sign of one counts */
+	bool is_due;                     /* enough has been sent for a look at it */
+	bool is_low;                     /* this phase */
+	uint8_t n_placed;                /* of last_place; counted until they are enough */
+	uint16_t last_place;             /* of the first attempts that were refused */
+	uint8_t n_tired;                 /* answers to late attempts */
+	uint32_t n_answers, n_recovered; /* so far; to retransmissions */
+	uint32_t n_barren;               /* probes in a row that nothing answered */
+	uint32_t late_rtt_us;            /* the longest lately */
+	uint32_t min_rtt_us;             /* 0: unknown */
+	/* the window: when it began, its first and its last answer came */
+	uint32_t win_start_us, win_first_us, win_last_us, n_win_sent, n_win_answers[FLOW_CLASSES];
+	struct flow_board *board;              /* NULL: alone */
+	struct flow_phase phases[FLOW_PHASES]; /* the newest at newest, n_phases in use */
+	uint8_t n_ups;                         /* decisions for more in a row */
 	uint8_t up_shift;  /* the last decision was for 2^up_shift times the rate */
 	bool is_proven;    /* a part of the rate has been in vain since the limit began */
-	uint8_t n_tired;   /* answers to late attempts */
 	bool is_closed;    /* nothing is answered any more, at any rate */
 	uint8_t n_settled; /* how often silence to what was sent before has come to mean nothing */
 	/* phases judged free since these were last read: as before; short of answers */
 	uint8_t n_fine, n_short;
 	float share_was;                    /* answered at the rate before the last decision */
 	uint32_t found_gap_ns;              /* the rate at the last decision; 0: none yet */
-	uint32_t n_barren;                  /* probes in a row that nothing answered */
-	uint32_t n_first;                   /* first attempts so far */
 	float share_began;                  /* of them answered, as believed when the limit began */
 	uint32_t n_tried, n_told, tried_us; /* at this rate, before the first decision */
 	uint16_t barren_max;                /* as many are enough to say so */
 	struct flow_side sides[FLOW_LEVELS];
-	uint32_t min_rtt_us;   /* 0: unknown */
-	uint32_t late_rtt_us;  /* the longest lately */
 	uint32_t queue_rtt_us; /* of the last high phase, if a queue stood; else 0 */
 	/* while free: answered of UINT16_MAX, how many probes that is known from; phases that
-	 * decided nothing, for the next; sent so far */
+	 * decided nothing, for the next */
 	uint16_t share[FLOW_KINDS][FLOW_CLASSES], n_share[FLOW_KINDS];
 	struct flow_phase carry;
-	uint32_t n_free_sent;
-	bool is_limited_by_rule;         /* limits are the norm: any sign of one counts */
-	bool is_due;                     /* enough has been sent for a look at it */
-	uint32_t n_answers, n_recovered; /* so far; to retransmissions */
-	uint16_t last_place;             /* of the first attempts that were refused */
-	uint8_t n_placed;                /* how many of them; counted until they are enough */
-	uint32_t begun_us;               /* the first probe left */
+	uint32_t begun_us;            /* the first probe left */
 	uint32_t meter_us, n_metered; /* limited: answers are counted since then; so many before */
-	/* the window: when it began, its first and its last answer came */
-	uint32_t win_start_us, win_first_us, win_last_us, n_win_sent, n_win_answers[FLOW_CLASSES];
-	uint32_t was_pps; /* sent at before the limit */
+	uint32_t was_pps;             /* sent at before the limit */
 	bool is_by_recoveries;
 	/* with other workers behind the same bottleneck: agreed with them, as this one last knew */
 	bool is_idle; /* too little to ask in the last phase */
 	uint8_t member, epoch, told_settled;
-	struct flow_board *board; /* NULL: alone */
 };
 
 /** A probe leaves. */

@@ -24,10 +24,7 @@ struct host_flow *hold_flow(const struct track *t, const struct track_group *g, 
 	if (g->stage != GROUP_PORTS)
 		return NULL;
 	uint32_t type = t->type_of ? t->type_of[q % g->width] : 0;
-	struct host_flow *hf = &g->flows[host * t->n_flows + t->flow_of_type[type]];
-	hf->proto = t->conf.types[type]->proto;
-	hf->flow.is_limited_by_rule = hf->proto == PROTO_UDP;
-	return hf;
+	return &g->flows[host * t->n_flows + t->flow_of_type[type]];
 }
 
 /** Limits of ICMP errors are left to each: at a few a second attempts are soon used up, and what
@@ -40,8 +37,21 @@ static bool is_shared(const struct track *t, uint32_t k)
 	return true;
 }
 
+/** What a flow is of does not change in a stage. */
+static void flows_name(const struct track *t, struct track_group *g)
+{
+	for (uint32_t i = 0; i < t->conf.n_types; i++)
+		for (uint32_t r = 0; r < g->n_ranks; r++) {
+			struct host_flow *hf = &g->flows[r * t->n_flows + t->flow_of_type[i]];
+			hf->proto = t->conf.types[i]->proto;
+			hf->flow.is_limited_by_rule = hf->proto == PROTO_UDP;
+		}
+}
+
 void hold_join(struct track *t, struct track_group *g)
 {
+	if (g->flows && g->stage == GROUP_PORTS && !t->conf.bounds.scan_delay_us)
+		flows_name(t, g);
 	if (!g->flows || !t->conf.boards || !t->conf.is_sharded_by_port || g->stage != GROUP_PORTS)
 		return;
 	for (uint32_t r = 0; r < g->n_ranks; r++)

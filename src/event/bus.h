@@ -11,6 +11,9 @@
 #include <stdatomic.h>
 
 typedef void bus_fn(void *ctx, const struct event *ev);
+/** Begin to fetch what the event will be kept by. @p is_near its turn comes soon: what was begun to
+ * be fetched for it before is there. Nothing may change. */
+typedef void bus_expect_fn(const void *ctx, const struct event *ev, bool is_near);
 
 #define BUS_SUBSCRIBERS_MAX 16
 
@@ -27,6 +30,8 @@ struct bus {
 		void *ctx;
 	} subs[BUS_SUBSCRIBERS_MAX];
 	uint32_t n_subs;
+	bus_expect_fn *expect; /* of one subscriber; NULL: nobody cares */
+	const void *expect_ctx;
 	uint32_t mask;               /* union of all masks: producers skip kinds nobody wants */
 	struct bus_frame *under_way; /* innermost event being delivered */
 	uint64_t n_by_kind[EVENT_N];
@@ -44,6 +49,17 @@ int bus_subscribe(struct bus *b, uint32_t mask, bus_fn *fn, void *ctx) MUST_CHEC
  * subscribers first, so each subscriber sees seq rise strictly. Thread: owner.
  */
 void bus_publish(struct bus *b, struct event *ev);
+/** Who is told of events to come. Thread: owner, before the scan. */
+static inline void bus_set_expect(struct bus *b, bus_expect_fn *fn, const void *ctx)
+{
+	b->expect = fn;
+	b->expect_ctx = ctx;
+}
+static inline void bus_expect(const struct bus *b, const struct event *ev, bool is_near)
+{
+	if (b->expect)
+		b->expect(b->expect_ctx, ev, is_near);
+}
 static inline bool bus_wants(const struct bus *b, enum event_kind k)
 {
 	return (b->mask & EVENT_BIT(k)) != 0;

@@ -526,6 +526,24 @@ static void on_event(void *ctx, const struct event *ev)
 	}
 }
 
+/** A port's or a host's end comes long after the host was used last: its place in the map and then
+ * its memory are cache misses. */
+static void expect(const void *ctx, const struct event *ev, bool is_near)
+{
+	const struct hosts *h = ctx;
+
+	if (!is_near) {
+		map64_fetch(&h->by_idx, ev->host_idx);
+		return;
+	}
+	uint32_t slot = map64_get(&h->by_idx, ev->host_idx);
+	if (slot == MAP64_NONE)
+		return;
+	const uint8_t *at = (const uint8_t *)slot_at(h, slot);
+	for (size_t off = 0; off < sizeof(struct host); off += MEM_LINE_BYTES)
+		PREFETCH(at + off);
+}
+
 /* Life */
 
 struct hosts *hosts_new(struct bus *bus, uint32_t n_parts, uint32_t max_held)
@@ -554,6 +572,7 @@ struct hosts *hosts_new(struct bus *bus, uint32_t n_parts, uint32_t max_held)
 		hosts_free(h);
 		return NULL;
 	}
+	bus_set_expect(bus, expect, h);
 	return h;
 }
 
