@@ -17,6 +17,9 @@
 /** Chance that answers stand as they do, for another reason to be looked for. */
 #define EARLY_CHANCE 0.0001
 
+/** The logarithm of such a chance, for answers to be missing. */
+#define LUCK_LOG -8
+
 enum {
 	PHASE_MIN_US = 10000,
 	PHASE_SENT_MIN = 16, /* while free */
@@ -117,7 +120,8 @@ void flow_answered_late(struct flow *f, enum flow_class class, uint32_t now_us)
 
 /** What a phase brought against what its probes brought before, for one class of answers. */
 struct judgement {
-	double expected, variance; /* of the difference, if there is no limit */
+	double expected, variance;        /* of the difference, if there is no limit */
+	double n_known, n_known_answered; /* before */
 	uint32_t n_sent, n_answered;
 	enum flow_class class;
 };
@@ -141,6 +145,8 @@ static struct judgement judge_class(const struct flow *f, const struct flow_phas
 		double pooled = MIN(1.0, (share * known + a) / (known + n));
 		j.expected += n * share;
 		j.variance += n * pooled * (1 - pooled) * (1 + n / known);
+		j.n_known += known;
+		j.n_known_answered += known * share;
 		j.n_sent += p->n_sent[k];
 		j.n_answered += p->n_answered[k][class];
 	}
@@ -154,6 +160,31 @@ static double sigmas_squared(const struct judgement *j)
 	return missing * fabs(missing) / j->variance;
 }
 
+/**
+ * A few answers among the first probes can be luck, and then deviations say nothing: of all answers
+ * so far this phase should have had the part that it has of all probes. Chernoff's bound for its
+ * having so few. Where limits are the rule any sign counts.
+ */
+static bool may_be_luck(const struct flow *f, const struct judgement *j)
+{
+	double n = j->n_known_answered + j->n_answered,
+	       part = j->n_sent / MAX(j->n_sent + j->n_known, 1.0),
+	       had = j->n_answered / MAX(n, 1.0);
+
+	if (f->is_limited_by_rule || had >= part)
+		return !f->is_limited_by_rule;
+	double log_chance = (1 - had) * log((1 - part) / (1 - had));
+	if (j->n_answered)
+		log_chance += had * log(part / had);
+	return n * log_chance > LUCK_LOG;
+}
+
+/** How sure it is that answers are missing. */
+static double certainty(const struct flow *f, const struct judgement *j)
+{
+	return may_be_luck(f, j) ? 0 : sigmas_squared(j);
+}
+
 /** The class that misses the most. */
 static struct judgement judge(const struct flow *f, const struct flow_phase *p)
 {
@@ -161,7 +192,7 @@ static struct judgement judge(const struct flow *f, const struct flow_phase *p)
 
 	for (uint32_t c = 1; c < FLOW_CLASSES; c++) {
 		struct judgement j = judge_class(f, p, c);
-		if (sigmas_squared(&j) > sigmas_squared(&worst))
+		if (certainty(f, &j) > certainty(f, &worst))
 			worst = j;
 	}
 	return worst;
@@ -322,7 +353,7 @@ static bool judge_free(struct flow *f, const struct flow_phase *newest, uint32_t
 		return false;
 	}
 	f->carry = sum;
-	if (!is_below(&j, SHORT_PERCENT) || sigmas_squared(&j) < short_sigmas(f) * short_sigmas(f))
+	if (!is_below(&j, SHORT_PERCENT) || certainty(f, &j) < short_sigmas(f) * short_sigmas(f))
 		return false;
 	f->n_short += f->n_short < UINT8_MAX;
 	if (may_begin)

@@ -52,6 +52,22 @@ static void steady_share(void **state)
 		}
 }
 
+/** Of a host that drops nearly everything one early answer makes a share that never comes again. */
+static void lucky_beginning(void **state)
+{
+	for (uint32_t before = 0; before < 64; before++) {
+		struct flow f = {0};
+		struct rng r;
+
+		rng_init(&r, before);
+		uint32_t now_us = run(&f, &r, 1000, (struct train){before, 0, true});
+		now_us = run(&f, &r, now_us, (struct train){1, 100, true});
+		run(&f, &r, now_us, (struct train){20000, 0, true});
+		assert_int_equal(f.mode, FLOW_FREE);
+		assert_int_equal(f.n_short, 0);
+	}
+}
+
 /** Half the answers gone, or all: a limit, below the rate that lost them; only when it may. */
 static void falling_share(void **state)
 {
@@ -146,11 +162,9 @@ static void takes_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(steady_share),
-		cmocka_unit_test(falling_share),
-		cmocka_unit_test(more_recovered_than_not),
-		cmocka_unit_test(departures),
-		cmocka_unit_test(takes_back),
+		cmocka_unit_test(steady_share),  cmocka_unit_test(lucky_beginning),
+		cmocka_unit_test(falling_share), cmocka_unit_test(more_recovered_than_not),
+		cmocka_unit_test(departures),    cmocka_unit_test(takes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
