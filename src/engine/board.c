@@ -65,6 +65,8 @@ void board_init(struct flow_board *b, uint32_t n)
 	atomic_init(&b->n_members, n);
 	atomic_init(&b->barren_max, 0);
 	atomic_init(&b->placed, 0);
+	atomic_init(&b->busy, 0);
+	atomic_init(&b->heard_us, 0);
 }
 
 void board_join(struct flow *f, struct flow_board *b, uint32_t i)
@@ -84,6 +86,34 @@ void board_place(struct flow_board *b, uint16_t place)
 							memory_order_relaxed));
 }
 
+void board_hear(struct flow_board *b, uint32_t now_us)
+{
+	atomic_store_explicit(&b->heard_us, now_us, memory_order_relaxed);
+}
+
+bool board_has_heard(const struct flow_board *b, uint32_t from_us)
+{
+	return (int32_t)(atomic_load_explicit(&b->heard_us, memory_order_relaxed) - from_us) >= 0;
+}
+
+static uint32_t bit_of(const struct flow *f)
+{
+	return 1u << f->member;
+}
+
+/** State whether the member has enough to ask. @return is there another that has, and it has not?
+ */
+static bool is_spare(struct flow *f, bool is_busy)
+{
+	uint32_t was = atomic_load_explicit(&f->board->busy, memory_order_relaxed);
+
+	if (is_busy && !(was & bit_of(f)))
+		atomic_fetch_or_explicit(&f->board->busy, bit_of(f), memory_order_relaxed);
+	if (!is_busy && was & bit_of(f))
+		atomic_fetch_and_explicit(&f->board->busy, ~bit_of(f), memory_order_relaxed);
+	return !is_busy && was & ~bit_of(f);
+}
+
 void board_leave(struct flow *f)
 {
 	struct flow_board *b = f->board;
@@ -92,6 +122,7 @@ void board_leave(struct flow *f)
 		return;
 	struct flow_agreed was = board_read(b), a = was;
 	a.leader = 0;
+	(void)is_spare(f, false);
 	atomic_fetch_sub_explicit(&b->n_members, 1, memory_order_relaxed);
 	if (was.leader == f->member)
 		(void)board_exchange(b, &was, &a);
@@ -160,7 +191,7 @@ bool board_obeys(struct flow *f, uint32_t now_us, bool can_end, bool *ret_is_new
 	if (!a.gap_ns)
 		return false;
 	*ret_is_news = adopt(f, &a, now_us, can_end);
-	return a.leader || f->is_idle || !lead(f, &a, now_us);
+	return is_spare(f, !f->is_idle) || a.leader || !lead(f, &a, now_us);
 }
 
 void board_tell(struct flow *f)
@@ -174,7 +205,7 @@ void board_tell(struct flow *f)
 	a.epoch += f->n_settled != f->told_settled;
 	if (f->mode != FLOW_FREE) {
 		a.gap_ns = f->rate_gap_ns;
-		a.leader = f->is_idle && a.n_members > 1 ? 0 : f->member;
+		a.leader = is_spare(f, !f->is_idle) ? 0 : f->member;
 		a.shift = f->shift;
 		a.is_found = f->found_gap_ns != 0;
 		a.is_steady = f->n_barren != 0;

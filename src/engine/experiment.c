@@ -19,6 +19,9 @@
  * so long. */
 #define TIRED_LEFT_NS 3e9
 
+/** Less than so much too fast is no reason. */
+#define TIRED_SLOWER 1.5
+
 /** A queue is kept from running empty at so much more than what is served. */
 #define QUEUE_OVER 1.15
 
@@ -191,6 +194,12 @@ static bool decide(struct flow *f)
 	return f->rate_gap_ns / 2 >= was_ns;
 }
 
+/** At so low a rate silence says that the host has closed itself. */
+static bool is_closing(const struct flow *f)
+{
+	return f->rate_gap_ns > (f->is_limited_by_rule ? CLOSED_BY_RULE_GAP_NS : CLOSED_GAP_NS);
+}
+
 /**
  * Nothing was answered, although it should have been. Before the rate was found it is far too high,
  * or the host has closed itself to us. Later there is little left to be answered: try more, within
@@ -207,8 +216,7 @@ static bool find_barren(struct flow *f)
 		return false;
 	}
 	f->n_settled++;
-	f->is_closed =
-		f->rate_gap_ns > (f->is_limited_by_rule ? CLOSED_BY_RULE_GAP_NS : CLOSED_GAP_NS);
+	f->is_closed = is_closing(f);
 	flow_set_rate(f, f->rate_gap_ns * 4.0);
 	return true;
 }
@@ -266,6 +274,19 @@ static bool watch_queue(struct flow *f, const struct flow_phase *p, bool is_low_
 	return true;
 }
 
+/**
+ * Was a phase answered, or is its silence none? Behind answers that still come from a queue it is
+ * none yet. That others are answered says that the rate is not too low, and the limit still there.
+ */
+static bool is_heard(const struct flow *f, const struct flow_phase *p, uint32_t n_answered)
+{
+	if (n_answered ||
+	    (flow_has_queue(f, f->late_rtt_us) && (int32_t)(f->win_last_us - p->start_us) >= 0))
+		return true;
+	return f->board && (f->found_gap_ns || is_closing(f)) &&
+	       board_has_heard(f->board, p->start_us);
+}
+
 bool flow_judge_limited(struct flow *f, const struct flow_phase *p, uint32_t len_us)
 {
 	uint32_t n_answered = 0, n_sent = phase_n_sent(p);
@@ -274,14 +295,13 @@ bool flow_judge_limited(struct flow *f, const struct flow_phase *p, uint32_t len
 
 	for (uint32_t c = 0; c < FLOW_CLASSES; c++)
 		n_answered += phase_n_answered(p, c);
-	/* behind answers that still come from a queue, silence is none yet */
-	bool is_heard = n_answered || (flow_has_queue(f, f->late_rtt_us) &&
-				       (int32_t)(f->win_last_us - p->start_us) >= 0);
-	f->n_barren = is_heard ? 0 : f->n_barren + n_sent;
-	if (f->n_barren >= f->barren_max && find_barren(f))
-		return true;
+	if (is_heard(f, p, n_answered))
+		f->n_barren = 0;
 	if (p->rate_gap_ns != f->rate_gap_ns)
 		return false; /* of an earlier rate */
+	f->n_barren += is_heard(f, p, n_answered) ? 0 : n_sent;
+	if (f->n_barren >= f->barren_max && find_barren(f))
+		return true;
 	if (phase_is_idle(p, len_us))
 		return false;
 	if (watch_queue(f, p, was_low))
@@ -305,13 +325,13 @@ bool flow_watch_tired(struct flow *f, uint32_t now_us)
 	uint32_t n = f->n_answers - f->n_metered;
 
 	if (f->is_limited_by_rule || f->n_tired < TIRED_ANSWERS || n < BARREN_ANSWERS ||
-	    f->n_tired * TIRED_SHARE < n)
+	    f->n_tired * TIRED_SHARE < n || n * TIRED_SLOWER > f->n_meter_sent)
 		return false;
 	double gap_ns = (now_us - f->meter_us) * 1e3 / n,
 	       left = f->n_first - MIN(f->n_answers, f->n_first) + 1.0;
 	flow_meter_restart(f, now_us);
 	gap_ns = MIN(gap_ns, TIRED_LEFT_NS / left);
-	if (gap_ns < f->rate_gap_ns * 1.5)
+	if (gap_ns < f->rate_gap_ns * TIRED_SLOWER)
 		return false;
 	f->mode = FLOW_CRUISE;
 	f->is_proven = true;

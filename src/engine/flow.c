@@ -72,6 +72,8 @@ void flow_sent(struct flow *f, enum flow_kind kind, uint32_t now_us)
 	f->n_first += kind == FLOW_FIRST;
 	f->last_us = now_us;
 	f->n_win_sent++;
+	if (f->gap_ns)
+		f->n_meter_sent++;
 	f->n_free_sent += f->mode == FLOW_FREE;
 	f->is_due |= f->n_free_sent % UPDATE_EVERY == 0;
 }
@@ -114,6 +116,8 @@ void flow_answered_late(struct flow *f, enum flow_class class, uint32_t now_us)
 		f->n_barren = 0;
 	f->n_win_answers[class]++;
 	f->n_answers++;
+	if (f->board && f->gap_ns)
+		board_hear(f->board, now_us);
 }
 
 /* --- free: shares ----------------------------------------------------------- */
@@ -259,6 +263,7 @@ void flow_meter_restart(struct flow *f, uint32_t now_us)
 {
 	f->meter_us = now_us;
 	f->n_metered = f->n_answers;
+	f->n_meter_sent = 0;
 	f->n_tired = 0;
 }
 
@@ -311,11 +316,16 @@ void flow_limit_begin(struct flow *f, uint32_t now_us)
 static void limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double share)
 {
 	/* what was silent before the first answer may have been cut off, not limited; answers that
-	 * stood in a queue left it at its rate, even if nothing was sent since */
-	bool is_queue_rate = n_answers >= RECOVERED_MIN && flow_has_queue(f, f->late_rtt_us);
-	uint32_t until_us = is_queue_rate ? f->win_last_us : now_us;
-	double elapsed_ns =
-		(double)MIN(until_us - f->win_first_us, now_us - f->win_start_us) * NS_PER_US;
+	 * stood in a queue left it at its rate, even if nothing was sent since; what this machine
+	 * has let lie and read all at once came in no less than the time that it took */
+	bool is_many = n_answers >= RECOVERED_MIN,
+	     is_queue_rate = is_many && flow_has_queue(f, f->late_rtt_us);
+	uint32_t from_first_us = is_queue_rate ? f->win_last_us - f->win_first_us
+					       : now_us - f->win_first_us,
+		 at_least_us = is_queue_rate ? f->late_rtt_us - f->min_rtt_us : f->late_rtt_us;
+	if (is_many)
+		from_first_us = MAX(from_first_us, at_least_us);
+	double elapsed_ns = (double)MIN(from_first_us, now_us - f->win_start_us) * NS_PER_US;
 
 	flow_limit_begin(f, now_us);
 	f->shift = 0; /* a phase of the clock begins with the next probe */
@@ -535,7 +545,11 @@ uint32_t flow_budget(struct flow *f, uint64_t now_ns, uint32_t most)
 	return (uint32_t)MIN((now_ns - f->next_ns) / f->gap_ns + 1, (uint64_t)most);
 }
 
+/** Workers that sent in step would find each of a limit's tokens taken by the same one: gaps are
+ * even only where a flow is alone. */
 void flow_spend(struct flow *f, uint32_t n)
 {
-	f->next_ns += (uint64_t)f->gap_ns * n;
+	uint64_t ns = (uint64_t)f->gap_ns * n, random = f->next_ns * 0x9e3779b97f4a7c15ull >> 32;
+
+	f->next_ns += f->board ? ns / 2 + (ns * random >> 32) : ns;
 }

@@ -87,9 +87,10 @@ struct flow {
 	 * decided nothing, for the next */
 	uint16_t share[FLOW_KINDS][FLOW_CLASSES], n_share[FLOW_KINDS];
 	struct flow_phase carry;
-	uint32_t begun_us;            /* the first probe left */
-	uint32_t meter_us, n_metered; /* limited: answers are counted since then; so many before */
-	uint32_t was_pps;             /* sent at before the limit */
+	uint32_t begun_us; /* the first probe left */
+	/* limited: answers are counted since then; so many before; sent since then */
+	uint32_t meter_us, n_metered, n_meter_sent;
+	uint32_t was_pps; /* sent at before the limit */
 	bool is_by_recoveries;
 	/* with other workers behind the same bottleneck: agreed with them, as this one last knew */
 	bool is_idle; /* too little to ask in the last phase */

@@ -54,6 +54,7 @@ struct net_conf {
 	void *ctx;
 	struct restore *restored;
 	struct flow_board *boards; /* of the shards, when they run side by side */
+	struct lend *lend;         /* theirs too */
 };
 
 /** An answer under way. */
@@ -393,6 +394,7 @@ static inline void net_shard_open(struct net *n, uint32_t shard)
 					n->c.is_sharded_by_port ? NULL : &n->wire->next_group,
 				.is_sharded_by_port = n->c.is_sharded_by_port,
 				.boards = n->c.boards,
+				.lend = n->c.lend,
 				.max_retries = n->c.max_retries,
 				.bounds = n->c.bounds,
 				.groups_max = n->c.groups_max,

@@ -93,7 +93,7 @@ static void one_host(void **state)
 		 {.n_ports = 20000, .rtt_us = 80000, .rst_rate = 1000, .rst_burst = 100}},
 		{"resets 200/s after 5, half filtered",
 		 200,
-		 60,
+		 55,
 		 20,
 		 0,
 		 10,
