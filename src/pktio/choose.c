@@ -18,6 +18,7 @@
 #define TRIAL_FRAMES  4
 #define TRIAL_WAIT_NS (60 * NS_PER_MS)
 #define TRIALS_NS     (120 * NS_PER_MS) /* no new trial is begun after so long */
+#define WAITS_NS      (195 * NS_PER_MS) /* no trial waits after it */
 #define POLL_US       1000
 #define RX_FRAMES     16
 #define ETHTYPE_LOOP  0x9000 /* configuration testing: stations ignore it, bridges keep it */
@@ -78,18 +79,28 @@ static bool hears_answer(struct pktio *io, const struct pktio_trial *t)
 	return is_heard && t->can_ask;
 }
 
-/** @p nl NULL: the interface's counter cannot be read. */
-static enum verdict try_out(struct pktio *io, struct pktio *ear, const struct pktio_trial *t,
-			    struct nl_sock *nl)
+struct contest {
+	const struct pktio_conf *conf;
+	const struct pktio_trial *trial;
+	struct pktio
+		*ear; /* the portable one: hears for all, and is what they must not be worse than */
+	struct nl_sock *nl;   /* NULL: the interface's counter cannot be read */
+	uint64_t deadline_ns; /* of all waits together */
+	bool knows_ear, is_ear_answered;
+};
+
+/** @p nl NULL: answers only. */
+static enum verdict try_out(const struct contest *c, struct pktio *io, struct nl_sock *nl)
 {
-	uint64_t end_ns = clock_now_ns() + TRIAL_WAIT_NS, before = 0, now = 0;
+	const struct pktio_trial *t = c->trial;
+	uint64_t end_ns = MIN(clock_now_ns() + TRIAL_WAIT_NS, c->deadline_ns), before = 0, now = 0;
 	bool counts = nl && nl_tx_packets(nl, t->if_idx, &before) == 0;
 	bool is_counted = false;
 
 	if (!send_trial(io, t))
 		return LOST;
 	while (clock_now_ns() < end_ns && !(is_counted && !t->can_ask)) {
-		if (hears_answer(ear, t))
+		if (hears_answer(c->ear, t))
 			return ANSWERED;
 		is_counted = counts && nl_tx_packets(nl, t->if_idx, &now) == 0 &&
 			     now - before >= TRIAL_FRAMES;
@@ -97,25 +108,25 @@ static enum verdict try_out(struct pktio *io, struct pktio *ear, const struct pk
 	return is_counted ? COUNTED : LOST;
 }
 
-struct contest {
-	const struct pktio_conf *conf;
-	const struct pktio_trial *trial;
-	struct pktio
-		*ear; /* the portable one: hears for all, and is what they must not be worse than */
-	struct nl_sock *nl;
-};
+/** Is the portable one answered where a candidate was not? Asked once. */
+static bool ear_is_answered(struct contest *c)
+{
+	if (!c->knows_ear)
+		c->is_ear_answered = try_out(c, c->ear, NULL) == ANSWERED;
+	c->knows_ear = true;
+	return c->is_ear_answered;
+}
 
 /** @return NULL when @p row may be used (then ret->io is open), else why not. */
-static const char *consider(const struct contest *c, const struct pktio_ops *row,
+static const char *consider(struct contest *c, const struct pktio_ops *row,
 			    struct pktio_choice *ret)
 {
 	int err = pktio_open(row, c->conf, &ret->io);
 
 	if (err)
 		return err == -EOPNOTSUPP ? "not supported by the driver" : err_text(err);
-	enum verdict v = try_out(ret->io, c->ear, c->trial, c->nl);
-	bool is_worse = v == COUNTED && c->trial->can_ask &&
-			try_out(c->ear, c->ear, c->trial, NULL) == ANSWERED;
+	enum verdict v = try_out(c, ret->io, c->nl);
+	bool is_worse = v == COUNTED && c->trial->can_ask && ear_is_answered(c);
 	ret->was_answered = v == ANSWERED;
 	if (v != LOST && !is_worse)
 		return NULL;
@@ -128,9 +139,9 @@ static const char *consider(const struct contest *c, const struct pktio_ops *row
 int pktio_choose(const struct pktio_ops *const *rows, const struct pktio_conf *conf,
 		 const struct pktio_trial *trial, struct pktio_choice *ret)
 {
-	struct contest c = {.conf = conf, .trial = trial};
-	struct pktio_conf ear = *conf;
 	uint64_t begin_ns = clock_now_ns();
+	struct contest c = {.conf = conf, .trial = trial, .deadline_ns = begin_ns + WAITS_NS};
+	struct pktio_conf ear = *conf;
 	struct nl_sock nl;
 	uint32_t n = 0;
 

@@ -30,7 +30,8 @@ struct pktio_choice {
  * unicast ARP requests to the next hop, as any neighbour cache does, and is passed when an answer
  * comes back; when none comes to the portable one either, or nobody can be asked (then the frames
  * are addressed to ourselves), it is passed when the interface has counted the frames.
- * @return 0, or the error of the last row. Cost: 1-2 ms when answered, at most 200 ms.
+ * @return 0, or the error of the last row. Cost: 1-2 ms when answered; waits end 200 ms
+ * after the beginning.
  */
 int pktio_choose(const struct pktio_ops *const *rows, const struct pktio_conf *conf,
 		 const struct pktio_trial *trial, struct pktio_choice *ret) MUST_CHECK;
