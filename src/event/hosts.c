@@ -4,70 +4,19 @@
  * every worker part has scanned it, its name is known (when wanted) and its turn has come
  * (when order is wanted); then HOST_FINISHED is published and its slot is used again. Slots
  * never move: they come in chunks and go through a free list, so memory follows the number
- * of hosts under way, not the number of targets. Ports are kept by cells.c.
+ * of hosts under way, not the number of targets. Ports are kept by cells.c, read by hostread.c;
+ * hosts leave by hostleave.c.
  */
-#include "event/hosts.h"
+#include "event/hosts_int.h"
 
 #include "base/clock.h"
-#include "base/hash.h"
-#include "base/mem.h"
-#include "event/cells.h"
-#include "event/found.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_HOSTS      32
 #define HOSTS_MAX        (1u << 24) /* under way at once */
 #define TARGET_NAMES_MAX (1u << 22) /* names the user typed */
 #define NAME_LEN_MAX     1023       /* an escaped DNS name */
-
-struct host {
-	uint64_t idx, start_ns, end_ns;
-	struct addr addr, from;
-	char *name;
-	struct ev_evidence evidence;
-	uint32_t rtt_us, srtt_us, rttvar_us, rto_us;
-	uint32_t n_parts_done;
-	uint32_t n_detected; /* detectors that are done with it */
-	uint32_t next_free;
-	uint8_t state, reason, ttl;
-	uint8_t port_reason, port_ttl; /* of the first port reply: evidence of life */
-	struct mac mac;
-	bool has_mac, is_named, is_complete, is_leaving, is_partial, is_timed_out;
-	struct cells cells;
-	struct found found;
-};
-
-struct hosts {
-	struct bus *bus;
-	const struct scan_info *scan;
-	struct cell_plan plan;
-	struct host **chunks;
-	uint32_t n_chunks, chunks_cap;
-	uint32_t free_head; /* MAP64_NONE: none */
-	struct map64 by_idx;
-	uint32_t n_parts, n_live;
-	uint32_t n_held, max_held; /* complete, waiting for their turn */
-	uint64_t next_idx;         /* next to leave while is_ordered */
-	bool is_ordered, is_releasing;
-	int error;
-	struct hosts_totals totals;
-	struct map64 target_name_of;
-	struct arena target_text;
-	char **target_names;
-	uint32_t n_target_names, target_names_cap;
-	/* groups of the host asked about last: every sink asks for the same */
-	const struct host *grouped;
-	struct host_group groups[HOST_GROUPS_MAX];
-	uint32_t n_groups;
-};
-
-static struct host *slot_at(const struct hosts *h, uint32_t slot)
-{
-	return &h->chunks[slot / CHUNK_HOSTS][slot % CHUNK_HOSTS];
-}
 
 static int chunk_add(struct hosts *h)
 {
@@ -82,18 +31,18 @@ static int chunk_add(struct hosts *h)
 		h->chunks = grown;
 		h->chunks_cap = cap;
 	}
-	chunk = mem_alloc(CHUNK_HOSTS, sizeof(*chunk));
+	chunk = mem_alloc(HOSTS_CHUNK, sizeof(*chunk));
 	if (!chunk)
 		return -ENOMEM;
-	for (uint32_t i = CHUNK_HOSTS; i-- > 0;) {
+	for (uint32_t i = HOSTS_CHUNK; i-- > 0;) {
 		chunk[i].next_free = h->free_head;
-		h->free_head = h->n_chunks * CHUNK_HOSTS + i;
+		h->free_head = h->n_chunks * HOSTS_CHUNK + i;
 	}
 	h->chunks[h->n_chunks++] = chunk;
 	return 0;
 }
 
-static void note_error(struct hosts *h, int error)
+void hosts_note_error(struct hosts *h, int error)
 {
 	if (h->error)
 		return;
@@ -107,26 +56,26 @@ static struct host *host_open(struct hosts *h, const struct event *ev, const str
 	struct host *host;
 
 	if (slot != MAP64_NONE)
-		return slot_at(h, slot);
+		return hosts_slot(h, slot);
 	if (h->is_ordered && ev->host_idx < h->next_idx)
 		return NULL;
 	if (h->free_head == MAP64_NONE && chunk_add(h) < 0) {
-		note_error(h, -ENOMEM);
+		hosts_note_error(h, -ENOMEM);
 		return NULL;
 	}
 	slot = h->free_head;
 	if (map64_put(&h->by_idx, ev->host_idx, slot) < 0) {
-		note_error(h, -ENOMEM);
+		hosts_note_error(h, -ENOMEM);
 		return NULL;
 	}
-	host = slot_at(h, slot);
+	host = hosts_slot(h, slot);
 	h->free_head = host->next_free;
 	*host = (struct host){.idx = ev->host_idx, .start_ns = ev->time_ns, .addr = *addr};
 	h->n_live++;
 	return host;
 }
 
-static void host_close(struct hosts *h, struct host *host)
+void hosts_close(struct hosts *h, struct host *host)
 {
 	uint32_t slot = map64_del(&h->by_idx, host->idx);
 
@@ -139,217 +88,6 @@ static void host_close(struct hosts *h, struct host *host)
 	h->n_live--;
 	if (h->grouped == host)
 		h->grouped = NULL;
-}
-
-/* Ports */
-
-static bool has_port_results(const struct hosts *h, const struct host *host)
-{
-	if (!h->plan.n_cells || h->scan->is_list || h->scan->is_ping_only)
-		return false;
-	return host->state == HOST_UP || host->cells.n_replied > 0 ||
-	       (host->state == HOST_UNKNOWN && h->scan->skips_discovery);
-}
-
-static void group(struct hosts *h, const struct host *host)
-{
-	h->n_groups = 0;
-	if (has_port_results(h, host))
-		h->n_groups = cells_groups(&h->plan, &host->cells, !host->is_partial, h->groups);
-	h->grouped = host;
-}
-
-bool host_next_port(const struct hosts *h, const struct host *host, uint32_t *pos,
-		    struct host_port *ret)
-{
-	return has_port_results(h, host) &&
-	       cells_next(&h->plan, &host->cells, !host->is_partial, pos, ret);
-}
-
-uint32_t host_groups(const struct hosts *h, const struct host *host, struct host_group *ret,
-		     uint32_t cap)
-{
-	uint32_t n;
-
-	if (h->grouped != host)
-		group((struct hosts *)(uintptr_t)h, host);
-	n = MIN(cap, h->n_groups);
-	memcpy(ret, h->groups, n * sizeof(*ret));
-	return n;
-}
-
-static void count_states(const struct hosts *h, const struct host *host,
-			 uint32_t n_by_state[PORT_STATE_N])
-{
-	uint32_t n = 0;
-
-	if (h->grouped != host)
-		group((struct hosts *)(uintptr_t)h, host);
-	memset(n_by_state, 0, PORT_STATE_N * sizeof(*n_by_state));
-	for (uint32_t i = 0; i < h->n_groups; i++) {
-		n_by_state[h->groups[i].state] += h->groups[i].n;
-		n += h->groups[i].n;
-	}
-	if (host->is_partial && has_port_results(h, host))
-		n_by_state[PORT_UNKNOWN] = h->plan.n_cells - n;
-}
-
-void host_facts(const struct hosts *h, const struct host *host, struct host_facts *ret)
-{
-	uint32_t name = map64_get(&h->target_name_of, host->idx);
-
-	*ret = (struct host_facts){
-		.idx = host->idx,
-		.addr = host->addr,
-		.state = host->state,
-		.reason = host->reason,
-		.ttl = host->ttl,
-		.has_mac = host->has_mac,
-		.is_partial = host->is_partial,
-		.is_timed_out = host->is_timed_out,
-		.mac = host->mac,
-		.from = host->from,
-		.name = host->name,
-		.target_name = name == MAP64_NONE ? NULL : h->target_names[name],
-		.evidence = host->evidence,
-		.rtt_us = host->rtt_us,
-		.srtt_us = host->srtt_us,
-		.rttvar_us = host->rttvar_us,
-		.rto_us = host->rto_us,
-		.start_ns = host->start_ns,
-		.end_ns = host->end_ns,
-		.n_replied = host->cells.n_replied,
-	};
-	count_states(h, host, ret->n_by_state);
-}
-
-/* Leaving */
-
-/** What the state is when nobody said it: a partial host, or discovery was skipped. */
-static void settle_state(const struct hosts *h, struct host *host)
-{
-	if (host->state != HOST_UNKNOWN || h->scan->is_list)
-		return;
-	if (host->cells.n_replied) {
-		host->state = HOST_UP;
-		host->reason =
-			h->scan->skips_discovery ? (uint8_t)REASON_USER_SET : host->port_reason;
-		host->ttl = h->scan->skips_discovery ? 0 : host->port_ttl;
-	} else if (h->scan->skips_discovery) {
-		host->state = HOST_UP;
-		host->reason = REASON_USER_SET;
-	}
-}
-
-static void add_totals(struct hosts *h, const struct host *host)
-{
-	uint32_t n[PORT_STATE_N];
-
-	h->totals.n_up += host->state == HOST_UP;
-	h->totals.n_down += host->state == HOST_DOWN;
-	h->totals.n_dishonest += host->evidence.mark != HOST_HONEST;
-	count_states(h, host, n);
-	for (uint32_t s = 0; s < PORT_STATE_N; s++)
-		h->totals.n_ports[s] += n[s];
-}
-
-static void release(struct hosts *h, struct host *host, uint64_t time_ns)
-{
-	struct event ev = {.kind = EVENT_HOST_FINISHED, .time_ns = time_ns, .host_idx = host->idx};
-
-	host->is_leaving = true;
-	host->end_ns = time_ns;
-	settle_state(h, host);
-	h->grouped = NULL;
-	add_totals(h, host);
-	ev.done = (struct ev_host_done){.addr = host->addr,
-					.state = host->state,
-					.reason = host->reason,
-					.is_partial = host->is_partial,
-					.is_timed_out = host->is_timed_out,
-					.evidence = host->evidence,
-					.srtt_us = host->srtt_us,
-					.rttvar_us = host->rttvar_us,
-					.rto_us = host->rto_us};
-	bus_publish(h->bus, &ev);
-	host_close(h, host);
-}
-
-static int u64_cmp(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-/** Release what is held, lowest index first; with @p wants_partial also what is not complete. */
-static void release_held(struct hosts *h, bool wants_partial, uint64_t time_ns)
-{
-	uint64_t *idx = h->n_live ? mem_alloc(h->n_live, sizeof(*idx)) : NULL;
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; idx && i < h->by_idx.cap; i++) {
-		const struct host *host;
-
-		if (h->by_idx.vals[i] == MAP64_NONE)
-			continue;
-		host = slot_at(h, h->by_idx.vals[i]);
-		if (!host->is_leaving && (host->is_complete || wants_partial))
-			idx[n++] = host->idx;
-	}
-	if (n)
-		qsort(idx, n, sizeof(*idx), u64_cmp);
-	for (uint32_t i = 0; i < n; i++) {
-		struct host *host = (struct host *)(uintptr_t)hosts_find(h, idx[i]);
-
-		if (!host || host->is_leaving)
-			continue;
-		host->is_partial |= host->n_parts_done < h->n_parts;
-		release(h, host, time_ns);
-	}
-	if (h->n_live && !idx)
-		note_error(h, -ENOMEM);
-	mem_free(idx);
-}
-
-static void release_in_order(struct hosts *h, uint64_t time_ns)
-{
-	if (h->is_releasing)
-		return;
-	h->is_releasing = true;
-	while (h->is_ordered) {
-		uint32_t slot = map64_get(&h->by_idx, h->next_idx);
-
-		if (slot == MAP64_NONE || !slot_at(h, slot)->is_complete)
-			break;
-		h->next_idx++;
-		h->n_held--;
-		release(h, slot_at(h, slot), time_ns);
-	}
-	h->is_releasing = false;
-}
-
-static void try_release(struct hosts *h, struct host *host, uint64_t time_ns)
-{
-	bool waits_for_name = h->scan->wants_names && !host->is_named &&
-			      (host->state != HOST_DOWN || h->scan->wants_down_names);
-	bool is_detected = host->state == HOST_DOWN || host->n_detected >= h->scan->n_detectors;
-
-	if (host->is_complete || host->n_parts_done < h->n_parts || waits_for_name || !is_detected)
-		return;
-	host->is_complete = true;
-	if (!h->is_ordered) {
-		release(h, host, time_ns);
-		return;
-	}
-	h->n_held++;
-	release_in_order(h, time_ns);
-	if (h->is_ordered && h->n_held > h->max_held) {
-		h->is_ordered = false;
-		bus_warn(h->bus, "%u hosts wait for host %llu: target order is given up",
-			 (unsigned)h->n_held, (unsigned long long)h->next_idx);
-		release_held(h, false, time_ns);
-	}
 }
 
 /* Events */
@@ -389,7 +127,7 @@ static void on_port(struct hosts *h, const struct event *ev)
 	}
 	rc = cells_put(&h->plan, &host->cells, &ev->port);
 	if (rc == -ENOMEM)
-		note_error(h, rc);
+		hosts_note_error(h, rc);
 	if (h->grouped == host)
 		h->grouped = NULL;
 }
@@ -429,7 +167,7 @@ static void on_scanned(struct hosts *h, const struct event *ev)
 		host->rttvar_us = ev->done.rttvar_us;
 		host->rto_us = ev->done.rto_us;
 	}
-	try_release(h, host, ev->time_ns);
+	hosts_try_release(h, host, ev->time_ns);
 }
 
 static void on_named(struct hosts *h, const struct event *ev)
@@ -443,10 +181,10 @@ static void on_named(struct hosts *h, const struct event *ev)
 		mem_free(host->name);
 		host->name = mem_strdup(name);
 		if (!host->name)
-			note_error(h, -ENOMEM);
+			hosts_note_error(h, -ENOMEM);
 	}
 	host->is_named = true;
-	try_release(h, host, ev->time_ns);
+	hosts_try_release(h, host, ev->time_ns);
 }
 
 static void on_service(struct hosts *h, const struct event *ev)
@@ -457,7 +195,7 @@ static void on_service(struct hosts *h, const struct event *ev)
 		return;
 	int rc = found_put_service(&host->found, &ev->service);
 	if (rc < 0)
-		note_error(h, rc);
+		hosts_note_error(h, rc);
 }
 
 static void on_os(struct hosts *h, const struct event *ev)
@@ -468,7 +206,7 @@ static void on_os(struct hosts *h, const struct event *ev)
 		return;
 	int rc = found_put_os(&host->found, &ev->os);
 	if (rc < 0)
-		note_error(h, rc);
+		hosts_note_error(h, rc);
 }
 
 static void on_tls(struct hosts *h, const struct event *ev)
@@ -479,7 +217,7 @@ static void on_tls(struct hosts *h, const struct event *ev)
 		return;
 	int rc = found_put_tls(&host->found, &ev->tls);
 	if (rc < 0)
-		note_error(h, rc);
+		hosts_note_error(h, rc);
 }
 
 static void on_detected(struct hosts *h, const struct event *ev)
@@ -489,7 +227,7 @@ static void on_detected(struct hosts *h, const struct event *ev)
 	if (!host || host->is_leaving)
 		return;
 	host->n_detected++;
-	try_release(h, host, ev->time_ns);
+	hosts_try_release(h, host, ev->time_ns);
 }
 
 static void on_event(void *ctx, const struct event *ev)
@@ -539,7 +277,7 @@ static void expect(const void *ctx, const struct event *ev, bool is_near)
 	uint32_t slot = map64_get(&h->by_idx, ev->host_idx);
 	if (slot == MAP64_NONE)
 		return;
-	const uint8_t *at = (const uint8_t *)slot_at(h, slot);
+	const uint8_t *at = (const uint8_t *)hosts_slot(h, slot);
 	for (size_t off = 0; off < sizeof(struct host); off += MEM_LINE_BYTES)
 		PREFETCH(at + off);
 }
@@ -583,9 +321,9 @@ void hosts_free(struct hosts *h)
 	for (uint32_t i = 0; i < h->by_idx.cap; i++) {
 		if (h->by_idx.vals[i] == MAP64_NONE)
 			continue;
-		mem_free(slot_at(h, h->by_idx.vals[i])->name);
-		cells_clear(&h->plan, &slot_at(h, h->by_idx.vals[i])->cells);
-		found_clear(&slot_at(h, h->by_idx.vals[i])->found);
+		mem_free(hosts_slot(h, h->by_idx.vals[i])->name);
+		cells_clear(&h->plan, &hosts_slot(h, h->by_idx.vals[i])->cells);
+		found_clear(&hosts_slot(h, h->by_idx.vals[i])->found);
 	}
 	for (uint32_t i = 0; i < h->n_chunks; i++)
 		mem_free(h->chunks[i]);
@@ -600,7 +338,7 @@ void hosts_free(struct hosts *h)
 
 void hosts_finish_all_at(struct hosts *h, uint64_t wall_ns)
 {
-	release_held(h, true, wall_ns);
+	hosts_release_held(h, true, wall_ns);
 	h->n_held = 0;
 }
 
@@ -641,22 +379,7 @@ const struct host *hosts_find(const struct hosts *h, uint64_t idx)
 {
 	uint32_t slot = map64_get(&h->by_idx, idx);
 
-	return slot == MAP64_NONE ? NULL : slot_at(h, slot);
-}
-
-const struct service_facts *host_service(const struct host *host, uint8_t proto, uint16_t port)
-{
-	return found_service(&host->found, proto, port);
-}
-
-const struct os_facts *host_os(const struct host *host)
-{
-	return host->found.os;
-}
-
-const struct tls_facts *host_tls(const struct host *host, uint8_t proto, uint16_t port)
-{
-	return found_tls(&host->found, proto, port);
+	return slot == MAP64_NONE ? NULL : hosts_slot(h, slot);
 }
 
 void hosts_totals(const struct hosts *h, struct hosts_totals *ret)
