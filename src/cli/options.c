@@ -177,7 +177,7 @@ const struct opt_spec opt_table[] = {
 	 .nmap = NMAP_OURS, .help = "How raw packets are sent and, unless the driver's program hears the answers of a large scan, received"},
 	{LONG("connect-backend"), .kind = OPT_CHOICE, AT(connect_backend), .choices = opt_connect_backends, .metavar = "NAME",
 	 .group = OPT_PACKETS, .nmap = NMAP_OURS, .help = "How the connect scan drives its sockets"},
-	{LONG("batch-size"), UINT(batch, 1, PKTIO_BATCH_MAX, "packets per transmit call"), .zero = "chosen by prtip", .metavar = "N",
+	{LONG("batch-size"), UINT(batch, 1, PKTIO_BATCH_MAX, "packets per transmit call"), .zero = "by the way: loopback 250, link 150, routed 100", .metavar = "N",
 	 .group = OPT_PACKETS, .nmap = NMAP_OURS, .help = "Packets handed to the kernel together"},
 
 	/* Timing */

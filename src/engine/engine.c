@@ -14,7 +14,6 @@
 #include <time.h>
 
 enum {
-	DEFAULT_BATCH = 250,
 	USUAL_PINGS = 12,
 	SMALL_SCAN_PROBES = 16384,
 	ONE_WORKER_RATE_PPS = 100000,
@@ -108,8 +107,6 @@ static void decide_workers(struct engine *e)
 
 static void set_defaults(struct engine_conf *c)
 {
-	if (!c->batch)
-		c->batch = DEFAULT_BATCH;
 	if (!c->initial_rto_us)
 		c->initial_rto_us = DEFAULT_INITIAL_RTO_US;
 	if (!c->min_rto_us)

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A look at the ways to a spread of the targets, before workers and back ends are chosen.
+ * A look at the ways to a spread of the targets, before workers, back ends and batches are chosen.
  */
 #include "engine/engine_int.h"
 
 enum { SURVEY_RANGES_MAX = 4096, SURVEY_PER_RANGE = 16 };
+
+/** Packets a transmit call, by the way: what leaves at once must fit the queues on it. */
+static const uint32_t batch_of_way[ROUTE_KIND_N] = {
+	[ROUTE_LOOPBACK] = 250,
+	[ROUTE_ONLINK] = 150,
+	[ROUTE_GATEWAY] = 100,
+	[ROUTE_P2P] = 100,
+};
 
 static void survey_addr(struct engine *e, const struct addr *a)
 {
@@ -14,6 +22,7 @@ static void survey_addr(struct engine *e, const struct addr *a)
 
 	if (engine_route(e, a, &r) < 0)
 		return;
+	s->batch = MIN(s->batch, batch_of_way[r.kind]);
 	const struct iface *iface = route_iface(e->routes, r.if_idx);
 	bool is_ether = iface && iface->is_ether;
 	bool is_onlink = r.kind == ROUTE_ONLINK && is_ether;
@@ -54,6 +63,7 @@ void survey_targets(struct engine *e)
 	const struct range_set *set = &e->targets->set;
 	uint32_t n = MIN(set->n, (uint32_t)SURVEY_RANGES_MAX);
 
+	e->survey.batch = batch_of_way[ROUTE_LOOPBACK];
 	/* sorted by family */
 	e->survey.has_v4 = set->r[0].family == ADDR_V4;
 	e->survey.has_v6 = set->r[set->n - 1].family == ADDR_V6 &&
@@ -66,4 +76,6 @@ void survey_targets(struct engine *e)
 			survey_addr(e, &a);
 		}
 	}
+	if (!e->conf.batch)
+		e->conf.batch = e->survey.batch;
 }

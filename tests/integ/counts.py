@@ -20,10 +20,10 @@ CALLS_MORE_MAX = 24  # doublings of tables and output buffers between 1,000 and 
 RSS_MORE_MAX_KIB = 2048
 
 
-def trace(bed, directory, *command):
+def trace(namespace, directory, *command):
     """System calls of all threads, one a line; -yy shows what each socket is."""
     log = directory / "strace"
-    done = bed.target.run(["strace", "-f", "-yy", "-o", str(log), suite.PRTIP, *command], 120)
+    done = namespace.run(["strace", "-f", "-yy", "-o", str(log), suite.PRTIP, *command], 120)
     if done.returncode != 0:
         raise RuntimeError(f"strace: exit {done.returncode}: {done.stderr}")
     return [re.sub(r"^\d+ +", "", line) for line in log.read_text().splitlines()]
@@ -36,15 +36,25 @@ def transmits(lines):
 
 def test_system_calls(cases, bed, directory):
     for address in ("127.0.0.1", "::1"):
-        lines = trace(bed, directory, "-sS", "-n", "-Pn", "-p", "1-1000", address)
+        lines = trace(bed.target, directory, "-sS", "-n", "-Pn", "-p", "1-1000", address)
         sends = transmits(lines)
         cases.check(f"-sS 1,000 ports of {address}: 1 to {TRANSMITS_MAX} transmit calls",
                     1 <= len(sends) <= TRANSMITS_MAX, f"{len(sends)}: {[s[:60] for s in sends[:8]]}")
         cases.equal(f"-sS {address}: no packet socket", [s for s in lines if s.startswith("socket(AF_PACKET")], [])
         print(f"# -sS 1,000 ports of {address}: {len(lines)} system calls, {len(sends)} transmit calls")
-    lines = trace(bed, directory, "-sL", "-n", "10.0.0.0/28")
+    lines = trace(bed.target, directory, "-sL", "-n", "10.0.0.0/28")
     cases.equal("-sL opens no raw or packet socket",
                 [s for s in lines if re.match(r"socket\(AF_(PACKET|INET6?), SOCK_RAW", s)], [])
+
+
+def test_batches(cases, bed, directory):
+    """The most packets handed to the kernel by one call, by the way that they take."""
+    for namespace, address, options, batch in ((bed.target, "127.0.0.1", [], 250), (bed.scanner, "10.99.0.2", [], 150),
+                                               (bed.scanner, "198.18.0.1", [], 100), (bed.scanner, "fd98::1", [], 100),
+                                               (bed.scanner, "198.18.0.1", ["--batch-size", "37"], 37)):
+        lines = trace(namespace, directory, "-sS", "-n", "-Pn", "-p", "1-1000", *options, address)
+        sent = [int(n) for line in lines for n in re.findall(r"^(?:sendmmsg\(|<\.\.\. sendmmsg resumed>).* = (\d+)$", line)]
+        cases.equal(f"-sS 1,000 ports of {address} {' '.join(options)}: packets of the fullest call", max(sent), batch)
 
 
 def file_writes(bed, directory, *options):
@@ -196,5 +206,5 @@ if __name__ == "__main__":
     with netns.Bed() as bed, suite.scratch() as directory:
         bed.target.sh("ip route add local 198.19.0.0/16 dev lo")
         bed.scanner.sh("ip route add 198.19.0.0/16 via 10.99.0.2")
-        code = suite.run([test_system_calls, test_file_writes, test_event_log_idle, test_allocations, test_resident, test_targets, test_list_everything], bed, directory)
+        code = suite.run([test_system_calls, test_batches, test_file_writes, test_event_log_idle, test_allocations, test_resident, test_targets, test_list_everything], bed, directory)
     sys.exit(code)
