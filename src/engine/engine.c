@@ -25,6 +25,9 @@ enum {
 	DEFAULT_MAX_RTO_US = 10000000,
 	TICK_NS = 1000000,
 	PUMP_NS = 4000000,
+	PUMP_BUSY_NS = 500000, /* when this many events came since the last time: the rings must
+				  not fill up, nor outgrow the caches */
+	PUMP_BUSY_EVENTS = 512,
 	PUMP_AHEAD = 16, /* events */
 	PUMP_INLINE_NS = 250000,
 	TINY_SCAN_PROBES = 500 /* below this a second thread costs more than it sends */
@@ -393,17 +396,19 @@ static void expect(const struct engine *e, const struct ring *r, const struct ev
 	}
 }
 
-void engine_pump(struct engine *e)
+uint32_t engine_pump(struct engine *e)
 {
 	struct event *ev;
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < e->n_workers; i++) {
 		struct ring *r = &e->workers[i]->events;
-		for (; (ev = ring_peek(r)); ring_pop(r)) {
+		for (; (ev = ring_peek(r)); ring_pop(r), n++) {
 			expect(e, r, ev);
 			bus_publish(e->bus, ev);
 		}
 	}
+	return n;
 }
 
 void engine_tick(struct engine *e)
@@ -470,11 +475,14 @@ static uint32_t start_threads(struct engine *e, uint32_t first, int *ret_err)
 	return n - first;
 }
 
-/** @return whether a worker's thread ended within the time between two pumps. */
-static bool await_end(struct engine *e)
+/** @param n_events of the last pump. @return whether a worker's thread ended within the time to the
+ * next. */
+static bool await_end(struct engine *e, uint32_t n_events)
 {
-	/* inline workers have small rings */
-	uint64_t until_ns = clock_now_ns() + (e->is_inline ? PUMP_INLINE_NS : PUMP_NS);
+	uint64_t wait_ns = e->is_inline                  ? PUMP_INLINE_NS /* small rings */
+			   : n_events > PUMP_BUSY_EVENTS ? PUMP_BUSY_NS
+							 : PUMP_NS;
+	uint64_t until_ns = clock_now_ns() + wait_ns;
 	struct timespec ts = {.tv_sec = (time_t)(until_ns / NS_PER_S),
 			      .tv_nsec = (long)(until_ns % NS_PER_S)};
 
@@ -484,8 +492,10 @@ static bool await_end(struct engine *e)
 /** Pump until the threads are done. */
 static void attend_threads(struct engine *e, uint32_t first, uint32_t n)
 {
-	for (uint32_t n_done = 0; n_done < n; n_done += await_end(e)) {
-		engine_pump(e);
+	uint32_t n_events = 0;
+
+	for (uint32_t n_done = 0; n_done < n; n_done += await_end(e, n_events)) {
+		n_events = engine_pump(e);
 		engine_tick(e);
 	}
 	for (uint32_t i = first; i < first + n; i++)
@@ -509,7 +519,7 @@ int engine_run(struct engine *e)
 	if (e->is_inline && !err)
 		worker_run(e->workers[0]);
 	attend_threads(e, first, n);
-	engine_pump(e);
+	(void)engine_pump(e);
 	for (uint32_t i = 0; i < e->n_workers && !err; i++)
 		err = e->workers[i]->error;
 	e->ended_ns = clock_now_ns();

@@ -89,8 +89,8 @@ void worker_run(struct worker *w);
 /** Discover every host once for all workers, on the calling thread, filling e->seeds. @return 0 or
  * -errno. */
 int worker_discover(struct worker *w) MUST_CHECK;
-/** Publish what workers have written. Coordinator only. */
-void engine_pump(struct engine *e);
+/** Publish what workers have written. @return how many events. Coordinator only. */
+uint32_t engine_pump(struct engine *e);
 /** Tick callback and control messages. Coordinator only. */
 void engine_tick(struct engine *e);
 /** The way to an address, with -S and -e applied. */

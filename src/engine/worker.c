@@ -206,7 +206,7 @@ static void events_full(void *ctx)
 
 	w->stats.n_full_waits++;
 	if (w->e->is_inline && w->idx == 0)
-		engine_pump(w->e);
+		(void)engine_pump(w->e);
 	else
 		nanosleep(&ts, NULL);
 }
@@ -507,7 +507,7 @@ bool worker_any_holds(const struct worker *w, const struct endpoint *at)
 bool worker_turn(struct worker *w)
 {
 	if (w->e->is_inline && w->idx == 0) {
-		engine_pump(w->e);
+		(void)engine_pump(w->e);
 		engine_tick(w->e);
 	}
 	return atomic_load_explicit(&w->e->is_stopped, memory_order_relaxed);
