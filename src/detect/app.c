@@ -14,7 +14,8 @@ extern const struct app_ops app_ssh, app_http, app_rtsp, app_sip, app_smtp, app_
 	app_memcached, app_zookeeper, app_mysql, app_pgsql, app_mongo, app_amqp, app_mqtt, app_rfb,
 	app_x11, app_rdp, app_smb, app_stun, app_ldap, app_krb_tcp, app_dns_tcp, app_ajp, app_epmd,
 	app_openvpn, app_telnet, app_irc, app_git, app_socks, app_snmp, app_dns_udp, app_ntp,
-	app_krb_udp, app_memcached_udp, app_openvpn_udp, app_rpc, app_smb1, app_erl, app_tftp;
+	app_krb_udp, app_memcached_udp, app_openvpn_udp, app_rpc, app_smb1, app_erl, app_tftp,
+	app_nut, app_munin, app_gearman, app_beanstalk, app_http2;
 
 const struct app_ops *const app_rows[] = {
 	&app_ssh,       &app_http,          &app_rtsp,        &app_sip,     &app_smtp,
@@ -26,7 +27,8 @@ const struct app_ops *const app_rows[] = {
 	&app_ajp,       &app_epmd,          &app_openvpn,     &app_telnet,  &app_irc,
 	&app_git,       &app_socks,         &app_snmp,        &app_dns_udp, &app_ntp,
 	&app_krb_udp,   &app_memcached_udp, &app_openvpn_udp, &app_rpc,     &app_smb1,
-	&app_erl,       &app_tftp};
+	&app_erl,       &app_tftp,          &app_nut,         &app_munin,   &app_gearman,
+	&app_beanstalk, &app_http2};
 const uint32_t app_n_rows = ARRAY_LEN(app_rows);
 
 const struct app_ops *app_read(struct bytes in, enum app_proto proto, struct app_facts *ret)
@@ -192,7 +194,7 @@ static bool copy_fields(const struct app_facts *from, struct facts *block,
 
 	for (size_t i = 0; i < APP_FIELD_N; i++) {
 		bool is_better = i == APP_VERSION && is_known(*fields[i]) &&
-				 is_more_exact(from->field[i], *fields[i]);
+				 (into->is_guessed || is_more_exact(from->field[i], *fields[i]));
 		if (!from->field[i][0] || (!is_fresh && is_known(*fields[i]) && !is_better))
 			continue;
 		*fields[i] = facts_text(block, from->field[i], strlen(from->field[i]));
@@ -209,25 +211,49 @@ static void forget_program(struct service_facts *s)
 	s->n_cpe = 0;
 }
 
-bool app_merge(const struct app_facts *from, struct facts *block, struct service_facts *into,
-	       bool is_hard)
+/** The line that fits was written on a program of another version: what it says beyond the
+ * program's name need not hold for this one. */
+static bool is_other_specimen(const struct app_facts *from, const struct service_facts *into)
 {
-	bool is_fresh = !is_hard || !is_known(into->name);
-	const char *product = from->field[APP_PRODUCT];
+	return into->is_guessed && from->field[APP_VERSION][0] && is_known(into->version) &&
+	       strcmp(from->field[APP_VERSION], into->version) != 0;
+}
 
-	if (!from->service || (!is_fresh && !may_add(from, into)))
-		return false;
+static void forget_specimen(struct service_facts *s)
+{
+	s->version = s->extrainfo = s->ostype = s->devicetype = NULL;
+	s->n_cpe = 0;
+	s->is_guessed = false;
+}
+
+/** What was said of another program does not hold for this. */
+static void forget_other(const struct app_facts *from, struct service_facts *into, bool is_fresh)
+{
+	const char *product = from->field[APP_PRODUCT];
 	bool is_another =
 		is_fresh && is_known(into->name) && strcmp(into->name, from->service) != 0;
 	bool is_program = !is_fresh && is_known(into->product) && product[0] &&
 			  !is_same_program(product, into->product);
-	if (is_another || is_program) /* what was said of the other does not hold for this */
+
+	if (is_another || is_program)
 		forget_program(into);
+	else if (!is_fresh && is_other_specimen(from, into))
+		forget_specimen(into);
+}
+
+bool app_merge(const struct app_facts *from, struct facts *block, struct service_facts *into,
+	       bool is_hard)
+{
+	bool is_fresh = !is_hard || !is_known(into->name);
+
+	if (!from->service || (!is_fresh && !may_add(from, into)))
+		return false;
+	forget_other(from, into, is_fresh);
 	if (is_whole_family(from, into))
 		into->name = facts_keep(block, from->service);
 	if (is_fresh) {
 		into->name = facts_keep(block, from->service);
-		into->is_soft = !product[0];
+		into->is_soft = !from->field[APP_PRODUCT][0];
 		into->conf = MAX(into->conf, 10);
 	}
 	return copy_fields(from, block, into, is_fresh) || is_fresh;

@@ -165,6 +165,11 @@ static const struct mark {
 	 NULL, NULL},
 	{IN_BODY, "\nNo server is available to handle this request.\n</body>", NULL,
 	 "HAProxy http proxy", "a:haproxy:haproxy", NULL, "http-proxy"},
+	{IN_BODY, "Invalid header received from client.\n", NULL, "Privoxy http proxy",
+	 "a:privoxy:privoxy", NULL, "http-proxy"},
+	{IN_BODY, "<title>PowerDNS Authoritative Server Monitor<", NULL,
+	 "PowerDNS Authoritative Server httpd", "a:powerdns:authoritative",
+	 "id=\"appname\">PowerDNS ", NULL},
 	{IN_TITLE, "Statistics Report for HAProxy", NULL, "HAProxy http proxy", "a:haproxy:haproxy",
 	 "HAProxy version ", "http-proxy"},
 };
@@ -337,8 +342,10 @@ static const struct app_hello http_hellos[] = {
 	{GET("/prtip-no-such-page"), APP_TCP, {0}, HTTP_ANY, ""},
 	{GET("/v2/"), APP_TCP, {0}, HTTP_ANY, ""},
 	{GET("/metrics"), APP_TCP, {0}, HTTP_ANY, ""},
+	{GET("/version"), APP_TCP, {0}, HTTP_ANY, ""},
 	{GET("/prtip-no-such-page"), APP_TCP, {0}, HTTP_ANY, "Apache Tomcat"},
 	{GET("/version"), APP_TCP, {0}, HTTP_ANY, "Docker Engine"},
+	{GET("/"), APP_TCP, {0}, HTTP_ANY, "CherryPy"}, /* an error page named it */
 	{GET("/version"), APP_TCP, {0}, HTTP_ANY, "etcd"},
 	{GET("/api/v1/status/buildinfo"), APP_TCP, {0}, HTTP_ANY, "Prometheus"},
 	{GET("/api/v2/status"), APP_TCP, {0}, HTTP_ANY, "Prometheus Alertmanager"},

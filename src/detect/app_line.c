@@ -154,6 +154,7 @@ static const struct word ftp_words[] = {
 	{"glFTPd", "glFTPd", NULL, true},
 	{"MikroTik FTP server", "MikroTik router ftpd", NULL, false},
 	{"tnftpd", "tnftpd", NULL, true},
+	{"Twisted", "Twisted ftpd", "a:twistedmatrix:twisted", true},
 	{"lukemftpd", "lukemftpd", NULL, true},
 	{"oftpd", "oftpd", NULL, true},
 };
@@ -345,6 +346,7 @@ static const struct word irc_words[] = {
 	{"bahamut-", "Bahamut ircd", NULL, true},
 	{"ergo-", "Ergo ircd", NULL, true},
 	{"miniircd-", "miniircd", NULL, true},
+	{"BitlBee", "BitlBee IRCd", "a:bitlbee:bitlbee", true},
 	{"plexus-", "PleXusIRCd", NULL, true},
 };
 
@@ -375,10 +377,12 @@ static bool is_irc(struct bytes line)
 
 	if (line.len && line.p[0] == ':')
 		rest = app_skip(line, app_until(line, " ").len + 1);
-	if (app_starts(rest, "NOTICE AUTH ") || app_starts(rest, "NOTICE * :***") ||
+	bool is_from = rest.p != line.p;
+	if (app_starts(rest, "NOTICE AUTH ") ||
+	    app_starts(rest, is_from ? "NOTICE * :" : "NOTICE * :***") ||
 	    app_starts(rest, "ERROR :Closing Link"))
 		return true;
-	return rest.p != line.p && rest.len > 4 && rest.p[3] == ' ' &&
+	return is_from && rest.len > 4 && rest.p[3] == ' ' &&
 	       app_version(app_until(rest, " ")).len == 3 && app_find(rest, ":", &at);
 }
 
@@ -411,7 +415,8 @@ static int irc_parse(struct bytes in, struct app_facts *ret)
 	}
 
 static const struct app_hello irc_hellos[] = {
-	{TEXT("NICK prtip\r\nUSER prtip 0 * :prtip\r\nVERSION\r\nQUIT\r\n"),
+	/* no QUIT: who looks for names first would end before registration */
+	{TEXT("NICK prtip\r\nUSER prtip 0 * :prtip\r\nVERSION\r\n"),
 	 APP_TCP,
 	 {6667, 6668, 6669, 7000, 6697},
 	 "irc ircs ircs-u",

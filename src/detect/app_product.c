@@ -157,12 +157,24 @@ static struct bytes version_behind(struct bytes rest)
 	return app_version(rest);
 }
 
-/** Words before the first "/" or "(", as a name; a version is what follows a "/". */
+/** "ZNC 1.8.2 - https://znc.in": a name ends where a number begins a word. */
+static size_t name_len(struct bytes name)
+{
+	for (size_t i = 1; i + 1 < name.len; i++)
+		if (name.p[i] == ' ' && isdigit(name.p[i + 1]))
+			return i;
+	return name.len;
+}
+
+/** Words before the first "/", "(" or number, as a name; a version is what follows. */
 static void put_unlisted(struct app_facts *f, struct bytes server)
 {
-	struct bytes name = app_until(server, "/(;,"), rest = app_skip(server, name.len);
+	struct bytes name = app_until(server, "/(;,"), rest = app_skip(server, name_len(name));
 
+	name.len = name_len(name);
 	app_put(f, APP_PRODUCT, name);
+	if (rest.len && rest.p[0] == ' ')
+		app_put(f, APP_VERSION, app_version(app_skip(rest, 1)));
 	if (rest.len && rest.p[0] == '/')
 		app_put(f, APP_VERSION, app_version(app_skip(rest, 1)));
 }

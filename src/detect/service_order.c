@@ -155,7 +155,7 @@ static uint32_t choose_hello(struct service *s)
 {
 	struct app_known k = {.service = s->result.name,
 			      .product = s->result.product,
-			      .version = s->result.version,
+			      .version = s->result.is_guessed ? NULL : s->result.version,
 			      .port = s->port.port,
 			      .proto = s->port.proto == PROTO_UDP ? APP_UDP : APP_TCP};
 	uint32_t pos = 0;

@@ -120,6 +120,12 @@ static void take_echo(struct service *s)
 	s->is_known = true;
 }
 
+/** Of questions asked side by side it was answered later, or it rests on too little. */
+static bool tells_nothing_new(const struct service *s, struct bytes b, const struct match_hit *hit)
+{
+	return s->is_known || (b.len <= WEAK_BYTES && !hit->match->is_soft && s->is_read);
+}
+
 bool said_match(struct service *s, struct service_talk *t, struct bytes b)
 {
 	struct match_hit hit;
@@ -142,7 +148,7 @@ bool said_match(struct service *s, struct service_talk *t, struct bytes b)
 	}
 	if ((looks_like_tls(b) && said_want_tls(s)) || rc != 1)
 		return false;
-	if (b.len <= WEAK_BYTES && !hit.match->is_soft && s->is_read)
+	if (tells_nothing_new(s, b, &hit))
 		return false;
 	take(s, &hit);
 	if (hit.match->is_soft)

@@ -17,7 +17,7 @@
 #define SETTLE_NS       (10 * NS_PER_MS)
 #define QUIET_MIN_NS    (100 * NS_PER_MS)
 #define QUIET_MAX_NS    (300 * NS_PER_MS)
-#define UNFINISHED_NS   (700 * NS_PER_MS) /* its reader knows that more comes */
+#define UNFINISHED_NS   (1200 * NS_PER_MS) /* its reader knows that more comes; by the second */
 #define HEAD_START_NS   (15 * NS_PER_MS)
 
 /** In units of patience: a probe that lists the port, one of rarity 1, any other. */

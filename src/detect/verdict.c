@@ -57,6 +57,8 @@ void verdict_of(const struct match_hit *hit, struct facts *block, struct service
 		buf_reset(&text);
 		if (field == SVC_CPE)
 			buf_puts(&text, "cpe:/");
+		if (field == SVC_VERSION)
+			ret->is_guessed = !memchr(tmpl.p, '$', tmpl.len);
 		if (version_expand(tmpl, hit, field == SVC_CPE, &text) == 0)
 			put_field(ret, field, facts_text(block, text.p, text.len));
 	}

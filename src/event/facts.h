@@ -27,6 +27,7 @@ struct service_facts {
 	uint8_t tunnel;          /* enum service_tunnel */
 	uint8_t conf;            /* 0 to 10; 0: nothing was learned */
 	bool is_soft;            /* the service is known, what runs it is not */
+	bool is_guessed;         /* the version is the match line's own word, not the answer's */
 	const char *tls_summary; /* of the handshake made for the tunnel: version, certificate */
 	const char *fingerprint; /* answers in nmap's SF form, when they name nothing */
 	const uint8_t *banner;   /* raw bytes said first, at most FACTS_BANNER_MAX */

@@ -142,6 +142,50 @@ static const struct app_case cases[] = {
 	/* none */
 	{CAPTURE("\r\n"), APP_TCP, NULL},
 	{CAPTURE("hello\r\n"), APP_TCP, NULL},
+	/* what servers that nobody wrote a pattern for say of themselves */
+	{CAPTURE("HTTP/1.0 200 OK\r\nServer: ZNC 1.8.2+deb3.1+deb12u2 - https://znc.in\r\n"
+		 "Content-Length: 2\r\n\r\nhi"),
+	 APP_TCP, "http", "http", "ZNC", "1.8.2+deb3.1+deb12u2"},
+	{CAPTURE("HTTP/1.1 400 Invalid header received from client\r\nContent-Type: text/plain\r\n"
+		 "Connection: close\r\n\r\nInvalid header received from client.\n"),
+	 APP_TCP, "http", "http-proxy", "Privoxy http proxy", NULL, NULL, NULL, NULL,
+	 "cpe:/a:privoxy:privoxy", true},
+	{CAPTURE("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 182\r\n\r\n"
+		 "<!DOCTYPE html>\n<html><head>\n<title>PowerDNS Authoritative Server "
+		 "Monitor</title>\n"
+		 "</head><body>\n<div class=\"headl columns\"><a href=\"/\" "
+		 "id=\"appname\">PowerDNS "
+		 "4.7.3</a></div></body></html>"),
+	 APP_TCP, "http", "http", "PowerDNS Authoritative Server httpd", "4.7.3", NULL, NULL, NULL,
+	 "cpe:/a:powerdns:authoritative:4.7.3"},
+	{CAPTURE("220 Twisted 22.4.0 FTP Server\r\n"), APP_TCP, "ftp", "ftp", "Twisted ftpd",
+	 "22.4.0", NULL, NULL, NULL, "cpe:/a:twistedmatrix:twisted:22.4.0"},
+	{CAPTURE(":localhost NOTICE * :BitlBee-IRCd initialized, please go on\r\n"
+		 ":localhost 001 prtip :Welcome to the BitlBee gateway, prtip\r\n"
+		 ":localhost 002 prtip :Host localhost is running BitlBee 3.6-1.3.\r\n"),
+	 APP_TCP, "irc", "irc", "BitlBee IRCd", "3.6-1.3", NULL, NULL, NULL,
+	 "cpe:/a:bitlbee:bitlbee:3.6-1.3"},
+	{CAPTURE(":irc.example.org 451 prtip VERSION :You have not registered.\r\n"
+		 ":irc.example.org 001 prtip :Welcome to the IRC Network prtip!prtip@127.0.0.1\r\n"
+		 ":irc.example.org 002 prtip :Your host is irc.example.org, running version "
+		 "InspIRCd-3\r\n"),
+	 APP_TCP, "irc", "irc", "InspIRCd", "3", NULL, "irc.example.org", NULL,
+	 "cpe:/a:inspircd:inspircd:3"},
+	{CAPTURE("Network UPS Tools upsd 2.8.0 - http://www.networkupstools.org/\n"), APP_TCP,
+	 "nut", "upsd", "Network UPS Tools upsd", "2.8.0"},
+	{CAPTURE("Network UPS Tools upsd\n"), APP_TCP, NULL},
+	{CAPTURE("# munin node at depth.example\nmunins node on depth.example version: 2.0.73\n"),
+	 APP_TCP, "munin", "munin", "Munin", "2.0.73", NULL, "depth.example"},
+	{CAPTURE("# munin node at depth.example\n"), APP_TCP, "munin", "munin", "Munin", NULL, NULL,
+	 "depth.example", NULL, NULL, true},
+	{CAPTURE("UNKNOWN_COMMAND\r\nUNKNOWN_COMMAND\r\n"), APP_TCP, "beanstalkd", "beanstalkd",
+	 "beanstalkd"},
+	{CAPTURE("OK 964\r\n---\ncurrent-jobs-urgent: 0\ncurrent-tubes: 1\ncurrent-connections: 2\n"
+		 "pid: 18\nversion: \"1.12\"\nrusage-utime: 0.010\n"),
+	 APP_TCP, "beanstalkd", "beanstalkd", "beanstalkd", "1.12"},
+	{CAPTURE("\0\0\6\4\0\0\0\0\0\0\3\0\0\0d"), APP_TCP, "http2", "http", NULL, NULL, "HTTP/2"},
+	{CAPTURE("\0\0\6\4\0\0\0\0\0\1\3\0\0\0d"), APP_TCP, NULL},
+	{CAPTURE("\0\0\5\4\0\0\0\0\0\0\3\0\0\0d"), APP_TCP, NULL},
 };
 
 static void captures(void **state)
@@ -221,6 +265,16 @@ static void merged(void **state)
 	assert_true(app_merge(&f, block, &s, true));
 	assert_string_equal(s.product, "nginx");
 	f.service = "http";
+	/* a version that the line states unheard gives way, with all else that it says of it */
+	s = (struct service_facts){.name = "http",
+				   .product = "nginx",
+				   .version = "0.5",
+				   .devicetype = "router",
+				   .is_guessed = true};
+	assert_true(app_merge(&f, block, &s, true));
+	assert_string_equal(s.version, "1.22.1");
+	assert_null(s.devicetype);
+	assert_false(s.is_guessed);
 	/* a soft match names the service only */
 	s = (struct service_facts){.name = "ipp", .is_soft = true};
 	assert_true(app_merge(&f, block, &s, false));

@@ -14,6 +14,7 @@ static const char file[] = "Probe TCP NULL q||\ntotalwaitms 6000\ntcpwrappedms 3
 			   "match greet m|^hello (\\d+)| p/Greeter/ v/$1/ cpe:/a:greet:er:$1/\n"
 			   "softmatch kind m|^soft|\n"
 			   "match mqtt m|^broker|\n"
+			   "softmatch ftp m|^220 |\n"
 			   "Probe TCP Ask q|ask|\nrarity 3\nports 99\nsslports 443\n"
 			   "match asked m|^answer| p/Asked/\n"
 			   "match ssl/asked m|^use tls|\n"
@@ -345,6 +346,31 @@ static void a_soft_match_restricts(void **state)
 	end(&b);
 }
 
+/** Two questions are under way; a reader names the program from the first answer. */
+static void a_later_answer_takes_nothing_back(void **state)
+{
+	static const char text[] = "220 ProFTPD Server (lab) [127.0.0.1]\r\n";
+	struct bed b;
+	uint32_t l, t[2];
+
+	begin(&b, PROTO_TCP, 99);
+	assert_string_equal(next(&b, &l), "");
+	on(&b, l, STREAM_OPEN, "", 0);
+	on(&b, l, STREAM_EOF, "", 0);
+	for (int i = 0; i < 2; i++) {
+		assert_non_null(next(&b, &t[i]));
+		on(&b, t[i], STREAM_OPEN, "", 0);
+	}
+	on(&b, t[0], STREAM_EOF, text, 0);
+	assert_string_equal(b.s.result.product, "ProFTPD");
+	on(&b, t[1], STREAM_DATA, text, 0);
+	pass(&b, t[1], text);
+	assert_string_equal(b.s.result.name, "ftp");
+	assert_non_null(b.s.result.product);
+	assert_string_equal(b.s.result.product, "ProFTPD");
+	end(&b);
+}
+
 static void tls_is_entered_and_all_asked_again(void **state)
 {
 	struct bed b;
@@ -558,6 +584,7 @@ int main(void)
 		cmocka_unit_test(a_mirror_is_an_echo),
 		cmocka_unit_test(a_question_about_details_is_put_twice),
 		cmocka_unit_test(a_soft_match_restricts),
+		cmocka_unit_test(a_later_answer_takes_nothing_back),
 		cmocka_unit_test(tls_is_entered_and_all_asked_again),
 		cmocka_unit_test(what_asks_for_tls_gets_it),
 		cmocka_unit_test(wrappers_close_everything),
