@@ -12,6 +12,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+enum { REFUSED_MAX = 1 << 15 };
+
 /** The word: of each member's flow; leader 0: none, else its index and 1. */
 struct flow_agreed {
 	uint32_t gap_ns; /* 0: free */
@@ -24,6 +26,7 @@ struct flow_agreed {
 	uint8_t mode : 2;
 	bool is_proven : 1;
 	uint8_t n_members : 4; /* that the rate is right for */
+	bool is_doubt : 1;
 };
 static_assert(sizeof(struct flow_agreed) == sizeof(uint64_t), "one word");
 
@@ -65,6 +68,7 @@ void board_init(struct flow_board *b, uint32_t n)
 	atomic_init(&b->n_members, n);
 	atomic_init(&b->barren_max, 0);
 	atomic_init(&b->placed, 0);
+	atomic_init(&b->refused, 0);
 	atomic_init(&b->busy, 0);
 	atomic_init(&b->heard_us, 0);
 }
@@ -84,6 +88,12 @@ void board_place(struct flow_board *b, uint16_t place)
 		now = n << 16 | MAX((uint16_t)was, place);
 	} while (!atomic_compare_exchange_weak_explicit(&b->placed, &was, now, memory_order_relaxed,
 							memory_order_relaxed));
+}
+
+void board_refuse(struct flow_board *b, bool is_late)
+{
+	if (atomic_load_explicit(&b->refused, memory_order_relaxed) >> 16 < REFUSED_MAX)
+		atomic_fetch_add_explicit(&b->refused, (1u << 16) + is_late, memory_order_relaxed);
 }
 
 void board_hear(struct flow_board *b, uint32_t now_us)
@@ -138,8 +148,10 @@ static bool adopt(struct flow *f, const struct flow_agreed *a, uint32_t now_us, 
 	f->shift = a->shift;
 	if (was_free)
 		flow_limit_begin(f, now_us);
-	else
-		f->n_settled += is_news;
+	if (was_free && a->is_doubt)
+		flow_doubt_begin(f);
+	f->n_settled += is_news && !was_free;
+	f->is_doubt = a->is_doubt;
 	f->barren_max = (uint16_t)atomic_load_explicit(&f->board->barren_max, memory_order_relaxed);
 	f->mode = a->mode;
 	f->is_proven = a->is_proven;
@@ -211,6 +223,7 @@ void board_tell(struct flow *f)
 		a.is_steady = f->n_barren != 0;
 		a.mode = f->mode;
 		a.is_proven = f->is_proven;
+		a.is_doubt = f->is_doubt;
 		atomic_store_explicit(&f->board->barren_max, f->barren_max, memory_order_relaxed);
 	}
 	if (!board_exchange(f->board, &was, &a))

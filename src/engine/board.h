@@ -20,6 +20,8 @@ struct flow_board {
 	_Atomic uint32_t n_members;  /* that still have something to ask */
 	_Atomic uint32_t barren_max; /* the leader's, as it began */
 	_Atomic uint32_t placed;     /* refused first attempts of all: number << 16 | last place */
+	/** Where limits are the rule, refusals so far: number << 16 | those to retransmissions. */
+	_Atomic uint32_t refused;
 	_Atomic uint32_t busy;     /* members with enough to ask to judge the rate by, a bit each */
 	_Atomic uint32_t heard_us; /* when any was answered last, while limited */
 } ALIGNED(64);
@@ -32,6 +34,8 @@ void board_join(struct flow *f, struct flow_board *b, uint32_t i);
 uint8_t board_n_members(const struct flow_board *b);
 /** A first attempt that stood at @p place was refused. */
 void board_place(struct flow_board *b, uint16_t place);
+/** Something that limits are the rule of was refused. */
+void board_refuse(struct flow_board *b, bool is_late);
 /** A member of a limited flow was answered at @p now_us. */
 void board_hear(struct flow_board *b, uint32_t now_us);
 /** Has any been since @p from_us? */

@@ -22,6 +22,9 @@
 /** Less than so much too fast is no reason. */
 #define TIRED_SLOWER 1.5
 
+/** Low phases of a search leave so much of a rate unused that the limit saves it up. */
+#define LOWS_LEAVE 2.0
+
 /** A queue is kept from running empty at so much more than what is served. */
 #define QUEUE_OVER 1.15
 
@@ -29,7 +32,6 @@ enum {
 	UPS_TO_SEARCH = 2,
 	UPS_FASTER_MAX = 2,       /* by 4 */
 	CLOSED_GAP_NS = 30000000, /* slower limits are the exception where none is the rule */
-	CLOSED_BY_RULE_GAP_NS = 250000000, /* slower ones than 4 a second show at 4 a second too */
 	SHORTFALL = 3,
 	TIRED_ANSWERS = 2,
 	TIRED_SHARE = 16,
@@ -197,7 +199,8 @@ static bool decide(struct flow *f)
 /** At so low a rate silence says that the host has closed itself. */
 static bool is_closing(const struct flow *f)
 {
-	return f->rate_gap_ns > (f->is_limited_by_rule ? CLOSED_BY_RULE_GAP_NS : CLOSED_GAP_NS);
+	/* slower limits than the first rate where they are the rule show at that too */
+	return f->rate_gap_ns > (f->is_limited_by_rule ? flow_by_rule_gap_ns(f) : CLOSED_GAP_NS);
 }
 
 /**
@@ -238,8 +241,8 @@ static bool watch_shortfall(struct flow *f, uint32_t n_sent, uint32_t n_answered
 	if (expected < BARREN_ANSWERS || f->n_told * SHORTFALL > expected)
 		return false;
 	double told = MAX(f->n_told, 1u);
-	flow_set_rate(f,
-		      MAX(f->tried_us * NS_PER_US / told * f->share_began, 2.0 * f->rate_gap_ns));
+	flow_set_rate(f, MAX(f->tried_us * NS_PER_US / told * f->share_began / LOWS_LEAVE,
+			     2.0 * f->rate_gap_ns));
 	f->n_settled++;
 	f->n_tried = f->n_told = f->tried_us = 0;
 	memset(f->sides, 0, sizeof(f->sides));

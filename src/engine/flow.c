@@ -14,11 +14,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
-/** Chance that answers stand as they do, for another reason to be looked for. */
-#define EARLY_CHANCE 0.0001
-
-/** The logarithm of such a chance, for answers to be missing. */
-#define LUCK_LOG -8
+/** Logarithms of the chance that answers are missing by luck, for another reason to be looked for:
+ * in general, and where limits are the rule. */
+#define LUCK_LOG         -8
+#define LUCK_BY_RULE_LOG -3.2
 
 enum {
 	PHASE_MIN_US = 10000,
@@ -32,10 +31,7 @@ enum {
 	DOUBT_PERCENT = 88, /* answered of what is expected */
 	SHORT_PERCENT = 70,
 	SHORT_SIGMAS = 5,
-	RECOVERED_MIN = 8,
-	BY_RULE_SAVED = 6, /* ICMP errors, by Linux */
-	BY_RULE_GAP_NS =
-		250000000,     /* few answers say little, and cutting is quicker than growing */
+	BY_RULE_SAVED = 6,     /* ICMP errors, by Linux */
 	FINE_EXPECTED_MIN = 8, /* answers */
 	WINDOW_WAITS = 4,      /* time-outs that a window lasts at most */
 	GAP_MIN_NS = 500,      /* 2,000,000/s: as good as none */
@@ -89,6 +85,12 @@ void flow_answered(struct flow *f, const struct flow_answer *a)
 	flow_answered_late(f, a->class, a->sent_us + a->rtt_us);
 	f->late_rtt_us = MAX(f->late_rtt_us - f->late_rtt_us / RTT_MEMORY, a->rtt_us);
 	f->n_recovered += a->attempt > 0;
+	if (f->is_limited_by_rule && a->class == FLOW_REFUSED) {
+		f->n_refused++;
+		f->n_refused_late += a->attempt > 0;
+		if (f->board)
+			board_refuse(f->board, a->attempt > 0);
+	}
 	f->n_tired += f->gap_ns && a->attempt >= TIRED_ATTEMPT && f->n_tired < UINT8_MAX;
 	if (!a->attempt && a->class == FLOW_REFUSED && flow_wants_place(f)) {
 		f->last_place = MAX(f->last_place, a->place);
@@ -164,10 +166,16 @@ static double sigmas_squared(const struct judgement *j)
 	return missing * fabs(missing) / j->variance;
 }
 
+/** Limits of ICMP errors are the rule, of datagrams they are not. */
+static bool is_by_rule(const struct flow *f, const struct judgement *j)
+{
+	return f->is_limited_by_rule && j->class == FLOW_REFUSED;
+}
+
 /**
  * A few answers among the first probes can be luck, and then deviations say nothing: of all answers
  * so far this phase should have had the part that it has of all probes. Chernoff's bound for its
- * having so few. Where limits are the rule any sign counts.
+ * having so few.
  */
 static bool may_be_luck(const struct flow *f, const struct judgement *j)
 {
@@ -175,12 +183,12 @@ static bool may_be_luck(const struct flow *f, const struct judgement *j)
 	       part = j->n_sent / MAX(j->n_sent + j->n_known, 1.0),
 	       had = j->n_answered / MAX(n, 1.0);
 
-	if (f->is_limited_by_rule || had >= part)
-		return !f->is_limited_by_rule;
+	if (had >= part)
+		return true;
 	double log_chance = (1 - had) * log((1 - part) / (1 - had));
 	if (j->n_answered)
 		log_chance += had * log(part / had);
-	return n * log_chance > LUCK_LOG;
+	return n * log_chance > (is_by_rule(f, j) ? LUCK_BY_RULE_LOG : LUCK_LOG);
 }
 
 /** How sure it is that answers are missing. */
@@ -285,7 +293,7 @@ void flow_restart(struct flow *f, uint32_t now_us)
 		board_tell(f);
 	if (f->is_closed)
 		memset(f->n_share, 0, sizeof(f->n_share));
-	f->is_closed = false;
+	f->is_closed = f->is_doubt = false;
 	flow_phases_restart(f, now_us);
 }
 
@@ -309,16 +317,12 @@ void flow_limit_begin(struct flow *f, uint32_t now_us)
 	flow_phases_restart(f, now_us);
 }
 
-/**
- * Begin a limit from below: at the rate at which @p n_answers came in this window, if a @p share of
- * what is asked is answered.
- */
-static void limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double share)
+void flow_limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double share)
 {
 	/* what was silent before the first answer may have been cut off, not limited; answers that
 	 * stood in a queue left it at its rate, even if nothing was sent since; what this machine
 	 * has let lie and read all at once came in no less than the time that it took */
-	bool is_many = n_answers >= RECOVERED_MIN,
+	bool is_many = n_answers >= FLOW_RECOVERED_MIN,
 	     is_queue_rate = is_many && flow_has_queue(f, f->late_rtt_us);
 	uint32_t from_first_us = is_queue_rate ? f->win_last_us - f->win_first_us
 					       : now_us - f->win_first_us,
@@ -335,14 +339,14 @@ static void limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double sh
 	if (f->is_limited_by_rule) /* what had been saved up is no rate */
 		n_answers -= MIN(n_answers - MIN(n_answers, 1u), (uint32_t)BY_RULE_SAVED);
 	double gap_ns = elapsed_ns / MAX(n_answers, 1u) * share;
-	flow_set_rate(f, f->is_limited_by_rule ? MIN(gap_ns, (double)BY_RULE_GAP_NS) : gap_ns);
+	flow_set_rate(f, f->is_limited_by_rule ? MIN(gap_ns, flow_by_rule_gap_ns(f)) : gap_ns);
 	phase_back(f, 0)->rate_gap_ns = f->rate_gap_ns;
 	phase_back(f, 0)->gap_ns = f->gap_ns;
 }
 
-static double short_sigmas(const struct flow *f)
+static double short_sigmas(const struct flow *f, const struct judgement *j)
 {
-	return f->is_limited_by_rule ? 2.4 : SHORT_SIGMAS;
+	return is_by_rule(f, j) ? 2.4 : SHORT_SIGMAS;
 }
 
 /** One phase of a free flow. @return true when it became limited. */
@@ -363,27 +367,13 @@ static bool judge_free(struct flow *f, const struct flow_phase *newest, uint32_t
 		return false;
 	}
 	f->carry = sum;
-	if (!is_below(&j, SHORT_PERCENT) || certainty(f, &j) < short_sigmas(f) * short_sigmas(f))
+	if (!is_below(&j, SHORT_PERCENT) ||
+	    certainty(f, &j) < short_sigmas(f, &j) * short_sigmas(f, &j))
 		return false;
 	f->n_short += f->n_short < UINT8_MAX;
 	if (may_begin)
-		limit(f, now_us, f->n_win_answers[j.class], j.expected / j.n_sent);
+		flow_limit(f, now_us, f->n_win_answers[j.class], j.expected / j.n_sent);
 	return may_begin;
-}
-
-static uint32_t recovered_min(const struct flow *f)
-{
-	return f->is_limited_by_rule ? 1 : RECOVERED_MIN;
-}
-
-/**
- * Loss at random makes answers rarer with each attempt. Where more come to retransmissions than to
- * first attempts, something else sets their number.
- */
-static bool is_losing(const struct flow *f)
-{
-	return f->n_recovered >= recovered_min(f) &&
-	       f->n_recovered * 2 + f->is_limited_by_rule > f->n_answers;
 }
 
 /** A limit that was there from the start shows in no share. @return true when it is one. */
@@ -392,36 +382,15 @@ static bool watch_recoveries(struct flow *f, uint32_t now_us, uint32_t wait_us, 
 	uint32_t len_us = now_us - f->win_start_us,
 		 n_answers = f->n_win_answers[0] + f->n_win_answers[1];
 
-	if (may_begin && !f->n_settled && len_us >= wait_us && n_answers >= recovered_min(f) &&
-	    is_losing(f)) {
-		limit(f, now_us, n_answers, 1);
+	if (may_begin && !f->n_settled && len_us >= wait_us &&
+	    (f->is_limited_by_rule || n_answers >= FLOW_RECOVERED_MIN) && flow_is_losing(f)) {
+		flow_limit(f, now_us, n_answers, 1);
 		f->is_by_recoveries = true;
 		return true;
 	}
 	if (len_us > WINDOW_WAITS * wait_us)
 		flow_window_restart(f, now_us);
 	return false;
-}
-
-/**
- * Places in a random order are spread over all of it: that as many answers all come from so small a
- * beginning has this chance.
- */
-bool flow_look_back(struct flow *f, uint32_t now_us)
-{
-	uint32_t all = f->board ? atomic_load_explicit(&f->board->placed, memory_order_relaxed)
-				: (uint32_t)f->n_placed << 16 | f->last_place;
-	double part = ((uint16_t)all + 1.0) / UINT16_MAX;
-	uint32_t n = all >> 16;
-
-	if (f->gap_ns || f->n_settled || n == UINT8_MAX || pow(part, n) > EARLY_CHANCE)
-		return false;
-	f->win_start_us = f->win_first_us = f->begun_us;
-	limit(f, now_us, f->board ? 1 + n / board_n_members(f->board) : f->n_answers,
-	      MIN(1.0, MAX(f->n_placed, 1u) / (part * f->n_first)));
-	if (f->board)
-		board_tell(f);
-	return true;
 }
 
 /* --- phases ------------------------------------------------------------------------ */
@@ -517,7 +486,7 @@ bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_beg
 		return is_news;
 	if (can_end && is_phase_full(f, phase_back(f, 0), now_us, wait_us))
 		phase_next(f, now_us, wait_us);
-	is_news |= judge_phases(f, now_us, wait_us, may_begin);
+	is_news |= judge_phases(f, now_us, wait_us, may_begin) | flow_watch_doubt(f, now_us);
 	if (f->mode != FLOW_FREE && is_over(f)) {
 		flow_restart(f, now_us);
 		return true;

@@ -91,6 +91,11 @@ struct flow {
 	/* limited: answers are counted since then; so many before; sent since then */
 	uint32_t meter_us, n_metered, n_meter_sent;
 	uint32_t was_pps; /* sent at before the limit */
+	/* where limits are the rule, of what they limit: answers so far; to retransmissions */
+	uint32_t n_refused, n_refused_late;
+	uint32_t n_refused_was; /* when doubt began */
+	bool is_doubt;          /* a few are asked slowly before silence is believed */
+	bool was_doubt;
 	bool is_by_recoveries;
 	/* with other workers behind the same bottleneck: agreed with them, as this one last knew */
 	bool is_idle; /* too little to ask in the last phase */
@@ -125,6 +130,17 @@ bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_beg
  * it answered, as where a limit ran out? @return true when a limit began.
  */
 bool flow_look_back(struct flow *f, uint32_t now_us);
+/**
+ * Silence is about to be believed where limits are the rule. Did answers not explain themselves,
+ * being next to none, or the first ones only? Then a few probes are asked slowly, once: one answer
+ * makes it a limit, none ends it after a second or two. @return true when that began.
+ */
+bool flow_doubt(struct flow *f, uint32_t now_us);
+/** Is there a limit, beyond doubt? */
+static inline bool flow_is_limited(const struct flow *f)
+{
+	return f->gap_ns && !f->is_doubt;
+}
 /** Does the flow still want to know the places of answers? */
 static inline bool flow_wants_place(const struct flow *f)
 {

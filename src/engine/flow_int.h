@@ -10,6 +10,12 @@
 #define BARREN_FOUND_MIN 64u
 #define QUEUE_RTT_US     4000u
 
+/** Fewer answers to retransmissions, or in a window, say nothing. */
+#define FLOW_RECOVERED_MIN 8u
+
+/** Where limits are the rule: few answers say little, and cutting is quicker than growing. */
+#define FLOW_BY_RULE_GAP_NS 250000000u
+
 /** Of the rate: what the low phases of a mode are sent at; how sure a decision must be. */
 struct flow_mode_row {
 	uint8_t low_divisor;
@@ -42,10 +48,31 @@ static inline bool flow_has_queue(const struct flow *f, uint32_t rtt_us)
 	return rtt_us > 2 * f->min_rtt_us + QUEUE_RTT_US;
 }
 
+/** The same, of one of those that share it. */
+static inline double flow_by_rule_gap_ns(const struct flow *f)
+{
+	return FLOW_BY_RULE_GAP_NS * (f->board ? MAX(board_n_members(f->board), 1.0) : 1.0);
+}
+
 /** Count answers from now on. */
 void flow_window_restart(struct flow *f, uint32_t now_us);
 /** A limit begins, at a rate still to be set: nothing sent so far counts. */
 void flow_limit_begin(struct flow *f, uint32_t now_us);
+/**
+ * Begin a limit from below: at the rate at which @p n_answers came in this window, if a @p share of
+ * what is asked is answered.
+ */
+void flow_limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double share);
+/* doubt.c */
+/**
+ * Loss at random makes answers rarer with each attempt. Where more come to retransmissions than to
+ * first attempts, something else sets their number.
+ */
+bool flow_is_losing(const struct flow *f);
+/** Is doubt over? @return true when it was right: what was sent before is excused. */
+bool flow_watch_doubt(struct flow *f, uint32_t now_us);
+/** It begins by doubt alone: what was sent so far counts still. */
+void flow_doubt_begin(struct flow *f);
 /** Judge nothing that was sent before. */
 void flow_phases_restart(struct flow *f, uint32_t now_us);
 /** Limited: is it time for the next phase, by the clock? */

@@ -10,7 +10,8 @@ enum {
 	PATH_TURNS_MIN = 4,
 	VOTES_MIN = 4,
 	VOTES_MAX = 64,
-	LIMIT_EVENTS_MAX = 64 /* of a worker */
+	LIMIT_EVENTS_MAX = 64, /* of a worker */
+	DOUBT_LOOK_MS = 20
 };
 
 struct host_flow *hold_flow(const struct track *t, const struct track_group *g, uint32_t q)
@@ -25,16 +26,6 @@ struct host_flow *hold_flow(const struct track *t, const struct track_group *g, 
 		return NULL;
 	uint32_t type = t->type_of ? t->type_of[q % g->width] : 0;
 	return &g->flows[host * t->n_flows + t->flow_of_type[type]];
-}
-
-/** Limits of ICMP errors are left to each: at a few a second attempts are soon used up, and what
- * another has been told comes too late. */
-static bool is_shared(const struct track *t, uint32_t k)
-{
-	for (uint32_t i = 0; i < t->conf.n_types; i++)
-		if (t->flow_of_type[i] == k && t->conf.types[i]->proto == PROTO_UDP)
-			return false;
-	return true;
 }
 
 /** What a flow is of does not change in a stage. */
@@ -56,11 +47,9 @@ void hold_join(struct track *t, struct track_group *g)
 		return;
 	for (uint32_t r = 0; r < g->n_ranks; r++)
 		for (uint32_t k = 0; k < t->n_flows; k++)
-			if (is_shared(t, k))
-				board_join(
-					&g->flows[r * t->n_flows + k].flow,
-					&t->conf.boards[1 + (g->first + g->up[r]) * t->n_flows + k],
-					t->conf.shard);
+			board_join(&g->flows[r * t->n_flows + k].flow,
+				   &t->conf.boards[1 + (g->first + g->up[r]) * t->n_flows + k],
+				   t->conf.shard);
 }
 
 void hold_leave(struct track *t, struct track_group *g, const struct host_slot *h)
@@ -164,13 +153,14 @@ static uint32_t most_delay_us(const struct pace_bounds *b, uint8_t proto)
 	return us;
 }
 
-/** @param is_end whether the host has been asked everything. */
+enum review { REVIEW_UNDER_WAY, REVIEW_ALL_ASKED, REVIEW_GIVING_UP };
+
 static void host_flow_review(struct track *t, struct host_flow *hf, struct host_slot *h,
-			     uint64_t now_ns, bool is_end)
+			     uint64_t now_ns, enum review at)
 {
 	const struct pace_bounds *b = &t->conf.bounds;
 	uint8_t n_settled = hf->flow.n_settled;
-	bool was_free = !hf->flow.gap_ns;
+	bool was_free = !flow_is_limited(&hf->flow);
 	bool is_alone = n_hosts_open(t) == 1;
 
 	if (b->is_rate_fixed)
@@ -185,10 +175,12 @@ static void host_flow_review(struct track *t, struct host_flow *hf, struct host_
 	}
 	bool may_begin = is_alone || who_is_short(t) == SHORT_OF_FEW;
 	(void)flow_update(&hf->flow, us_of(now_ns), wait_us(t, h), may_begin);
-	if (is_end && may_begin && !hf->flow.is_limited_by_rule)
+	if (at && may_begin && !hf->flow.is_limited_by_rule)
 		(void)flow_look_back(&hf->flow, us_of(now_ns));
+	if (at == REVIEW_GIVING_UP)
+		(void)flow_doubt(&hf->flow, us_of(now_ns));
 	vote(t, &hf->flow);
-	if (was_free != !hf->flow.gap_ns)
+	if (was_free == flow_is_limited(&hf->flow))
 		tell_limit(t, &hf->flow, h, hf->proto);
 	if (hf->flow.n_settled != n_settled)
 		h->n_excused = (uint8_t)(h->last_attempt + 1);
@@ -197,7 +189,7 @@ static void host_flow_review(struct track *t, struct host_flow *hf, struct host_
 static void host_flow_update(struct track *t, struct host_flow *hf, struct host_slot *h,
 			     uint64_t now_ns)
 {
-	host_flow_review(t, hf, h, now_ns, false);
+	host_flow_review(t, hf, h, now_ns, REVIEW_UNDER_WAY);
 }
 
 /** The path has become limited: what it lost was not the hosts' fault. */
@@ -242,12 +234,18 @@ bool hold_review(struct track *t, struct track_group *g, uint32_t q, uint64_t no
 	struct host_flow *hf = hold_flow(t, g, q);
 	struct host_slot *h = group_host(g, q);
 	int n_excused = h->n_excused + t->n_excused;
+	uint32_t attempt = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
+	bool is_asked = g->stage == GROUP_PORTS && g->n_picked == g->n_probes,
+	     may_doubt = probe_is_doubtful(t, g, q) && attempt < t->conf.max_retries,
+	     was_free = hf && !hf->flow.gap_ns;
+	enum review at = !is_asked   ? REVIEW_UNDER_WAY
+			 : may_doubt ? REVIEW_GIVING_UP
+				     : REVIEW_ALL_ASKED;
 
 	hold_path_update(t, now_ns);
 	if (hf)
-		host_flow_review(t, hf, h, now_ns,
-				 g->stage == GROUP_PORTS && g->n_picked == g->n_probes);
-	return h->n_excused + t->n_excused != n_excused;
+		host_flow_review(t, hf, h, now_ns, at);
+	return h->n_excused + t->n_excused != n_excused || (was_free && hf->flow.gap_ns);
 }
 
 /* --- what the flows are told ------------------------------------------------ */
@@ -368,6 +366,8 @@ static uint64_t host_due_ns(const struct track *t, const struct host_flow *hf, u
 
 	if (t->conf.bounds.min_outstanding) /* answers make room at any time */
 		due_ns = MIN(due_ns, now_ns + NS_PER_MS);
+	if (hf->flow.is_doubt) /* it ends between two probes */
+		due_ns = MIN(due_ns, now_ns + DOUBT_LOOK_MS * NS_PER_MS);
 	return MAX(due_ns, hf->host->delay_until_ns);
 }
 
@@ -416,7 +416,8 @@ bool hold_pass(struct track *t, struct track_group *g, uint32_t q, uint64_t now_
 		return true;
 	if (g->stage == GROUP_PORTS && (attempt || flow_is_due(&hf->flow, us_of(now_ns))))
 		host_flow_review(t, hf, group_host(g, q), now_ns,
-				 attempt > 1 && g->n_picked == g->n_probes);
+				 attempt > 1 && g->n_picked == g->n_probes ? REVIEW_ALL_ASKED
+									   : REVIEW_UNDER_WAY);
 	if (!is_limited(t, hf))
 		return true;
 	hf->host = group_host(g, q);

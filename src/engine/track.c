@@ -64,12 +64,7 @@ static uint32_t retries_allowed(const struct track *t, const struct host_slot *h
 	return MIN(n + attempts_excused(t, h), t->conf.max_retries);
 }
 
-/**
- * UDP silence means little: ICMP errors are limited everywhere (RFC 1812 4.3.2.8), by Linux to one
- * a second, and an exhausted limit looks like a filter. Hosts of which many ports are asked are
- * asked once more, a second later: one answer then tells.
- */
-static bool is_doubtful_udp(const struct track *t, const struct track_group *g, uint32_t q)
+bool probe_is_doubtful(const struct track *t, const struct track_group *g, uint32_t q)
 {
 	if (g->stage != GROUP_PORTS || !g->flows)
 		return false;
@@ -99,7 +94,7 @@ static uint32_t probe_retries(const struct track *t, const struct track_group *g
 
 	if (g->stage == GROUP_PORTS && t->requests_of)
 		n = MAX(n, t->requests_of[q % g->width] - 1u);
-	if (is_doubtful_udp(t, g, q))
+	if (probe_is_doubtful(t, g, q))
 		n = MAX(n, (uint32_t)UDP_RETRIES_MIN);
 	n = MAX(n, limited_retries(t, g, q));
 	return MIN(n, t->conf.max_retries);
@@ -303,7 +298,7 @@ static uint32_t probe_rto_us(const struct track *t, const struct track_group *g,
 	uint32_t us = track_rto_us(t, group_host(g, q), attempt);
 
 	if (attempt == UDP_RETRIES_MIN - 1 && attempt < t->conf.max_retries &&
-	    is_doubtful_udp(t, g, q) && !hold_flow(t, g, q)->flow.gap_ns)
+	    probe_is_doubtful(t, g, q) && !hold_flow(t, g, q)->flow.gap_ns)
 		us = CLAMP(us, MIN((uint32_t)UDP_LAST_GAP_US, t->conf.max_rto_us),
 			   t->conf.max_rto_us);
 	return us;

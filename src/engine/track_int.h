@@ -74,6 +74,12 @@ void groups_advance(struct track *t, uint64_t now_ns);
 void host_convicted(struct track *t, struct track_group *g, struct host_slot *h);
 
 /* track.c */
+/**
+ * UDP silence means little: ICMP errors are limited everywhere (RFC 1812 4.3.2.8), by Linux to one
+ * a second, and an exhausted limit looks like a filter. Hosts of which many ports are asked are
+ * asked once more, a second later: one answer then tells.
+ */
+bool probe_is_doubtful(const struct track *t, const struct track_group *g, uint32_t q);
 /** Attempts that say nothing when they are not answered. */
 uint32_t attempts_excused(const struct track *t, const struct host_slot *h);
 /** One probe of the host is concluded; the last one completes the host. */

@@ -26,6 +26,8 @@ struct net_conf {
 	uint32_t far_rtt_us; /* of every fifth host; 0: as the others */
 	uint32_t loss_percent, dup_percent;
 	uint32_t rst_rate, rst_burst; /* closed ports of one host that answer; 0: all */
+	bool is_spent;                /* the burst, before the scan */
+	bool is_udp;                  /* its ports; the limit is that of ICMP errors */
 	uint32_t fwd_pps, rev_pps; /* a shaper that all hosts are behind, by direction; 0: none */
 	uint32_t queue;            /* packets that it holds; more are dropped */
 	uint32_t stall_us, stall_percent; /* the network loses all for so long, so often */
@@ -132,20 +134,27 @@ static inline bool net_is_all_open(const struct net *n, uint64_t host)
 	return net_mix(n->c.seed + 3, host) % 100 < n->c.all_open_percent;
 }
 
+static inline const struct scan_type *net_type(const struct net *n)
+{
+	return n->c.is_udp ? &scan_udp : &scan_syn;
+}
+
 /** What the port would answer: every eighth is open. */
 static inline uint8_t net_kind(const struct net *n, uint64_t host, uint16_t port)
 {
+	uint8_t open = n->c.is_udp ? REPLY_DATAGRAM : REPLY_SYN_ACK,
+		closed = n->c.is_udp ? REPLY_PORT_UNREACH : REPLY_RST;
 	uint64_t z = net_mix(n->c.seed + 2, host << 16 | port);
 
 	if (net_is_all_open(n, host))
-		return REPLY_SYN_ACK;
+		return open;
 	if (port > n->c.n_ports)
-		return REPLY_RST;
-	if (n->c.open_percent)
-		return z % 100 < n->c.open_percent ? REPLY_SYN_ACK : REPLY_RST;
+		return closed;
 	if (z % 100 < n->c.silent_ports_percent)
 		return REPLY_NONE;
-	return z >> 32 & 7 ? REPLY_RST : REPLY_SYN_ACK;
+	if (n->c.open_percent)
+		return z % 100 < n->c.silent_ports_percent + n->c.open_percent ? open : closed;
+	return z >> 32 & 7 ? closed : open;
 }
 
 static inline struct net_cell *net_cell(const struct net *n, uint64_t host, uint16_t port)
@@ -273,7 +282,8 @@ static inline void net_send(struct net *n, const struct track_probe *p)
 		return;
 	if (n->c.block_after && h->n_ports_sent > n->c.block_after)
 		return;
-	if (kind == REPLY_RST && p->type->flag && !net_may_reset(n, &n->wire->hosts[idx]))
+	if ((kind == REPLY_RST || kind == REPLY_PORT_UNREACH) && p->type->flag &&
+	    !net_may_reset(n, &n->wire->hosts[idx]))
 		return;
 	if (!net_pass(n, &n->wire->rev, n->c.rev_pps, &at_ns))
 		return;
@@ -365,8 +375,8 @@ static inline void net_init(struct net *n, const struct net_conf *c)
 	assert_int_equal(range_set_add(&n->set, &lo, &hi), 0);
 	assert_int_equal(range_set_seal(&n->set), 0);
 	for (uint32_t p = 1; p <= c->n_ports && !c->is_ping_only; p++)
-		port_bits_add(&n->ports.of[PORT_TCP], (uint16_t)p);
-	port_bits_seal(&n->ports.of[PORT_TCP]);
+		port_bits_add(&n->ports.of[c->is_udp ? PORT_UDP : PORT_TCP], (uint16_t)p);
+	port_bits_seal(&n->ports.of[c->is_udp ? PORT_UDP : PORT_TCP]);
 	space_init(&n->space, &n->set, MAX(c->n_ports, 1u), MAX(c->min_groups, 1u), c->seed);
 	if (c->hosts_per_group) {
 		n->space.hosts_per_group = c->hosts_per_group;
@@ -378,14 +388,14 @@ static inline void net_init(struct net *n, const struct net_conf *c)
 	n->cells = calloc((size_t)c->n_hosts * MAX(c->n_ports, 1u), sizeof(*n->cells));
 	n->hosts = calloc(c->n_hosts, sizeof(*n->hosts));
 	for (uint32_t i = 0; i < c->n_hosts; i++)
-		n->hosts[i].tokens = c->rst_burst;
+		n->hosts[i].tokens = c->is_spent ? 0 : c->rst_burst;
 }
 
 static inline void net_shard_open(struct net *n, uint32_t shard)
 {
 	struct track_conf tc = {.space = &n->space,
 				.ports = &n->ports,
-				.types = {&scan_syn},
+				.types = {net_type(n)},
 				.n_types = !n->c.is_ping_only,
 				.n_pings = n->c.n_pings,
 				.shard = shard,
@@ -523,7 +533,7 @@ static inline uint64_t net_check(const struct net *n)
 		for (uint32_t p = 1; p <= n->c.n_ports && !n->c.is_ping_only; p++) {
 			const struct net_cell *c = net_cell(n, h, (uint16_t)p);
 			uint8_t kind = net_is_up(n, h) ? net_kind(n, h, (uint16_t)p) : REPLY_NONE;
-			uint8_t state = kind == REPLY_NONE ? 0 : scan_syn.state_of[kind];
+			uint8_t state = kind == REPLY_NONE ? 0 : net_type(n)->state_of[kind];
 
 			assert_in_range(c->n_found, 0, state != 0);
 			assert_true(!c->n_found || c->state == state);

@@ -16,6 +16,7 @@ enum { WAIT_US = 25000, STEP_US = 10, RTT_US = STEP_US };
 struct train {
 	uint32_t n, percent; /* answered */
 	bool may_begin;
+	enum flow_class class;
 };
 
 /** Sent one by one from @p now_us on, until there is a limit. @return when the last has left. */
@@ -24,10 +25,8 @@ static uint32_t run(struct flow *f, struct rng *r, uint32_t now_us, struct train
 	for (uint32_t i = 0; i < t.n && f->mode == FLOW_FREE; i++, now_us += STEP_US) {
 		(void)flow_update(f, now_us, WAIT_US, t.may_begin);
 		flow_sent(f, FLOW_FIRST, now_us);
-		struct flow_answer a = {.kind = FLOW_FIRST,
-					.class = FLOW_REFUSED,
-					.sent_us = now_us,
-					.rtt_us = RTT_US};
+		struct flow_answer a = {
+			.kind = FLOW_FIRST, .class = t.class, .sent_us = now_us, .rtt_us = RTT_US};
 		if (rng_below(r, 100) < t.percent)
 			flow_answered(f, &a);
 	}
@@ -52,20 +51,62 @@ static void steady_share(void **state)
 		}
 }
 
-/** Of a host that drops nearly everything one early answer makes a share that never comes again. */
-static void lucky_beginning(void **state)
+/** One early answer makes a share that never comes again. */
+static void begin_luckily(enum flow_class class, bool is_limited_by_rule)
 {
 	for (uint32_t before = 0; before < 64; before++) {
-		struct flow f = {0};
+		struct flow f = {.is_limited_by_rule = is_limited_by_rule};
 		struct rng r;
 
 		rng_init(&r, before);
-		uint32_t now_us = run(&f, &r, 1000, (struct train){before, 0, true});
-		now_us = run(&f, &r, now_us, (struct train){1, 100, true});
-		run(&f, &r, now_us, (struct train){20000, 0, true});
+		uint32_t now_us = run(&f, &r, 1000, (struct train){before, 0, true, class});
+		now_us = run(&f, &r, now_us, (struct train){1, 100, true, class});
+		run(&f, &r, now_us, (struct train){20000, 0, true, class});
 		assert_int_equal(f.mode, FLOW_FREE);
 		assert_int_equal(f.n_short, 0);
 	}
+}
+
+/** Of a host that drops nearly everything; where limits are the rule, they are none of datagrams.
+ */
+static void lucky_beginning(void **state)
+{
+	begin_luckily(FLOW_REFUSED, false);
+	begin_luckily(FLOW_ACCEPTED, false);
+	begin_luckily(FLOW_ACCEPTED, true);
+}
+
+/** Silence is doubted once, for a second or two; one error more makes it a limit. */
+static void doubt(void **state)
+{
+	for (uint32_t is_answered = 0; is_answered < 2; is_answered++) {
+		struct flow f = {.is_limited_by_rule = true};
+		struct rng r;
+		uint32_t n = 0;
+
+		rng_init(&r, 1);
+		uint32_t now_us = run(&f, &r, 1000, (struct train){1000, 0, true, FLOW_REFUSED});
+		assert_true(flow_doubt(&f, now_us));
+		assert_false(flow_is_limited(&f));
+		for (; f.gap_ns && n < 8; n++, now_us += f.gap_ns / NS_PER_US) {
+			flow_sent(&f, FLOW_AGAIN, now_us);
+			struct flow_answer a = {.kind = FLOW_AGAIN,
+						.class = FLOW_REFUSED,
+						.sent_us = now_us,
+						.rtt_us = RTT_US,
+						.attempt = 3};
+			if (is_answered && n == 2)
+				flow_answered(&f, &a);
+			(void)flow_update(&f, now_us + RTT_US, WAIT_US, true);
+		}
+		assert_int_equal(flow_is_limited(&f), is_answered);
+		assert_in_range(n, is_answered ? 8 : 4, 8);
+		assert_false(flow_doubt(&f, now_us));
+	}
+	struct flow told = {.is_limited_by_rule = true, .n_placed = 5, .last_place = 60000};
+	assert_false(flow_doubt(&told, 1000));
+	struct flow tcp = {0};
+	assert_false(flow_doubt(&tcp, 1000));
 }
 
 /** Half the answers gone, or all: a limit, below the rate that lost them; only when it may. */
@@ -162,9 +203,13 @@ static void takes_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(steady_share),  cmocka_unit_test(lucky_beginning),
-		cmocka_unit_test(falling_share), cmocka_unit_test(more_recovered_than_not),
-		cmocka_unit_test(departures),    cmocka_unit_test(takes_back),
+		cmocka_unit_test(steady_share),
+		cmocka_unit_test(lucky_beginning),
+		cmocka_unit_test(doubt),
+		cmocka_unit_test(falling_share),
+		cmocka_unit_test(more_recovered_than_not),
+		cmocka_unit_test(departures),
+		cmocka_unit_test(takes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

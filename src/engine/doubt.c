@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What is looked at before silence is believed, where shares of answers have shown no limit: which
+ * attempts were answered, and where in the random order those stood that were refused. Where limits
+ * are the rule (ICMP errors: RFC 1812 4.3.2.8, RFC 4443 2.4 f) and the answers do not explain the
+ * silence, a few more questions are asked slowly: an exhausted limit looks like a filter to all
+ * that is asked quickly. Part of the controller of a flow (flow.c).
+ */
+#include "engine/flow_int.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+/** Chance that answers stand as they do, for another reason to be looked for. */
+#define EARLY_CHANCE 0.0001
+
+enum {
+	EXPLAINED_MIN = 3, /* ICMP errors */
+	DOUBT_PROBES = 5,
+};
+
+/** Refusals so far, of all that share the flow's limit. */
+static uint32_t n_refused(const struct flow *f, uint32_t *ret_late)
+{
+	uint32_t all =
+		f->board ? atomic_load_explicit(&f->board->refused, memory_order_relaxed) : 0;
+
+	*ret_late = f->board ? (uint16_t)all : f->n_refused_late;
+	return f->board ? all >> 16 : f->n_refused;
+}
+
+bool flow_is_losing(const struct flow *f)
+{
+	if (f->is_limited_by_rule) {
+		uint32_t n_late, n = n_refused(f, &n_late);
+		return n_late && n_late * 2 + 1 > n;
+	}
+	return f->n_recovered >= FLOW_RECOVERED_MIN && f->n_recovered * 2 > f->n_answers;
+}
+
+/**
+ * Places in a random order are spread over all of it: that as many answers all come from so small a
+ * beginning has this chance.
+ */
+static bool is_early(uint32_t n, double part)
+{
+	return n != UINT8_MAX && pow(part, n) <= EARLY_CHANCE;
+}
+
+/** How many first attempts were refused, in which part of the order. */
+static uint32_t n_placed(const struct flow *f, double *ret_part)
+{
+	uint32_t all = f->board ? atomic_load_explicit(&f->board->placed, memory_order_relaxed)
+				: (uint32_t)f->n_placed << 16 | f->last_place;
+
+	*ret_part = ((uint16_t)all + 1.0) / UINT16_MAX;
+	return all >> 16;
+}
+
+bool flow_look_back(struct flow *f, uint32_t now_us)
+{
+	double part;
+	uint32_t n = n_placed(f, &part);
+
+	if (f->gap_ns || f->n_settled || !is_early(n, part))
+		return false;
+	f->win_start_us = f->win_first_us = f->begun_us;
+	flow_limit(f, now_us, f->board ? 1 + n / board_n_members(f->board) : f->n_answers,
+		   MIN(1.0, MAX(f->n_placed, 1u) / (part * f->n_first)));
+	if (f->board)
+		board_tell(f);
+	return true;
+}
+
+void flow_doubt_begin(struct flow *f)
+{
+	uint32_t n_late;
+
+	f->n_settled--;
+	f->is_doubt = f->was_doubt = true;
+	f->n_refused_was = n_refused(f, &n_late);
+}
+
+bool flow_doubt(struct flow *f, uint32_t now_us)
+{
+	double part;
+	uint32_t n = n_placed(f, &part);
+
+	if (!f->is_limited_by_rule || f->gap_ns || f->n_settled || f->was_doubt ||
+	    (n >= EXPLAINED_MIN && !is_early(n, part)))
+		return false;
+	flow_limit_begin(f, now_us);
+	flow_doubt_begin(f);
+	flow_set_rate(f, flow_by_rule_gap_ns(f));
+	f->phases[f->newest].rate_gap_ns = f->rate_gap_ns;
+	f->phases[f->newest].gap_ns = f->gap_ns;
+	if (f->board)
+		board_tell(f);
+	return true;
+}
+
+bool flow_watch_doubt(struct flow *f, uint32_t now_us)
+{
+	uint32_t n_late;
+
+	if (!f->is_doubt)
+		return false;
+	if (n_refused(f, &n_late) > f->n_refused_was) {
+		f->is_doubt = false;
+		f->n_settled++;
+		return true;
+	}
+	f->is_closed = f->n_meter_sent &&
+		       now_us - f->meter_us >= DOUBT_PROBES * (FLOW_BY_RULE_GAP_NS / NS_PER_US);
+	return false;
+}
