@@ -35,6 +35,30 @@ static void full_and_empty(void **state)
 	ring_fini(&r);
 }
 
+/** What stands behind the oldest is seen as far as the last look found it. */
+static void further_on(void **state)
+{
+	struct ring r;
+
+	assert_int_equal(ring_init(&r, 4, 8), 0);
+	atomic_store(&r.head, UINT32_MAX - 2);
+	atomic_store(&r.tail, UINT32_MAX - 2);
+	r.tail_seen = r.head_seen = UINT32_MAX - 2;
+	for (uint32_t i = 0; i < 5; i++) {
+		*(uint32_t *)ring_reserve(&r) = i;
+		ring_commit(&r);
+	}
+	assert_null(ring_peek_after(&r, 0)); /* nobody has looked yet */
+	assert_non_null(ring_peek(&r));
+	for (uint32_t n = 0; n < 5; n++)
+		assert_int_equal(*(const uint32_t *)ring_peek_after(&r, n), n);
+	assert_null(ring_peek_after(&r, 5));
+	ring_pop(&r);
+	assert_int_equal(*(const uint32_t *)ring_peek_after(&r, 3), 4);
+	assert_null(ring_peek_after(&r, 4));
+	ring_fini(&r);
+}
+
 static void indices_wrap(void **state)
 {
 	struct ring r;
@@ -120,9 +144,8 @@ static void two_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(full_and_empty),
-		cmocka_unit_test(indices_wrap),
-		cmocka_unit_test(sizes),
+		cmocka_unit_test(full_and_empty), cmocka_unit_test(further_on),
+		cmocka_unit_test(indices_wrap),   cmocka_unit_test(sizes),
 		cmocka_unit_test(two_threads),
 	};
 

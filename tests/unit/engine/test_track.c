@@ -175,6 +175,41 @@ static void unasked(void **state)
 	net_fini(&n);
 }
 
+/** Two answers to one probe, both found before either is taken: the second one is a duplicate. */
+static void abreast(void **state)
+{
+	struct net_conf c = {.n_hosts = 4,
+			     .n_ports = 10,
+			     .silent_ports_percent = 100,
+			     .max_retries = 3,
+			     .start_ns = NS_PER_S};
+	struct track_place at[3];
+	struct net n;
+	struct track_probe p;
+
+	net_init(&n, &c);
+	net_shard_open(&n, 0);
+	assert_int_equal(track_next(&n.t, n.now_ns, &p), 1);
+	uint32_t host = (uint32_t)p.host->idx;
+	const struct probe_reply r[] = {reply_from(host, p.to.port, 0),
+					reply_from(host, p.to.port, 0),
+					reply_from(99, p.to.port, 0)};
+	for (uint32_t i = 0; i < ARRAY_LEN(r); i++)
+		track_find_host(&n.t, &r[i], &at[i]);
+	for (uint32_t i = 0; i < ARRAY_LEN(r); i++)
+		track_find_probe(&n.t, &scan_syn, &r[i], &at[i]);
+	assert_ptr_equal(at[0].host, p.host);
+	assert_int_equal(at[1].q, p.q);
+	assert_false(at[2].is_target);
+	for (uint32_t i = 0; i < ARRAY_LEN(r); i++)
+		track_take(&n.t, &scan_syn, &r[i], &at[i], n.now_ns + 1000);
+	assert_int_equal(n.t.stats.n_dup, 1);
+	assert_int_equal(n.t.stats.n_unasked, 1);
+	assert_int_equal(n.t.stats.n_answered[0], 1);
+	net_shard_close(&n);
+	net_fini(&n);
+}
+
 /** A host that is complete, and a group that is gone, take no more answers. */
 static void late_answers(void **state)
 {
@@ -348,17 +383,12 @@ static void any_clock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(each_probe_once),
-		cmocka_unit_test(many_groups),
-		cmocka_unit_test(silence),
-		cmocka_unit_test(duplicates),
-		cmocka_unit_test(unasked),
-		cmocka_unit_test(late_answers),
-		cmocka_unit_test(late_but_host_open),
-		cmocka_unit_test(far_among_quick),
-		cmocka_unit_test(longest_timeouts),
-		cmocka_unit_test(deferred),
-		cmocka_unit_test(abandoned),
+		cmocka_unit_test(each_probe_once), cmocka_unit_test(many_groups),
+		cmocka_unit_test(silence),         cmocka_unit_test(duplicates),
+		cmocka_unit_test(unasked),         cmocka_unit_test(abreast),
+		cmocka_unit_test(late_answers),    cmocka_unit_test(late_but_host_open),
+		cmocka_unit_test(far_among_quick), cmocka_unit_test(longest_timeouts),
+		cmocka_unit_test(deferred),        cmocka_unit_test(abandoned),
 		cmocka_unit_test(any_clock),
 	};
 
