@@ -5,6 +5,8 @@
  */
 #include "cli/detection.h"
 
+#include "detect/streamtls.h"
+
 #include <errno.h>
 #include <time.h>
 
@@ -155,6 +157,11 @@ bool detection_wait(struct detection *d, int ms)
 	if (!is_more)
 		nanosleep(&(struct timespec){.tv_nsec = TLS_NAP_MS * (long)NS_PER_MS}, NULL);
 	return true;
+}
+
+bool detection_is_degraded(const struct detection *d)
+{
+	return streamtls_is_missing() || (d->tls && tlsstage_has_failed(d->tls));
 }
 
 void detection_totals(const struct detection *d, struct ev_scan_completed *ret)

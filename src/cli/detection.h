@@ -27,6 +27,8 @@ void detection_pump(struct detection *d);
 bool detection_wait(struct detection *d, int ms);
 /** ^C: publish what is known, ask nothing more. */
 void detection_stop(struct detection *d);
+/** Was something left out that was asked for: without OpenSSL, or because this machine failed? */
+bool detection_is_degraded(const struct detection *d);
 /** Adds what services were sent. */
 void detection_totals(const struct detection *d, struct ev_scan_completed *ret);
 void detection_close(struct detection *d);

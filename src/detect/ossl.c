@@ -13,6 +13,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@
 static struct {
 	pthread_once_t once;
 	int err;
+	_Atomic bool is_missing;
 	struct ossl functions;
 } library = {.once = PTHREAD_ONCE_INIT};
 
@@ -47,14 +49,23 @@ static void load(void)
 		memcpy((char *)&library.functions + rows[i].at, &function, sizeof(function));
 	}
 	library.err = is_whole ? 0 : -E_UNSUPPORTED;
+	atomic_store(&library.is_missing, !is_whole);
 	if (!is_whole)
-		log_at(LOG_ERROR, "tls", "nothing behind TLS can be examined: %s", dlerror());
+		log_at(LOG_ERROR, "tls",
+		       "nothing behind TLS can be examined: %s (Debian's package is libssl" TEXT_OF(
+			       OPENSSL_SHLIB_VERSION) ")",
+		       dlerror());
 }
 
 int ossl_load(void)
 {
 	(void)pthread_once(&library.once, load);
 	return library.err;
+}
+
+bool ossl_is_missing(void)
+{
+	return atomic_load(&library.is_missing);
 }
 
 const struct ossl *ossl(void)

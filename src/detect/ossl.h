@@ -50,6 +50,8 @@ struct ossl {
  * it is not there or lacks a function: nothing below may be called then.
  */
 int ossl_load(void) MUST_CHECK;
+/** @return whether it was wanted and could not be loaded. Thread: any. */
+bool ossl_is_missing(void);
 /** The functions, after ossl_load() returned 0. */
 const struct ossl *ossl(void);
 

@@ -121,6 +121,11 @@ static SSL_CTX *ssl_context_new(void)
 	return ctx;
 }
 
+bool streamtls_is_missing(void)
+{
+	return ossl_is_missing();
+}
+
 int streamtls_context_new(void **ret)
 {
 	int err = ossl_load();

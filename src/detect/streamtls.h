@@ -13,6 +13,8 @@
 /** What all layers of a loop share: costs milliseconds once. @return 0, -E_UNSUPPORTED without the
  * library, -ENOMEM. */
 int streamtls_context_new(void **ret) MUST_CHECK;
+/** @return whether OpenSSL was wanted so far and could not be loaded. Thread: any. */
+bool streamtls_is_missing(void);
 /** Accepts NULL. Layers keep what they need. */
 void streamtls_context_free(void *context);
 /** @param sni NULL: none. @return 0 or -ENOMEM. */

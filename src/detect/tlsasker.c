@@ -60,7 +60,7 @@ struct tlsasker {
 	struct pace pace;
 	pthread_t thread;
 	_Atomic bool is_stopped, is_ended;
-	bool has_waiting;
+	bool has_waiting, is_broken;
 	uint8_t scratch[STREAM_BYTES_MAX];
 };
 
@@ -76,32 +76,47 @@ static struct tls_result *result_place(struct tlsasker *a)
 	return out;
 }
 
-static void put_result(struct tlsasker *a, const struct tls_job *job, struct facts *block,
-		       const struct tls_facts *facts)
+static void put_result(struct tlsasker *a, const struct tls_result *r)
 {
 	struct tls_result *out = result_place(a);
 
 	if (!out) {
-		facts_free(block);
+		facts_free(r->block);
 		return;
 	}
-	*out = (struct tls_result){job->host_idx, job->addr, job->port, block, facts};
+	*out = *r;
 	ring_commit(&a->results);
+}
+
+static struct tls_result result_of(const struct tls_job *job)
+{
+	return (struct tls_result){.host_idx = job->host_idx, .addr = job->addr, .port = job->port};
+}
+
+/** This machine could not examine the endpoint. */
+static void put_failure(struct tlsasker *a, const struct tls_job *job)
+{
+	struct tls_result r = result_of(job);
+
+	r.has_failed = true;
+	put_result(a, &r);
 }
 
 static void report(struct target *t)
 {
 	struct tlsasker *a = t->asker;
-	struct facts *block = t->scan.learned.is_tls ? facts_new(FACTS_BLOCK_MAX) : NULL;
-	const struct tls_facts *facts = NULL;
+	bool is_tls = t->scan.learned.is_tls;
+	struct tls_result r = result_of(&t->job);
 
-	if (block) {
+	r.block = is_tls && !a->is_broken ? facts_new(FACTS_BLOCK_MAX) : NULL;
+	if (r.block) {
 		struct tls_context c = {.trust = a->trust,
 					.host = t->job.name[0] ? t->job.name : t->addr_text,
 					.now_s = (int64_t)(clock_wall_ns() / NS_PER_S)};
-		facts = tlsreport_make(&t->scan.learned, t->scan.sni, &c, block);
+		r.facts = tlsreport_make(&t->scan.learned, t->scan.sni, &c, r.block);
 	}
-	put_result(a, &t->job, block, facts);
+	r.has_failed = a->is_broken || (is_tls && !r.facts);
+	put_result(a, &r);
 }
 
 static void target_end(struct target *t)
@@ -327,7 +342,7 @@ static void target_begin(struct tlsasker *a, const struct tls_job *job)
 	struct target *t = mem_alloc(1, sizeof(*t));
 
 	if (!t) {
-		put_result(a, job, NULL, NULL);
+		put_failure(a, job);
 		return;
 	}
 	t->asker = a;
@@ -375,7 +390,7 @@ static void take_jobs(struct tlsasker *a)
 	}
 }
 
-/** Report what is known; what comes later is answered with nothing. */
+/** Report what is known, or of a broken loop that it has failed, as all that comes later. */
 static void drain(struct tlsasker *a)
 {
 	const struct timespec nap = {.tv_nsec = 500000};
@@ -388,7 +403,7 @@ static void drain(struct tlsasker *a)
 			struct tls_job copy = *job;
 
 			ring_pop(&a->jobs);
-			put_result(a, &copy, NULL, NULL);
+			put_failure(a, &copy);
 		}
 		nanosleep(&nap, NULL);
 	}
@@ -401,7 +416,8 @@ static void *tlsasker_main(void *arg)
 	(void)pthread_setname_np(pthread_self(), "prtip-tls");
 	while (!atomic_load(&a->is_stopped)) {
 		take_jobs(a);
-		if (streams_turn(a->streams, a->has_waiting ? RETRY_US : TURN_US) < 0)
+		a->is_broken = streams_turn(a->streams, a->has_waiting ? RETRY_US : TURN_US) < 0;
+		if (a->is_broken)
 			break;
 		if (a->has_waiting)
 			retry_waiting(a);

@@ -33,6 +33,7 @@ struct tls_result {
 	uint16_t port;
 	struct facts *block;           /* taken by the receiver: facts_free; NULL: no TLS there */
 	const struct tls_facts *facts; /* NULL: no TLS there */
+	bool has_failed;               /* it is not known whether there is */
 };
 
 /** Starts the thread. @return 0, -ENOENT when ca_file has no certificate, -ENOMEM, -errno. Thread:
@@ -42,7 +43,7 @@ int tlsasker_new(const struct tlsasker_conf *conf, struct tlsasker **ret) MUST_C
 bool tlsasker_put(struct tlsasker *a, const struct tls_job *job);
 /** @return true with a result. */
 bool tlsasker_take(struct tlsasker *a, struct tls_result *ret);
-/** Jobs under way, and later ones, are answered with nothing. */
+/** Jobs under way are answered with what is known, later ones as failed. */
 void tlsasker_stop(struct tlsasker *a);
 /** Ends the thread; results not taken are lost. Accepts NULL. */
 void tlsasker_free(struct tlsasker *a);

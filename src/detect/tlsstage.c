@@ -47,6 +47,14 @@ static void no_memory(struct tlsstage *s)
 	s->has_failed = true;
 }
 
+/** That nothing was found would be kept, and never asked again. */
+static void not_examined(struct tlsstage *s)
+{
+	if (!s->has_failed)
+		bus_warn(s->bus, "not all TLS endpoints could be examined");
+	s->has_failed = true;
+}
+
 /** Double an array that is full. @return false without memory. */
 static bool make_room(void **p, uint32_t n, uint32_t *cap, size_t size)
 {
@@ -230,6 +238,11 @@ static void publish(struct tlsstage *s, const struct tls_result *r)
 {
 	struct event ev = {.kind = EVENT_TLS_FOUND, .host_idx = r->host_idx};
 
+	if (r->has_failed) {
+		if (!s->is_stopped)
+			not_examined(s);
+		return;
+	}
 	if (!r->facts) {
 		ev.kind = EVENT_NOTHING_FOUND;
 		ev.nothing = (struct ev_nothing){r->addr, r->port, PROTO_TCP, EVENT_TLS_FOUND};
@@ -255,6 +268,8 @@ void tlsstage_pump(struct tlsstage *s)
 {
 	struct tls_result r;
 
+	if (!s->asker)
+		return;
 	while (s->n_waiting) {
 		const struct waiting *w = &s->waiting[s->n_waiting - 1];
 		struct tls_job job = {.host_idx = w->host_idx, .addr = w->addr, .port = w->port};
@@ -271,6 +286,11 @@ void tlsstage_pump(struct tlsstage *s)
 		facts_free(r.block);
 		job_over(s, r.host_idx);
 	}
+}
+
+bool tlsstage_has_failed(const struct tlsstage *s)
+{
+	return s->has_failed;
 }
 
 bool tlsstage_is_idle(const struct tlsstage *s)
@@ -299,7 +319,9 @@ int tlsstage_new(const struct tlsstage_conf *conf, struct bus *bus, struct tlsst
 	s->free = MAP64_NONE;
 	map64_init(&s->by_idx, HOSTS_MAX);
 	int err = tlsasker_new(&conf->asker, &s->asker);
-	if (!err)
+	/* without OpenSSL, as the log has said: the rest of the scan goes on */
+	s->is_stopped = err == -E_UNSUPPORTED;
+	if (!err || s->is_stopped)
 		err = bus_subscribe(bus,
 				    EVENT_BIT(EVENT_PORT_FOUND) | EVENT_BIT(EVENT_HOST_SCANNED) |
 					    EVENT_BIT(EVENT_TLS_FOUND) |

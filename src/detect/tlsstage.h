@@ -18,12 +18,15 @@ struct tlsstage_conf {
 	uint32_t n_parts;          /* EVENT_HOST_SCANNED of each host */
 };
 
-/** Subscribes; starts the thread. Call after hosts_new. @return 0, -E_FULL, -ENOMEM, as
+/** Subscribes; starts the thread, where OpenSSL is installed: else nothing is examined, and the log
+ * says so. Call after hosts_new. @return 0, -E_FULL, -ENOMEM, as
  * tlsasker_new. */
 int tlsstage_new(const struct tlsstage_conf *conf, struct bus *bus,
 		 struct tlsstage **ret) MUST_CHECK;
 /** Hand out jobs, publish results. Cheap when there is nothing. */
 void tlsstage_pump(struct tlsstage *s);
+/** Were endpoints left out for want of memory, or because this machine failed? */
+bool tlsstage_has_failed(const struct tlsstage *s);
 /** Nothing waits for a result. */
 bool tlsstage_is_idle(const struct tlsstage *s);
 /** ^C: what is known is published by later pumps, nothing more is asked. */

@@ -177,6 +177,18 @@ def test_no_tls(cases, space, directory):
     cases.equal("ends well", (done.returncode, len(suite.json_records(done.stdout, "host"))), (0, 1))
 
 
+def test_broken_loop(cases, space, directory):
+    """A thread that cannot go on has found neither something nor nothing: a resumed scan asks again."""
+    journal = directory / "broken.journal"
+    done = space.run(["strace", "-f", "-o", "/dev/null", "-e", "trace=epoll_wait", "-e",
+                      "inject=epoll_wait:error=EBADF:when=3+", suite.PRTIP, "-sS", "-n", "-Pn", "-p", str(PORTS["p256"]),
+                      "127.0.0.1", "--tls-cert-analysis", "-oJ", "-", "--journal", str(journal)])
+    cases.equal("no TLS is told of", suite.json_records(done.stdout, "tls"), [])
+    cases.check("the run is degraded and says so", done.returncode == 3 and "could be examined" in done.stdout + done.stderr, done)
+    done = space.run([suite.PRTIP, "--resume", str(journal)])
+    cases.equal("a resumed scan finds it", [r["port"] for r in suite.json_records(done.stdout, "tls")], [PORTS["p256"]])
+
+
 def test_without_library(cases, space, directory):
     """OpenSSL is loaded by scans that meet TLS, and by no other; where it is missing these say so."""
     port = str(PORTS["p256"])
@@ -198,10 +210,12 @@ def test_without_library(cases, space, directory):
     cases.check("a port scan needs no OpenSSL", done.returncode == 0 and not done.stderr and f"{port}/tcp open" in done.stdout,
                 done)
     done = hidden("-sV")
-    cases.check("-sV goes on and says what it cannot see", done.returncode == 0 and f"{port}/tcp open" in done.stdout
-                and "libssl.so" in done.stderr, done)
-    done = hidden("--tls-cert-analysis")
-    cases.check("--tls-cert-analysis is refused", done.returncode == 1 and "libssl.so" in done.stderr, done)
+    cases.check("-sV goes on and says what it cannot see", done.returncode == 3 and f"{port}/tcp open" in done.stdout
+                and "libssl.so" in done.stderr and "libssl3)" in done.stderr, done)
+    for option in ("--tls-cert-analysis", "-A"):
+        done = hidden(option)
+        cases.check(f"{option} goes on and says what it cannot see", done.returncode == 3 and f"{port}/tcp open" in done.stdout
+                    and "libssl3)" in done.stderr and "scanned in" in done.stdout, done)
 
 
 if __name__ == "__main__":
@@ -213,7 +227,7 @@ if __name__ == "__main__":
         processes = []
         try:
             start(space, directory, processes)
-            code = suite.run([test_fields, test_trust, test_reports, test_no_tls, test_without_library], space, directory)
+            code = suite.run([test_fields, test_trust, test_reports, test_no_tls, test_broken_loop, test_without_library], space, directory)
         finally:
             for process in processes:
                 process.kill()
