@@ -67,7 +67,8 @@ def batch(x):
 def pool(x):
     r = x.side("allocations", "-sS, by packet")
     return (f"{r['allocations_small']} calls of malloc for 1,000 ports, {r['allocations_large']} for 65,535: "
-            f"{r['allocations_per_unit']:.6f} a packet"), 0.0
+            f"{r['allocations_per_unit']:.6f} a packet. Allocation is {percent(x.share_like('all-ports', 'malloc'))} of the samples "
+            f"of all-ports, {percent(x.share_like('syn-1k', 'malloc'))} of syn-1k"), 0.0
 
 
 def checksum(x):
@@ -89,7 +90,8 @@ def patterns(x):
 def results(x):
     host, packet = x.side("allocations", "-sS, by host"), x.side("allocations", "-sT, by packet")
     return (f"{host['allocations_per_unit']:.4f} calls of malloc a host more ({host['small']} against {host['large']}); connect "
-            f"scan {packet['allocations_per_unit']:.6f} a port"), 0.0
+            f"scan {packet['allocations_per_unit']:.6f} a port. Cells of results are {percent(x.share('all-ports', 'cells_put'))} of "
+            "the samples of all-ports"), 0.0
 
 
 def writes(x):

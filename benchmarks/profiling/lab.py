@@ -55,13 +55,17 @@ SCENARIOS = {
                       command=f"{SYN} -p1-1000 198.18.0.0/28 --event-log {{out}}/events.jsonl"),
     "file-output": dict(what="SYN scan, 1,000 ports of 16 hosts, all formats to files",
                         command=f"{SYN} -p1-1000 198.18.0.0/28 -oA {{out}}/scan"),
+    "batch-of-one": dict(what="SYN scan, 1,000 ports of one host, each packet by a call of its own",
+                         command=f"{SYN} -p1-1000 {bed.TARGET4} --batch-size 1"),
     "no-files": dict(what="the same without files", command=f"{SYN} -p1-1000 198.18.0.0/28"),
     "tiny": dict(what="SYN scan, 100 ports of one host: for the lab's own test", command=f"{SYN} -p1-100 {bed.TARGET4}"),
 }
 #: differential graphs: after, before, what they show
 DIFFERENCES = {"diff-limiter": ("rate-limiter", "unlimited", "rate limiter against none"),
                "diff-service": ("service-detection", "connect-100", "service detection against connect scan"),
-               "diff-v6": ("syn-1k-v6", "syn-1k", "IPv6 against IPv4")}
+               "diff-v6": ("syn-1k-v6", "syn-1k", "IPv6 against IPv4"),
+               "diff-batch": ("syn-1k", "batch-of-one", "batches against a call for each packet"),
+               "diff-files": ("file-output", "no-files", "all formats to files against none")}
 
 
 def talk(c, greeting, answer):
