@@ -76,7 +76,8 @@ ROWS = [
     dict(n=18, name="all-ports", found=35, sides=as_nmap(f"-sS -n -Pn -p- {HOST4}") +
          [("masscan", f"{MASSCAN} -p 1-65535 {HOST4}")]),
     dict(n=19, name="timing-templates", found=6, spacing=True,
-         sides=[ours(f"prtip -T{t}", f"-sS -n -Pn -T{t} -p 1-100 {HOST4}") for t in (3, 4, 5)]),
+         sides=[ours(f"prtip -T{t}", f"-sS -n -Pn -T{t} -p 1-100 {HOST4}") for t in (3, 4, 5)] +
+               [(f"nmap -T{t}", f"nmap -sS -n -Pn -T{t} -p 1-100 {HOST4}") for t in (3, 4, 5)]),
     dict(n=19, name="timing-slow", found=2, runs=3, spacing=True,
          sides=[ours(f"prtip -T{t}", f"-sS -n -Pn -T{t} -p 21,22 {HOST4}") for t in (2, 1)] +
                [("nmap -T2", f"nmap -sS -n -Pn -T2 -p 21,22 {HOST4}")]),
