@@ -120,22 +120,6 @@ static int table_for_answer(struct matcher *m, uint32_t probe, struct table **re
 	return table_index(t, UINT32_MAX);
 }
 
-bool matcher_prepare(struct matcher *m)
-{
-	struct table *t;
-
-	for (; m->n_prepared < m->db->n_probes; m->n_prepared++) {
-		uint32_t i = m->n_prepared;
-		if (m->db->probes[i].n_matches < PREPARED_LINES_MIN)
-			continue;
-		/* no memory: whoever asks will say so */
-		if (table_of(m, i, &t) < 0 || table_index(t, PREPARE_LINES) < 0 || has_index(t))
-			continue;
-		return true;
-	}
-	return false;
-}
-
 /* --- patterns ----------------------------------------------------------------- */
 
 static pcre2_code *code_of(struct matcher *m, struct table *t, uint32_t i)
@@ -244,6 +228,35 @@ static int match_indexed(struct matcher *m, struct table *t, struct bytes answer
 		if (is_wanted(&t->probe->matches[i], service))
 			found = try_line(m, t, (uint32_t)i, answer, ret);
 	return found;
+}
+
+/** The few patterns that demand nothing, and so are tried on any answer: an empty one needs them.
+ */
+static void compile_always(struct matcher *m, struct table *t)
+{
+	struct match_hit unused;
+
+	m->has_subject = false;
+	memset(m->low, 0, LINEINDEX_PAD);
+	(void)match_indexed(m, t, (struct bytes){m->low, 0}, (struct bytes){0}, &unused);
+}
+
+bool matcher_prepare(struct matcher *m)
+{
+	struct table *t;
+
+	for (; m->n_prepared < m->db->n_probes; m->n_prepared++) {
+		uint32_t i = m->n_prepared;
+		if (m->db->probes[i].n_matches < PREPARED_LINES_MIN)
+			continue;
+		/* no memory: whoever asks will say so */
+		if (table_of(m, i, &t) < 0 || table_index(t, PREPARE_LINES) < 0)
+			continue;
+		if (!has_index(t))
+			return true;
+		compile_always(m, t);
+	}
+	return false;
 }
 
 static bool match_table(struct matcher *m, struct table *t, struct bytes answer,
