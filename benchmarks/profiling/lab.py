@@ -38,8 +38,8 @@ ONCE = f"{SYN} -p1-4 --max-retries 0 --rate max --yes 198.18.0.0/18"
 
 #: {out} is a fresh directory; "iface" is where packets are counted; "profile" is what the far end does
 SCENARIOS = {
-    "syn-1k": dict(what="SYN scan, 1,000 ports of one host", command=f"{SYN} -p1-1000 {bed.TARGET4}"),
-    "syn-1k-v6": dict(what="SYN scan, 1,000 ports of one host, IPv6", command=f"-6 {SYN} -p1-1000 {bed.TARGET6}"),
+    "syn-1k": dict(what="SYN scan, 1,000 ports of this host", command=f"{SYN} -p1-1000 127.0.0.1", iface="lo"),
+    "syn-1k-v6": dict(what="SYN scan, 1,000 ports of this host, IPv6", command=f"-6 {SYN} -p1-1000 ::1", iface="lo"),
     "connect-100": dict(what="connect scan, 100 ports of one host", command=f"{CONNECT} -p1-100 {bed.TARGET4}"),
     "service-detection": dict(what=f"service detection on {len(SERVICES)} ports",
                               command=f"{SYN} -sV -p{SERVICE_PORTS} {bed.TARGET4}"),
@@ -55,8 +55,8 @@ SCENARIOS = {
                       command=f"{SYN} -p1-1000 198.18.0.0/28 --event-log {{out}}/events.jsonl"),
     "file-output": dict(what="SYN scan, 1,000 ports of 16 hosts, all formats to files",
                         command=f"{SYN} -p1-1000 198.18.0.0/28 -oA {{out}}/scan"),
-    "batch-of-one": dict(what="SYN scan, 1,000 ports of one host, each packet by a call of its own",
-                         command=f"{SYN} -p1-1000 {bed.TARGET4} --batch-size 1"),
+    "batch-of-one": dict(what="SYN scan, 1,000 ports of this host, each packet by a call of its own",
+                         command=f"{SYN} -p1-1000 127.0.0.1 --batch-size 1", iface="lo"),
     "no-files": dict(what="the same without files", command=f"{SYN} -p1-1000 198.18.0.0/28"),
     "tiny": dict(what="SYN scan, 100 ports of one host: for the lab's own test", command=f"{SYN} -p1-100 {bed.TARGET4}"),
 }
