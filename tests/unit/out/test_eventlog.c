@@ -197,6 +197,16 @@ static struct event random_event(uint32_t kind, const struct scan_info **ret_sca
 
 /* --- the table --------------------------------------------------------------------------- */
 
+/** One line, and nothing that steers a terminal: no C0, DEL or C1. */
+static void check_harmless(const struct buf *b)
+{
+	for (size_t i = 0; i + 1 < b->len; i++) {
+		assert_true(b->p[i] >= 0x20 && b->p[i] != 0x7f);
+		assert_false(b->p[i] == 0xc2 && b->p[i + 1] < 0xa0);
+	}
+	assert_int_equal(b->p[b->len - 1], '\n');
+}
+
 static void every_member_comes_back(void **unused)
 {
 	struct jsonread *r = jsonread_new();
@@ -217,6 +227,7 @@ static void every_member_comes_back(void **unused)
 		struct event ev = random_event(kind, &scan);
 		buf_reset(&a);
 		eventjson_put(&j, &a, &ev, scan);
+		check_harmless(&a);
 		int err = eventread_line(r, (const char *)a.p, a.len - 1, &rec, &w);
 		if (err)
 			fail_msg("%s: %s in %.*s", w.token, w.want, (int)a.len, (char *)a.p);
