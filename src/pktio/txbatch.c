@@ -20,8 +20,11 @@
 #define QUEUE_WAIT_NS  (100 * NS_PER_MS) /* longest stay in one kick with a full queue */
 #define BACKOFF_MIN_NS (20 * NS_PER_US)
 #define BACKOFF_MAX_NS NS_PER_MS
-#define SKB_TRUESIZE   1280 /* what the kernel charges for a small frame, generously */
-#define SNDBUF_FLOOR   (256 * 1024)
+/* Nothing but missing routes for so long: less than a last attempt is waited for, so that no probe
+ * of these is concluded from. */
+#define NO_ROUTE_NS  (200 * NS_PER_MS)
+#define SKB_TRUESIZE 1280 /* what the kernel charges for a small frame, generously */
+#define SNDBUF_FLOOR (256 * 1024)
 
 int txbatch_init(struct txbatch *b, const struct pktio_conf *conf, enum link_type link)
 {
@@ -145,6 +148,23 @@ bool tx_is_device_gone(int error)
 	return error == ENETDOWN || error == ENODEV || error == ENXIO || error == EBADF;
 }
 
+/**
+ * A raw IP socket is told by the route whose interface went down, not by the interface. A route may
+ * be gone for a moment, or of a few targets only.
+ * @return the error that ends the scan; 0: none yet
+ */
+static int lost_route(struct txqueue *q, uint32_t n_sent, int error)
+{
+	if (n_sent || error != ENETUNREACH) {
+		q->no_route_since_ns = 0;
+		return 0;
+	}
+	uint64_t now_ns = clock_now_ns();
+	if (!q->no_route_since_ns)
+		q->no_route_since_ns = now_ns;
+	return now_ns - q->no_route_since_ns > NO_ROUTE_NS ? error : 0;
+}
+
 static void count_sent(const struct mmsghdr *m, uint32_t n, struct pktio_stats *st)
 {
 	st->n_tx_frames += n;
@@ -156,7 +176,7 @@ int txqueue_send(struct txqueue *q, struct pktio_stats *st)
 {
 	struct txwait wait = {0};
 	uint32_t i = 0, n_sent = 0;
-	int gone = 0;
+	int gone = 0, last = 0;
 
 	while (i < q->n) {
 		int n = sendmmsg(q->fd, q->msgs + i, q->n - i, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -175,9 +195,11 @@ int txqueue_send(struct txqueue *q, struct pktio_stats *st)
 		} else {
 			st->n_tx_errors++;
 			gone = tx_is_device_gone(error) ? error : gone;
+			last = error;
 			i++;
 		}
 	}
+	gone = gone ? gone : lost_route(q, n_sent, last);
 	st->n_tx_errors += q->n - i;
 	q->n = 0;
 	return n_sent == 0 && gone ? -gone : (int)n_sent;

@@ -37,6 +37,7 @@ struct txqueue {
 	int fd; /* -1: family not in use */
 	uint32_t n;
 	struct mmsghdr *msgs;
+	uint64_t no_route_since_ns; /* 0: the last kick sent something */
 };
 
 int txbatch_init(struct txbatch *b, const struct pktio_conf *conf, enum link_type link) MUST_CHECK;
@@ -53,7 +54,8 @@ void txbatch_reset(struct txbatch *b);
 int txqueue_init(struct txqueue *q, int fd, const struct txbatch *b) MUST_CHECK;
 void txqueue_fini(struct txqueue *q);
 void txqueue_add(struct txqueue *q, struct txbatch *b, const struct frame *f, uint32_t name_len);
-/** Send all, empty the queue. As pktio_ops.tx_kick. Adds to the tx counters of @p st. */
+/** Send all, empty the queue. As pktio_ops.tx_kick; -ENETUNREACH after 200 ms of nothing but
+ * missing routes. Adds to the tx counters of @p st. */
 int txqueue_send(struct txqueue *q, struct pktio_stats *st);
 
 /** How long a kick has waited for a full queue; zeroed at its start. */

@@ -142,10 +142,33 @@ def test_device_vanishes(cases, bed):
     cases.equal("a device vanishes: the output is whole", suite.json_records(stdout)[-1]["type"], "summary")
 
 
+def test_link_goes_down(cases, bed):
+    """Raw IP sockets hear of it by the routes that are gone: no silence of the target's, and no reason to go on."""
+    for options in ([], ["--threads", "2"]):
+        bed.scanner.sh("ip link add vx type veth peer name vy")
+        bed.scanner.sh("ip addr add 10.96.0.1/24 dev vx")
+        bed.scanner.sh("ip link set vx up")
+        bed.scanner.sh("ip link set vy up")
+        bed.scanner.sh("ip neigh add 10.96.0.7 lladdr 02:00:00:00:00:07 dev vx nud permanent")
+        with bed.scanner.capture("vy") as capture:
+            process = bed.scanner.start([suite.PRTIP, "-sS", "-n", "-Pn", "-p1-20000", "--max-rate", "2000", "--tx-backend", "rawip",
+                                         *options, "10.96.0.7", "-oJ", "-"], stdout=-1, stderr=-1, text=True)
+            netns.wait_until(lambda: len(capture.frames) > 100)
+            capture.stop()
+        bed.scanner.sh("ip link set vx down")
+        stdout, stderr = process.communicate(timeout=60)
+        ports = suite.json_summary(stdout)["ports"]
+        cases.equal(f"rawip {options}, the link goes down: an error", process.returncode, 1)
+        cases.check(f"rawip {options}, the link goes down: it says why", "unreachable" in stderr, stderr)
+        cases.check(f"rawip {options}, the link goes down: no port is concluded from it",
+                    ports["filtered"] == 0 and ports["unknown"] == 20000, ports)
+        bed.scanner.sh("ip link del vx")
+
+
 if __name__ == "__main__":
     suite.need_root()
     suite.need_tools("ip")
     with netns.Bed() as bed:
         listener = bed.target.listen(22)
-        code = suite.run([test_tun, test_link_local, test_mixed, test_names, test_device_vanishes], bed)
+        code = suite.run([test_tun, test_link_local, test_mixed, test_names, test_device_vanishes, test_link_goes_down], bed)
     sys.exit(code)
