@@ -74,10 +74,10 @@ int monitor_close(struct monitor *m)
 	if (err)
 		say_error("event log \"%s\": %s", w.token, w.want);
 	if (t.n_dropped)
-		say_error("event log: %llu of %llu events are missing: it could not be written as "
-			  "fast as they came",
+		say_error("event log: %llu of %llu events are missing%s",
 			  (unsigned long long)t.n_dropped,
-			  (unsigned long long)(t.n_dropped + t.n_written));
+			  (unsigned long long)(t.n_dropped + t.n_written),
+			  err ? "" : ": it could not be written as fast as they came");
 	metrics_err = metrics_close(m->metrics, &w);
 	if (metrics_err)
 		say_error("--metrics-file \"%s\": %s", w.token, w.want);

@@ -135,6 +135,23 @@ echo 'It waits.' >"$scratch/t/README.md"
 expect 1 "reason without a figure" tools/check-figures
 
 fresh
+mkdir -p "$scratch/t/bench/results" "$scratch/t/docs"
+cp "$root/bench/table" "$root"/bench/*.py "$scratch/t/bench/"
+printf '<!-- bench:begin -->\n<!-- bench:end -->\n' >"$scratch/t/README.md"
+echo '{"type": "row", "name": "slow", "is_met": false, "goal": 2, "ratio": 1}' >"$scratch/t/bench/results/os.jsonl"
+echo '{"type": "machine"}' >"$scratch/t/bench/results/peers.jsonl"
+echo '# none' >"$scratch/t/bench/shortfalls.tsv"
+expect 0 "tables are written" bench/table
+expect 1 "missed goal without a cause" bench/table --check
+printf 'os\tsl*\tbusy\tREADME.md\n' >"$scratch/t/bench/shortfalls.tsv"
+expect 0 "tables are written again" bench/table
+expect 0 "missed goal with its cause" bench/table --check
+printf 'os\tsl*\tbusy\tnowhere\n' >"$scratch/t/bench/shortfalls.tsv"
+expect 1 "cause without evidence" bench/table --check
+printf 'os\tsl*\tbusy\tREADME.md\nos\tquick\tbusy\tREADME.md\n' >"$scratch/t/bench/shortfalls.tsv"
+expect 1 "cause of a goal that is met" bench/table --check
+
+fresh
 mkdir "$scratch/t/it"
 printf '#!/bin/sh\nexit 0\n' >"$scratch/t/it/a.sh"
 printf '#!/bin/sh\nexit 77\n' >"$scratch/t/it/b.sh"
