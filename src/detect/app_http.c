@@ -256,9 +256,11 @@ static void read_via(struct bytes via, struct app_facts *f)
 		app_addf(f, APP_EXTRAINFO, "via %.*s", (int)MIN(inside.len, 60), inside.p);
 }
 
-static void read_powered_by(struct bytes text, struct app_facts *f)
+/** What made the page serves it too where nothing else is named; not behind a proxy, which leaves
+ * the server's own name out. */
+static void read_powered_by(struct bytes text, bool is_proxied, struct app_facts *f)
 {
-	if (!f->field[APP_PRODUCT][0])
+	if (!f->field[APP_PRODUCT][0] && !is_proxied)
 		app_put_server(f, text);
 	else
 		app_addf(f, APP_EXTRAINFO, "powered by %.*s", (int)MIN(text.len, 60), text.p);
@@ -281,7 +283,7 @@ static void read_program(const struct answer *a, struct app_facts *f)
 		app_addf(f, APP_EXTRAINFO, "%s%s%s", named, server.field[APP_VERSION][0] ? " " : "",
 			 server.field[APP_VERSION]);
 	if (a->powered_by.len)
-		read_powered_by(a->powered_by, f);
+		read_powered_by(a->powered_by, a->via.len != 0, f);
 	if (a->via.len)
 		read_via(a->via, f);
 	if (realm.len && !f->field[APP_PRODUCT][0])

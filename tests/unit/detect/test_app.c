@@ -27,6 +27,9 @@ static const struct app_case cases[] = {
 	 "cpe:/a:apache:http_server:2.4.71"},
 	{CAPTURE("HTTP/1.0 200 OK\r\nX-Powered-By: PHP/8.2.36\r\n\r\nhi"), APP_TCP, "http", "http",
 	 "PHP cli server", "8.2.36", NULL, NULL, NULL, "cpe:/a:php:php:8.2.36", true},
+	{CAPTURE("HTTP/1.1 200 OK\r\nX-Powered-By: PHP/8.2.1\r\nVia: 1.1 front\r\nContent-Length: "
+		 "2\r\n\r\nhi"),
+	 APP_TCP, "http", "http", NULL, NULL, "powered by PHP/8.2.1", NULL, NULL, NULL, false},
 	{CAPTURE("HTTP/1.1 200 OK\r\nX-Powered-By: Express\r\nContent-Length: 1\r\n\r\nhi"),
 	 APP_TCP, "http", "http", "Node.js Express framework", NULL, NULL, NULL, NULL,
 	 "cpe:/a:nodejs:node.js"},
