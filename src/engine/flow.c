@@ -486,7 +486,8 @@ bool flow_update(struct flow *f, uint32_t now_us, uint32_t wait_us, bool may_beg
 		return is_news;
 	if (can_end && is_phase_full(f, phase_back(f, 0), now_us, wait_us))
 		phase_next(f, now_us, wait_us);
-	is_news |= judge_phases(f, now_us, wait_us, may_begin) | flow_watch_doubt(f, now_us);
+	is_news |= judge_phases(f, now_us, wait_us, may_begin);
+	is_news |= flow_watch_doubt(f, now_us);
 	if (f->mode != FLOW_FREE && is_over(f)) {
 		flow_restart(f, now_us);
 		return true;
