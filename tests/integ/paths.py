@@ -124,13 +124,18 @@ def test_names(cases, bed):
                 {"both.test"})
 
 
-def test_device_vanishes(cases, bed):
-    """The way out goes away in the middle of a scan: it ends by itself and says what it knows."""
+def silent_link(bed):
+    """A way out, vx to vy, behind which nobody answers."""
     bed.scanner.sh("ip link add vx type veth peer name vy")
     bed.scanner.sh("ip addr add 10.96.0.1/24 dev vx")
     bed.scanner.sh("ip link set vx up")
     bed.scanner.sh("ip link set vy up")
     bed.scanner.sh("ip neigh add 10.96.0.7 lladdr 02:00:00:00:00:07 dev vx nud permanent")
+
+
+def test_device_vanishes(cases, bed):
+    """The way out goes away in the middle of a scan: it ends by itself and says what it knows."""
+    silent_link(bed)
     with bed.scanner.capture("vy") as capture:
         process = bed.scanner.start([suite.PRTIP, "-sS", "-n", "-Pn", "-p1-200", "--max-rate", "200", "--max-retries", "1",
                                      "10.96.0.7", "-oJ", "-"], stdout=-1, stderr=-1, text=True)
@@ -145,11 +150,7 @@ def test_device_vanishes(cases, bed):
 def test_link_goes_down(cases, bed):
     """Raw IP sockets hear of it by the routes that are gone: no silence of the target's, and no reason to go on."""
     for options in ([], ["--threads", "2"]):
-        bed.scanner.sh("ip link add vx type veth peer name vy")
-        bed.scanner.sh("ip addr add 10.96.0.1/24 dev vx")
-        bed.scanner.sh("ip link set vx up")
-        bed.scanner.sh("ip link set vy up")
-        bed.scanner.sh("ip neigh add 10.96.0.7 lladdr 02:00:00:00:00:07 dev vx nud permanent")
+        silent_link(bed)
         with bed.scanner.capture("vy") as capture:
             process = bed.scanner.start([suite.PRTIP, "-sS", "-n", "-Pn", "-p1-20000", "--max-rate", "2000", "--tx-backend", "rawip",
                                          *options, "10.96.0.7", "-oJ", "-"], stdout=-1, stderr=-1, text=True)
