@@ -229,22 +229,31 @@ static void a_refused_frame_does_not_stop_the_batch(struct run *r)
 	assert_int_equal(got[r->dst.family == ADDR_V4 ? 21 : 41], 40002 & 0xff);
 }
 
+/* @return the shortest of several waits of @p wait_us in vain: the machine may hold up some. */
+static uint64_t shortest_wait_ns(struct run *r, uint32_t wait_us)
+{
+	uint64_t shortest = UINT64_MAX;
+	struct frame f[4];
+
+	for (int i = 0; i < 5; i++) {
+		uint64_t t0 = clock_now_ns();
+
+		assert_int_equal(r->ops->rx_acquire(r->io, f, 4, wait_us), 0);
+		shortest = MIN(shortest, clock_now_ns() - t0);
+	}
+	return shortest;
+}
+
 static void waiting_ends_in_time(struct run *r)
 {
 	struct frame f[4];
-	uint64_t t0;
 	int n;
 
 	/* answers to what was sent before may still come in */
 	while ((n = r->ops->rx_acquire(r->io, f, 4, 50000)) > 0)
 		r->ops->rx_release(r->io, f, (uint32_t)n);
-	t0 = clock_now_ns();
-	assert_int_equal(r->ops->rx_acquire(r->io, f, 4, 0), 0);
-	assert_true(clock_now_ns() - t0 < 10 * NS_PER_MS);
-	t0 = clock_now_ns();
-	assert_int_equal(r->ops->rx_acquire(r->io, f, 4, 30000), 0);
-	uint64_t took_ns = clock_now_ns() - t0;
-	assert_true(took_ns >= 30 * NS_PER_MS && took_ns < 300 * NS_PER_MS);
+	assert_true(shortest_wait_ns(r, 0) < 10 * NS_PER_MS);
+	assert_in_range(shortest_wait_ns(r, 30000), 30 * NS_PER_MS, 300 * NS_PER_MS);
 }
 
 /* Slots are lent: with all of them out nothing more is handed over, and nothing is lost. */

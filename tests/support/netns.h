@@ -57,7 +57,7 @@ static inline void netns_enter(int fd)
 }
 
 /** near: va 10.77.0.1/24, fd77::1/64; far: vb 10.77.0.2, fd77::2, ICMP not limited; neighbours are
- * static. */
+ * static, link-local ones too: the kernel asks for none while a test listens. */
 static inline struct netns_pair netns_pair_open(void)
 {
 	struct netns_pair p;
@@ -73,12 +73,14 @@ static inline struct netns_pair netns_pair_open(void)
 	netns_sh("ip addr add 10.77.0.1/24 dev va; ip addr add fd77::1/64 dev va nodad; ip link "
 		 "set va up; "
 		 "ip neigh replace 10.77.0.2 lladdr 02:77:00:00:00:02 dev va; "
-		 "ip neigh replace fd77::2 lladdr 02:77:00:00:00:02 dev va");
+		 "ip neigh replace fd77::2 lladdr 02:77:00:00:00:02 dev va; "
+		 "ip neigh replace fe80::77:ff:fe00:2 lladdr 02:77:00:00:00:02 dev va");
 	netns_enter(p.far_fd);
 	netns_sh("ip addr add 10.77.0.2/24 dev vb; ip addr add fd77::2/64 dev vb nodad; ip link "
 		 "set vb up; "
 		 "ip neigh replace 10.77.0.1 lladdr 02:77:00:00:00:01 dev vb; "
 		 "ip neigh replace fd77::1 lladdr 02:77:00:00:00:01 dev vb; "
+		 "ip neigh replace fe80::77:ff:fe00:1 lladdr 02:77:00:00:00:01 dev vb; "
 		 "sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0");
 	netns_enter(p.near_fd);
 	netns_sh("sysctl -qw net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0");
