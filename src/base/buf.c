@@ -88,31 +88,38 @@ void buf_puts(struct buf *b, const char *s)
 	buf_put(b, s, strlen(s));
 }
 
-/** Digits before @p at, two by two: a division each. @return the first. */
-static char *digits_before(char *at, uint32_t v)
+static uint32_t n_digits(uint64_t v)
+{
+	uint32_t n = 1;
+
+	for (; v >= 10000; v /= 10000)
+		n += 4;
+	return n + (v >= 10) + (v >= 100) + (v >= 1000);
+}
+
+/** From the last one on, two by two: a division each. */
+uint8_t *buf_format_u64(uint8_t *to, uint64_t v)
 {
 	static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930"
 				    "31323334353637383940414243444546474849505152535455565758596061"
 				    "62636465666768697071727374757677787980818283848586878889909192"
 				    "93949596979899";
+	uint8_t *end = to + n_digits(v), *at = end;
 
 	for (; v >= 100; v /= 100)
 		memcpy(at -= 2, pairs + v % 100 * 2, 2);
 	if (v < 10)
-		*--at = (char)('0' + v);
+		*--at = (uint8_t)('0' + v);
 	else
-		memcpy(at -= 2, pairs + v * 2, 2);
-	return at;
+		memcpy(at - 2, pairs + v * 2, 2);
+	return end;
 }
 
 void buf_put_u64(struct buf *b, uint64_t v)
 {
-	char digits[20], *end = digits + sizeof(digits), *at = end;
+	uint8_t digits[20];
 
-	for (; v > UINT32_MAX; v /= 10)
-		*--at = (char)('0' + v % 10);
-	at = digits_before(at, (uint32_t)v);
-	buf_put(b, at, (size_t)(end - at));
+	buf_put(b, digits, (size_t)(buf_format_u64(digits, v) - digits));
 }
 
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap)

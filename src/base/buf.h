@@ -29,6 +29,8 @@ void buf_putc(struct buf *b, char c);
 void buf_puts(struct buf *b, const char *s);
 /** Decimal, much cheaper than buf_printf. */
 void buf_put_u64(struct buf *b, uint64_t v);
+/** The same where there is room: 20 bytes at @p to. @return behind the last digit. */
+uint8_t *buf_format_u64(uint8_t *to, uint64_t v);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 /** NUL-terminate without counting the NUL; @return the text ("" on error), borrowed until the next

@@ -24,8 +24,19 @@ uint64_t field_get_uint(const void *at, size_t size)
 {
 	uint64_t v = 0;
 
-	memcpy(&v, at, size);
-	return v;
+	switch (size) { /* a copy of a length that is known is a load */
+	case 1:
+		return *(const uint8_t *)at;
+	case 2:
+		memcpy(&v, at, 2);
+		return v;
+	case 4:
+		memcpy(&v, at, 4);
+		return v;
+	default:
+		memcpy(&v, at, size);
+		return v;
+	}
 }
 
 void field_set_uint(void *at, size_t size, uint64_t v)

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXACT_MAX (1ull << 53)
+enum { HEAD_MAX_BYTES = 192 }; /* up to the time, with what copies overshoot */
 
 typedef void put_fn(struct buf *b, const struct field *f, const uint8_t *base);
 
@@ -21,23 +21,20 @@ static void put_value(struct buf *b, const struct field *f, const uint8_t *base)
 
 /* --- members ------------------------------------------------------------------------ */
 
-static void put_number(struct buf *b, uint64_t v)
+/** What eventline.c writes: one number or word. */
+static void put_scalar(struct buf *b, const struct field *f, const uint8_t *base)
 {
-	if (v > EXACT_MAX)
-		buf_putc(b, '"');
-	buf_put_u64(b, v);
-	if (v > EXACT_MAX)
-		buf_putc(b, '"');
+	uint8_t *p = buf_reserve(b, EVENTLINE_TEXT_CAP);
+
+	if (p)
+		buf_advance(b, (size_t)(eventline_put_value(f, base, p) - p));
 }
 
-static void put_uint(struct buf *b, const struct field *f, const uint8_t *base)
+static void put_number(struct buf *b, uint64_t v)
 {
-	uint64_t v = field_get_uint(base + f->offset, f->size);
+	const struct field whole = {.kind = FIELD_UINT, .size = sizeof(v)};
 
-	if (!v && f->is_known_unless0)
-		text_lit(b, "null");
-	else
-		put_number(b, v);
+	put_scalar(b, &whole, (const uint8_t *)&v);
 }
 
 static void put_int(struct buf *b, const struct field *f, const uint8_t *base)
@@ -60,14 +57,6 @@ static void put_real(struct buf *b, const struct field *f, const uint8_t *base)
 	buf_printf(b, "%.17g", isfinite(v) ? v : 0);
 }
 
-static void put_bool(struct buf *b, const struct field *f, const uint8_t *base)
-{
-	if (base[f->offset])
-		text_lit(b, "true");
-	else
-		text_lit(b, "false");
-}
-
 static const void *pointer_at(const struct field *f, const uint8_t *base)
 {
 	const void *p;
@@ -86,78 +75,11 @@ static void put_chars(struct buf *b, const struct field *f, const uint8_t *base)
 	text_put_json(b, (const char *)base + f->offset);
 }
 
-/** "text" between two bytes, with one look at the room there is. */
-static void put_between(struct buf *b, char before, const char *text, char after)
-{
-	size_t n = strlen(text);
-	uint8_t *p = buf_reserve(b, n + 2);
-
-	if (!p)
-		return;
-	p[0] = (uint8_t)before;
-	memcpy(p + 1, text, n);
-	p[n + 1] = (uint8_t)after;
-	buf_advance(b, n + 2);
-}
-
-static void put_word(struct buf *b, const struct field *f, const uint8_t *base)
-{
-	uint64_t v = field_get_uint(base + f->offset, f->size);
-
-	put_between(b, '"', v < f->words->n ? f->words->names[v] : "unknown", '"');
-}
-
-static void put_proto(struct buf *b, const struct field *f, const uint8_t *base)
-{
-	if (base[f->offset])
-		put_between(b, '"', proto_name(base[f->offset]), '"');
-	else
-		text_lit(b, "null");
-}
-
 static void put_time(struct buf *b, const struct field *f, const uint8_t *base)
 {
 	char time[32];
 
 	text_put_json(b, clock_format_rfc3339(field_get_uint(base + f->offset, f->size), time));
-}
-
-/** 10.0.0.1, which ports have most often, without the library. */
-static void format_v4(const uint8_t octets[4], char out[ADDR_TEXT_CAP])
-{
-	for (uint32_t i = 0; i < 4; i++) {
-		uint8_t v = octets[i];
-		if (v >= 100)
-			*out++ = (char)('0' + v / 100);
-		if (v >= 10)
-			*out++ = (char)('0' + v / 10 % 10);
-		*out++ = (char)('0' + v % 10);
-		*out++ = i < 3 ? '.' : '\0';
-	}
-}
-
-static void put_addr(struct buf *b, const struct field *f, const uint8_t *base)
-{
-	char text[ADDR_TEXT_CAP];
-	struct addr a;
-
-	memcpy(&a, base + f->offset, sizeof(a));
-	if (a.family == ADDR_NONE) {
-		text_lit(b, "null");
-		return;
-	}
-	if (a.family == ADDR_V4 && !a.zone) {
-		format_v4(a.b, text);
-		put_between(b, '"', text, '"');
-		return;
-	}
-	buf_putc(b, '"');
-	buf_puts(b, addr_format_bare(&a, text));
-	if (a.zone) {
-		buf_putc(b, '%');
-		buf_put_u64(b, a.zone);
-	}
-	buf_putc(b, '"');
 }
 
 static void put_mac(struct buf *b, const struct field *f, const uint8_t *base)
@@ -273,11 +195,11 @@ static void put_array(struct buf *b, const struct field *f, const uint8_t *base)
 static void put_value(struct buf *b, const struct field *f, const uint8_t *base)
 {
 	static put_fn *const put[FIELD_KIND_N] = {
-		[FIELD_UINT] = put_uint,       [FIELD_INT] = put_int,
-		[FIELD_REAL] = put_real,       [FIELD_BOOL] = put_bool,
+		[FIELD_UINT] = put_scalar,     [FIELD_INT] = put_int,
+		[FIELD_REAL] = put_real,       [FIELD_BOOL] = put_scalar,
 		[FIELD_TEXT] = put_text,       [FIELD_CHARS] = put_chars,
-		[FIELD_WORD] = put_word,       [FIELD_PROTO] = put_proto,
-		[FIELD_TIME] = put_time,       [FIELD_ADDR] = put_addr,
+		[FIELD_WORD] = put_scalar,     [FIELD_PROTO] = put_scalar,
+		[FIELD_TIME] = put_time,       [FIELD_ADDR] = put_scalar,
 		[FIELD_MAC] = put_mac,         [FIELD_BYTES] = put_bytes,
 		[FIELD_PORTS] = put_ports,     [FIELD_STRUCT] = put_struct,
 		[FIELD_POINTER] = put_pointer, [FIELD_LIST] = put_list,
@@ -326,46 +248,82 @@ void eventjson_init(struct eventjson *j, const char *scan_id)
 	j->second = UINT64_MAX;
 }
 
-/** Only the fraction of the last time is written anew while the second is the same. */
-static void put_stamp(struct eventjson *j, struct buf *b, uint64_t time_ns)
+/** The line's first members, up to the time's last digit. Only the fraction of the last time is
+ * written anew while the second is the same. @param p room for HEAD_MAX_BYTES. */
+static uint8_t *put_head(struct eventjson *j, uint64_t seq, uint64_t time_ns, uint8_t *p)
 {
+	static const char before_time[] = ",\"time\":\"";
 	uint64_t second = time_ns / NS_PER_S;
+	uint32_t fraction = (uint32_t)(time_ns % NS_PER_S);
 
 	if (second != j->second)
 		clock_format_rfc3339(time_ns, j->time);
 	j->second = second;
-	uint32_t fraction = (uint32_t)(time_ns % NS_PER_S);
+	memcpy(p, j->head, sizeof(j->head));
+	p = buf_format_u64(p + j->head_len, seq);
+	memcpy(p, before_time, sizeof(before_time) - 1);
+	p += sizeof(before_time) - 1;
+	memcpy(p, j->time, sizeof(j->time));
 	for (int at = 28; at >= 20; at--, fraction /= 10)
-		j->time[at] = (char)('0' + fraction % 10);
-	buf_put(b, j->time, 30);
+		p[at] = (uint8_t)('0' + fraction % 10);
+	return p + 30;
 }
 
 void eventjson_begin(struct eventjson *j, struct buf *b, uint64_t seq, uint64_t time_ns,
 		     const char *type)
 {
-	buf_put(b, j->head, j->head_len);
-	buf_put_u64(b, seq);
-	text_lit(b, ",\"time\":\"");
-	put_stamp(j, b, time_ns);
+	uint8_t *p = buf_reserve(b, HEAD_MAX_BYTES);
+
+	if (!p)
+		return;
+	buf_advance(b, (size_t)(put_head(j, seq, time_ns, p) - p));
 	text_lit(b, "\",\"type\":\"");
 	buf_puts(b, type);
 	buf_putc(b, '"');
+}
+
+/** @return whether the lines of this kind are prepared. */
+static bool is_prepared(struct eventline *l, const struct event_spec *spec)
+{
+	return l->spec == spec || eventline_prepare(l, spec);
+}
+
+static void put_prepared(struct eventjson *j, struct buf *b, const struct event *ev)
+{
+	uint8_t *start = buf_reserve(b, HEAD_MAX_BYTES + EVENTLINE_MAX_BYTES), *p;
+
+	if (!start)
+		return;
+	p = put_head(j, ev->seq, ev->time_ns, start);
+	p = eventline_put(&j->line, ev->host_idx, (const uint8_t *)ev + j->line.spec->offset, p);
+	buf_advance(b, (size_t)(p - start));
+}
+
+/** What the table says of @p ev; @p cert holds what is made for it. */
+static const void *told_by(const struct event *ev, const struct scan_info *scan,
+			   struct told_certificate *cert)
+{
+	const struct event_spec *spec = &event_specs[ev->kind];
+
+	if (spec->is_of_scan)
+		return scan;
+	if (ev->kind != EVENT_CERTIFICATE_FOUND)
+		return (const uint8_t *)ev + spec->offset;
+	*cert = (struct told_certificate){ev->tls.addr, ev->tls.port, ev->tls.proto,
+					  ev->tls.cert_idx,
+					  &ev->tls.facts->certs[ev->tls.cert_idx]};
+	return cert;
 }
 
 void eventjson_put(struct eventjson *j, struct buf *b, const struct event *ev,
 		   const struct scan_info *scan)
 {
 	const struct event_spec *spec = &event_specs[ev->kind];
-	const void *told = (const uint8_t *)ev + spec->offset;
 	struct told_certificate cert;
 
-	if (spec->is_of_scan)
-		told = scan;
-	if (ev->kind == EVENT_CERTIFICATE_FOUND) {
-		cert = (struct told_certificate){ev->tls.addr, ev->tls.port, ev->tls.proto,
-						 ev->tls.cert_idx,
-						 &ev->tls.facts->certs[ev->tls.cert_idx]};
-		told = &cert;
+	if (is_prepared(&j->line, spec)) {
+		put_prepared(j, b, ev);
+		return;
 	}
 	eventjson_begin(j, b, ev->seq, ev->time_ns, spec->name);
 	if (spec->is_of_host) {
@@ -373,6 +331,6 @@ void eventjson_put(struct eventjson *j, struct buf *b, const struct event *ev,
 		put_number(b, ev->host_idx);
 	}
 	if (spec->fields)
-		eventjson_put_fields(b, spec->fields, told);
+		eventjson_put_fields(b, spec->fields, told_by(ev, scan, &cert));
 	text_lit(b, "}\n");
 }

@@ -15,12 +15,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum {
 	CHUNK_BYTES = 16 << 10,
 	CHUNKS_TO_WAKE = 16, /* a thread repays itself from some 1,700 ports on */
 	CHUNKS_KEPT = 24,    /* free ones that are not given back */
+	NICE = 10, /* where cores are short, the scan goes first; a tenth of one will do */
 	LINE_MAX_BYTES = 32 << 20
 };
 
@@ -71,7 +73,8 @@ static struct chunk *chunk_take(struct eventlog *log, size_t cap)
 	} else {
 		if (log->n_bytes + cap > log->conf.queue_max_bytes)
 			return NULL;
-		c = mem_alloc(1, sizeof(*c) + cap);
+		c = mem_alloc_plain(1, (sizeof(*c) + cap + MEM_LINE_BYTES - 1) / MEM_LINE_BYTES *
+					       MEM_LINE_BYTES);
 		if (!c)
 			return NULL;
 		log->n_bytes += cap;
@@ -156,6 +159,7 @@ static void *log_main(void *arg)
 	struct eventlog *log = arg;
 
 	(void)pthread_setname_np(pthread_self(), "prtip-log");
+	(void)setpriority(PRIO_PROCESS, 0, NICE); /* of this thread: setpriority(2) */
 	pthread_mutex_lock(&log->lock);
 	while (!log->is_over || log->first) {
 		log->is_busy = true;

@@ -19,6 +19,7 @@
 
 enum {
 	SPILL_BYTES = 64 << 10,   /* memory touched once costs more than the calls saved */
+	RECORD_BYTES = 4 << 10,   /* few are longer */
 	TEXT_MAX_BYTES = 64 << 20 /* the longest record is far below */
 };
 
@@ -163,6 +164,8 @@ void logfile_put(struct logfile *f, const struct event *ev, const struct bytes *
 		f->n_lost[ev->kind]++;
 		return;
 	}
+	if (unlikely(f->text.cap < SPILL_BYTES)) /* once: growing would copy it eight times */
+		(void)buf_reserve(&f->text, SPILL_BYTES + RECORD_BYTES);
 	if (line)
 		buf_put(&f->text, line->p, line->len);
 	else
