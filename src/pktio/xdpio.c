@@ -28,7 +28,7 @@
 #define RING_SHARE     4u
 #define RING_MIN_BYTES 4096u
 #define RING_MAX_BYTES (8u << 20)
-/** Polls without waiting between two looks at the other interfaces. */
+/** Polls without waiting between two looks at other interfaces that were silent at the last. */
 #define OTHERS_EVERY 16u
 
 struct xdpio {
@@ -42,6 +42,7 @@ struct xdpio {
 	uint32_t batch;
 	uint32_t n_used, n_lent, n_filled; /* slots, as struct txbatch */
 	uint32_t n_polls;
+	bool is_elsewhere; /* the last look at the other interfaces found something */
 	uint32_t if_idx;
 };
 
@@ -303,13 +304,14 @@ static int xdpio_rx_acquire(struct pktio *io, struct frame *f, uint32_t n, uint3
 	struct xdpio *x = io->state;
 	uint32_t got = xdp_ring_take(&x->ring, f, n);
 
-	if (got || (!wait_us && ++x->n_polls % OTHERS_EVERY)) {
+	if (got || (!wait_us && !x->is_elsewhere && ++x->n_polls % OTHERS_EVERY)) {
 		x->st.n_rx_frames += got;
 		return (int)got;
 	}
 	set_waiting(x, wait_us > 0);
 	int from_others = poll_all(x, f, n, wait_us);
 	set_waiting(x, false);
+	x->is_elsewhere = from_others > 0;
 	if (from_others)
 		return from_others;
 	got = xdp_ring_take(&x->ring, f, n);

@@ -162,6 +162,20 @@ def test_hears_for_whatever_sends(cases, bed):
                     {p for (_, p), (state, _) in suite.json_ports(text).items() if state == "open"}, set(OPEN))
 
 
+def test_answers_that_come_by_another_interface(cases, bed):
+    bed._link(bed.scanner, "wa", bed.target, "wb", "10.96.0.2", "fd96::2")
+    bed._addresses(bed.scanner, "wa", "10.96.0.1/24", "fd96::1/64")
+    bed.target.sh("ip route add 10.99.0.1/32 via 10.96.0.1 dev wb")
+    text = scan(bed, "afpacket", "-sS", "-Pn", "-p-", "10.99.0.2")
+    bed.target.sh("ip route del 10.99.0.1/32")
+    bed.scanner.sh("ip link del wa")
+    summary = suite.json_summary(text)
+    cases.equal("by another interface: the open ones are found",
+                {p for (_, p), (state, _) in suite.json_ports(text).items() if state == "open"}, set(OPEN))
+    cases.equal("by another interface: the program listened at the way out", summary["backend"], "afpacket+xdp")
+    cases.check("by another interface: they are read as fast as they come", summary["sent"] < 1.2 * 65535, str(summary))
+
+
 def test_program(cases, bed):
     done = subprocess.run([str(BUILD / "tests/unit/probe/xdp_program")], capture_output=True, text=True)
     if done.returncode == suite.SKIPPED:
@@ -183,5 +197,6 @@ if __name__ == "__main__":
         listeners = [bed.target.listen(port) for port in OPEN]
         code = suite.run([test_program, test_equal_states, test_discovery, test_nothing_left_half_open,
                           test_attempts_and_times, test_gone_after_kill, test_strangers_program_stays,
-                          test_without_privilege, test_large_scan_chooses_it, test_hears_for_whatever_sends], bed)
+                          test_without_privilege, test_large_scan_chooses_it, test_hears_for_whatever_sends,
+                          test_answers_that_come_by_another_interface], bed)
     sys.exit(code)
