@@ -45,15 +45,10 @@ static int peek(const struct scan *s, size_t ahead)
 	return (size_t)(s->end - s->p) > ahead ? s->p[ahead] : -1;
 }
 
-static bool is_digit(int c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/** Of a number system of @p base, 8 or 16; -1: none. */
+/** Of a number system of @p base, 8, 10 or 16; -1: none. */
 static int digit_of(int c, int base)
 {
-	int v = is_digit(c) ? c - '0' : -1, low = c | 0x20;
+	int v = c >= '0' && c <= '9' ? c - '0' : -1, low = c | 0x20;
 
 	if (low >= 'a' && low <= 'f')
 		v = low - 'a' + 10;
@@ -105,7 +100,7 @@ static bool byte_escape(struct scan *s, int c, uint8_t *ret)
 		*ret = digits(s, 16, 2);
 	else if (c == '0')
 		*ret = digits(s, 8, 2);
-	else if (!is_letter(c) && !is_digit(c))
+	else if (!is_letter(c) && digit_of(c, 10) < 0)
 		*ret = (uint8_t)c;
 	else
 		return false;
@@ -124,7 +119,7 @@ static enum atom escape(struct scan *s, uint8_t *ret)
 		return ATOM_BYTE;
 	if (c >= 128 || !escapes[c].atom || (c == 'N' && peek(s, 0) == '{'))
 		return ATOM_UNKNOWN;
-	while (is_digit(c) && is_digit(peek(s, 0)))
+	while (digit_of(c, 10) >= 0 && digit_of(peek(s, 0), 10) >= 0)
 		s->p++;
 	return (enum atom)(escapes[c].atom - 1);
 }
@@ -249,7 +244,7 @@ static bool number_at(const struct scan *s, size_t *at, uint32_t *ret)
 {
 	size_t from = *at;
 
-	for (*ret = 0; is_digit(peek(s, *at)); (*at)++)
+	for (*ret = 0; digit_of(peek(s, *at), 10) >= 0; (*at)++)
 		*ret = *ret > 65535 ? *ret : *ret * 10 + (uint32_t)(peek(s, *at) - '0');
 	return *at > from;
 }

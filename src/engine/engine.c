@@ -15,7 +15,6 @@
 
 enum {
 	USUAL_PINGS = 12,
-	SMALL_SCAN_PROBES = 16384,
 	ONE_WORKER_RATE_PPS = 100000,
 	SEEDS_MAX = 1 << 18,
 	HOSTS_PER_SHARD_MIN = 32,
@@ -46,11 +45,6 @@ int engine_route(struct engine *e, const struct addr *a, struct route *ret)
 
 /* --- decisions ------------------------------------------------------------------ */
 
-static uint32_t n_cores(const struct engine *e)
-{
-	return MAX((uint32_t)CPU_COUNT(&e->cores), 1u);
-}
-
 static uint64_t n_hosts(const struct engine *e)
 {
 	return space_n_hosts(e->targets->set.n_addrs, e->conf.shard);
@@ -71,7 +65,7 @@ static uint32_t workers_wanted(const struct engine *e)
 	bool is_slow = rate && rate <= ONE_WORKER_RATE_PPS;
 
 	if (!n)
-		n = is_tiny || is_slow ? 1 : MIN(n_cores(e), (uint32_t)WORKERS_DEFAULT_MAX);
+		n = is_tiny || is_slow ? 1 : MIN(engine_n_cores(e), (uint32_t)WORKERS_DEFAULT_MAX);
 	if (e->conf.shape)
 		n = e->conf.shape->n_workers;
 	n = CLAMP(n, 1u, ENGINE_WORKERS_MAX);
@@ -95,14 +89,12 @@ static void divide_ports(struct engine *e)
 static void decide_workers(struct engine *e)
 {
 	e->n_probes = count_probes(e);
-	bool is_small = e->n_probes <= SMALL_SCAN_PROBES;
-
 	e->n_workers = workers_wanted(e);
 	if (e->n_workers > 1 && n_hosts(e) < (uint64_t)e->n_workers * HOSTS_PER_SHARD_MIN)
 		divide_ports(e);
-	e->is_inline = is_small;
-	bool is_large = !is_small && e->survey.has_ether;
-	e->uses_l2 = !e->is_connect && (e->survey.has_arp || is_large);
+	e->is_inline = !engine_is_large(e);
+	e->uses_l2 = !e->is_connect &&
+		     (e->survey.has_arp || (engine_is_large(e) && e->survey.has_ether));
 	if (e->conf.backend)
 		e->uses_l2 =
 			!e->is_connect && e->survey.has_ether && (e->conf.backend->caps & PKTIO_L2);
@@ -443,7 +435,7 @@ static int start_thread(struct engine *e, struct worker *w)
 {
 	pthread_attr_t attr;
 	cpu_set_t one;
-	uint32_t nth = w->idx % n_cores(e);
+	uint32_t nth = w->idx % engine_n_cores(e);
 
 	CPU_ZERO(&one);
 	for (int cpu = 0, here = sched_getcpu(); cpu < CPU_SETSIZE; cpu++) {
@@ -507,7 +499,7 @@ int engine_run(struct engine *e)
 	uint32_t first = e->is_inline ? 1 : 0;
 	int err = replan(e);
 
-	machine_read(&e->began, e->n_probes > SMALL_SCAN_PROBES);
+	machine_read(&e->began, engine_is_large(e));
 	if (e->seeds || !e->conf.n_types)
 		bus_enter(e->bus, STAGE_DISCOVERING_HOSTS);
 	if (!err && e->seeds)
@@ -524,110 +516,4 @@ int engine_run(struct engine *e)
 		err = e->workers[i]->error;
 	e->ended_ns = clock_now_ns();
 	return err;
-}
-
-void engine_progress(const struct engine *e, struct engine_progress *ret)
-{
-	*ret = (struct engine_progress){0};
-	for (uint32_t i = 0; i < (e->is_seeding ? 1 : e->n_workers); i++) {
-		const struct worker *w = e->workers[i];
-		uint64_t total = track_n_total(&w->track);
-		ret->n_total = ret->n_total + total < total ? UINT64_MAX : ret->n_total + total;
-		ret->n_concluded += stat_read(&w->track.stats.n_concluded);
-		ret->n_sent += stat_read(&w->stats.n_sent);
-		ret->n_received += stat_read(&w->stats.n_received);
-		ret->n_sent_bytes += stat_read(&w->stats.n_sent_bytes);
-		ret->n_hosts_done += stat_read(&w->track.stats.n_hosts_done);
-	}
-}
-
-/** What held the scan up, as far as this machine can tell. */
-static void fill_bottleneck(struct engine *e, const struct ev_scan_completed *c)
-{
-	struct bottleneck_facts f = {.n_cores = n_cores(e),
-				     .max_rate_pps = e->conf.max_rate_pps,
-				     .n_rx_drops = c->n_rx_drops,
-				     .n_tx_errors = c->n_tx_errors};
-	struct machine_state m;
-
-	machine_read(&m, e->n_probes > SMALL_SCAN_PROBES);
-	f.elapsed_ns = m.mono_ns - e->began.mono_ns;
-	f.after_ns = m.mono_ns - e->ended_ns;
-	f.cpu_ns = m.cpu_ns - e->began.cpu_ns;
-	f.n_tracking_drops =
-		m.n_tracking_drops - MIN(e->began.n_tracking_drops, m.n_tracking_drops);
-	if (m.n_jiffies > e->began.n_jiffies)
-		f.stolen = (double)(m.n_stolen - e->began.n_stolen) /
-			   (double)(m.n_jiffies - e->began.n_jiffies);
-	for (uint32_t i = 0; i < e->n_workers; i++) {
-		const struct worker *w = e->workers[i];
-		for (uint32_t k = 0; k < SPENT_N; k++)
-			f.spent_ns[k] += w->stats.spent_ns[k];
-		f.n_socket_errors += w->stats.n_local_errors;
-		f.n_result_waits += w->stats.n_full_waits;
-		for (uint32_t k = 0; k < ARRAY_LEN(w->io_stats); k++)
-			f.n_tx_full += w->io_stats[k].n_tx_retries;
-	}
-	bottleneck_say(&f, e->trust.bottleneck, sizeof(e->trust.bottleneck));
-}
-
-static void fill_trust(struct engine *e)
-{
-	struct scan_trust *t = &e->trust;
-
-	coverage_init(&t->ports);
-	t->hosts = e->pass_hosts;
-	for (uint32_t i = 0; i < e->n_workers; i++) {
-		coverage_merge(&t->ports, &e->workers[i]->track.ports_seen);
-		stratum_merge(&t->hosts, &e->workers[i]->track.hosts_seen);
-		t->n_late_ports += e->workers[i]->track.stats.n_late_ports;
-		t->n_unknown_ports += e->workers[i]->track.stats.n_unknown_ports;
-	}
-	t->is_of_hosts = !e->conf.n_types;
-	coverage_estimate(&t->hosts, t->is_of_hosts ? NULL : &t->ports, t->n_late_ports,
-			  &t->estimate);
-	coverage_unknown(&t->estimate, t->n_unknown_ports);
-}
-
-/** Counts of hosts, over workers: where ports are divided, each has met the same ones. */
-static uint64_t hosts_sum(const struct engine *e, uint64_t sum, uint64_t n)
-{
-	return e->is_sharded_by_port ? MAX(sum, n) : sum + n;
-}
-
-void engine_totals(struct engine *e, struct ev_scan_completed *ret)
-{
-	for (uint32_t i = 0; i < e->n_workers; i++) {
-		const struct worker *w = e->workers[i];
-		ret->n_sent += w->stats.n_sent;
-		ret->n_received += w->stats.n_received;
-		ret->n_tx_errors += w->stats.n_unfit;
-		ret->n_local_drops += w->stats.n_unfit;
-		ret->n_left_out = hosts_sum(e, ret->n_left_out, w->track.stats.n_left_out);
-		ret->n_malformed += w->stats.n_malformed;
-		ret->n_dup += w->track.stats.n_dup;
-		ret->n_late += w->track.stats.n_late;
-		ret->n_forged += w->stats.n_forged + w->track.stats.n_unasked;
-		ret->n_unproven += w->stats.n_unproven;
-		ret->n_no_route =
-			hosts_sum(e, ret->n_no_route, e->seeds ? 0 : w->track.stats.n_no_route);
-		for (uint32_t k = 0; k < ARRAY_LEN(w->io_stats); k++) {
-			ret->n_local_drops +=
-				w->io_stats[k].n_rx_dropped + w->io_stats[k].n_tx_errors;
-			ret->n_rx_drops += w->io_stats[k].n_rx_dropped;
-			ret->n_tx_errors += w->io_stats[k].n_tx_errors;
-			ret->n_tx_calls += w->io_stats[k].n_tx_calls;
-			ret->n_forged += w->io_stats[k].n_rx_forged;
-		}
-	}
-	ret->n_no_route += e->pass_stats.n_no_route;
-	ret->n_left_out += e->pass_stats.n_left_out;
-	ret->n_dup += e->pass_stats.n_dup;
-	ret->n_late += e->pass_stats.n_late;
-	ret->n_forged += e->pass_stats.n_unasked;
-	ret->backend = engine_backend(e);
-	ret->interrupted = atomic_load(&e->is_stopped);
-	fill_trust(e);
-	fill_bottleneck(e, ret);
-	ret->trust = &e->trust;
 }

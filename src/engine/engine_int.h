@@ -13,6 +13,7 @@
 #include <semaphore.h>
 
 #define DEFAULT_INITIAL_RTO_US 1000000u
+#define SMALL_SCAN_PROBES      16384u
 
 /** What a look at the routes of a sample of the targets says about the ways out. */
 struct survey {
@@ -67,7 +68,6 @@ struct engine {
 	struct scan_trust trust;
 	struct machine_state began;
 	uint64_t ended_ns; /* the last probe was concluded */
-	bool is_large;     /* worth reading what the machine counts */
 	bool is_seeding;   /* the pass is running */
 	uint64_t last_tick_ns;
 	sem_t n_ended;            /* workers' threads that have */
@@ -76,6 +76,15 @@ struct engine {
 	struct worker *workers[ENGINE_WORKERS_MAX];
 };
 
+static inline uint32_t engine_n_cores(const struct engine *e)
+{
+	return MAX((uint32_t)CPU_COUNT(&e->cores), 1u);
+}
+/** Worth a packet socket, and worth reading what the machine counts. */
+static inline bool engine_is_large(const struct engine *e)
+{
+	return e->n_probes > SMALL_SCAN_PROBES;
+}
 /** Fill e->survey from the routes to a sample of the targets. */
 void survey_targets(struct engine *e);
 /** @return owned; @p reterr names what failed. */

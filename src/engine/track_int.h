@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The scheduler's inside: track.c (probes), answer.c, group.c (hosts, groups, stages) and the files
- * named below. */
+/* The scheduler's inside: track.c (probes), answer.c, plan.c, group.c (hosts, groups, stages) and
+ * the files named below. */
 #pragma once
 
 #include "base/mem.h"
@@ -59,6 +59,13 @@ static inline void host_fetch(const struct host_slot *h)
 	PREFETCH(h);
 	PREFETCH((const uint8_t *)h + MEM_LINE_BYTES);
 }
+/** Limits of one host that are counted apart; 0: it is asked too little for rates of its own. A
+ * delay that the user wants is kept for any host, in discovery too. */
+uint32_t plan_flows_per_host(const struct track *t);
+/** The most that a host is asked in one stage. */
+uint32_t plan_probes_per_host(const struct track *t);
+/** Accepts one without memory. */
+void group_free(struct track_group *g);
 /** Open the next group of this shard. @p ret NULL when there is none. */
 int group_open(struct track *t, uint64_t now_ns, struct track_group **ret) MUST_CHECK;
 /** Every probe of the host in this stage is concluded. */
