@@ -131,12 +131,17 @@ static int pgsql_parse(struct bytes in, struct app_facts *ret)
 
 /* --- Redis, memcached, ZooKeeper ----------------------------------------------------------- */
 
-static const char *const redis_errors[] = {
-	"-NOAUTH ",
-	"-DENIED Redis is running in protected mode",
-	"-ERR unknown command",
-	"-ERR wrong number of arguments for ",
-	"-ERR operation not permitted",
+/** Others speak the protocol too, and POP3 says "-ERR unknown command", with nothing behind. */
+static const struct redis_error {
+	const char *text;
+	bool is_named; /* says that it is Redis */
+} redis_errors[] = {
+	{"-NOAUTH Authentication required.", true},
+	{"-DENIED Redis is running in protected mode", true},
+	{"-ERR unknown command '", false},
+	{"-ERR unknown command `", false},
+	{"-ERR wrong number of arguments for '", false},
+	{"-ERR operation not permitted", false},
 };
 
 /** Lines "name:value" of INFO. */
@@ -156,12 +161,12 @@ static void redis_info(struct app_facts *f, struct bytes in)
 		app_addf(f, APP_EXTRAINFO, "%.*s", (int)MIN(mode.len, 20), mode.p);
 }
 
-static bool is_redis_error(struct bytes line)
+static const struct redis_error *redis_error_of(struct bytes line)
 {
 	for (size_t i = 0; i < ARRAY_LEN(redis_errors); i++)
-		if (app_starts(line, redis_errors[i]))
-			return true;
-	return false;
+		if (app_starts(line, redis_errors[i].text))
+			return &redis_errors[i];
+	return NULL;
 }
 
 /** The number of "$LENGTH". */
@@ -187,9 +192,11 @@ static int redis_parse(struct bytes in, struct app_facts *ret)
 		redis_info(ret, left);
 		return left.len >= bulk_len(line) || in.len > TEXT_BYTES_MAX ? (int)in.len : 0;
 	}
-	if (is_redis_error(line)) {
+	const struct redis_error *error = redis_error_of(line);
+	if (error) {
 		ret->service = "redis";
-		app_puts(ret, APP_PRODUCT, "Redis key-value store");
+		if (error->is_named)
+			app_puts(ret, APP_PRODUCT, "Redis key-value store");
 		return (int)(in.len - left.len);
 	}
 	return in.p[0] == '$' && left.len < 64 ? 0 : -E_SYNTAX;

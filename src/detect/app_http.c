@@ -116,6 +116,9 @@ static const struct mark {
 	 "\nX-Influxdb-Version: ", NULL},
 	{IN_HEAD, "\nDocker-Distribution-Api-Version: ", NULL, "Docker Registry",
 	 "a:redhat:docker-registry", NULL, NULL},
+	/* it alone gives back the Host that it was asked for */
+	{IN_HEAD, "\nHost: prtip.invalid\r\n", NULL, "PHP cli server", "a:php:php",
+	 "\nX-Powered-By: PHP/", NULL},
 	{IN_TITLE, " - CUPS ", NULL, "CUPS", "a:apple:cups", " - CUPS ", "ipp"},
 	{IN_HEAD, "\nX-Transmission-Session-Id: ", NULL, "Transmission BitTorrent management httpd",
 	 NULL, NULL, NULL},
@@ -260,9 +263,11 @@ static void read_via(struct bytes via, struct app_facts *f)
  * the server's own name out. */
 static void read_powered_by(struct bytes text, bool is_proxied, struct app_facts *f)
 {
-	if (!f->field[APP_PRODUCT][0] && !is_proxied)
+	const struct app_product *p = app_product_of(text);
+
+	if (!f->field[APP_PRODUCT][0] && !is_proxied && p && p->product[0])
 		app_put_server(f, text);
-	else
+	else if (strncasecmp(f->field[APP_PRODUCT], "PHP", 3) != 0)
 		app_addf(f, APP_EXTRAINFO, "powered by %.*s", (int)MIN(text.len, 60), text.p);
 }
 
@@ -341,6 +346,7 @@ static int sip_parse(struct bytes in, struct app_facts *ret)
 /** First "/", then what tells versions of programs that hide them there. */
 static const struct app_hello http_hellos[] = {
 	{GET("/"), APP_TCP, {80, 8080, 8000, 8888, 9200, 5984, 3000}, NULL, NULL},
+	{TEXT("GET / HTTP/1.0\r\nHost: prtip.invalid\r\n\r\n"), APP_TCP, {0}, HTTP_ANY, ""},
 	{GET("/prtip-no-such-page"), APP_TCP, {0}, HTTP_ANY, ""},
 	{GET("/v2/"), APP_TCP, {0}, HTTP_ANY, ""},
 	{GET("/metrics"), APP_TCP, {0}, HTTP_ANY, ""},

@@ -8,6 +8,7 @@
  * 2812.
  */
 #include "detect/app.h"
+#include "detect/stock.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -57,7 +58,8 @@ static void read_words(struct app_facts *f, const struct greeting *g)
 	f->service = g->service;
 	for (size_t i = 0; i < g->n_words; i++) {
 		const struct word *w = &g->words[i];
-		if (!find_word(g->text, w->text, &behind))
+		if (!find_word(g->text, w->text, &behind) ||
+		    stock_is_denied(g->text, behind.p - strlen(w->text)))
 			continue;
 		while (behind.len && strchr(" /-(v", behind.p[0] ?: 'x'))
 			behind = app_skip(behind, 1);

@@ -5,6 +5,7 @@
  * Sources: the servers' own documentation, RFC 9110 10.2.4; product names follow nmap's use.
  */
 #include "detect/app.h"
+#include "detect/stock.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -107,7 +108,7 @@ static const struct app_product products[] = {
 	{"libmicrohttpd", "GNU libmicrohttpd", NULL, NULL},
 	{"Splunkd", "Splunkd httpd", NULL, NULL},
 	{"Boost.Beast", "Boost.Beast", NULL, NULL},
-	{"PHP", "PHP cli server", "a:php:php", NULL},
+	{"PHP", "", NULL, NULL}, /* runs behind any server */
 	{"Express", "Node.js Express framework", "a:nodejs:node.js", NULL},
 	{"ASP.NET", "", NULL, NULL},
 	{"Servlet", "", NULL, NULL},
@@ -166,17 +167,21 @@ static size_t name_len(struct bytes name)
 	return name.len;
 }
 
-/** Words before the first "/", "(" or number, as a name; a version is what follows. */
-static void put_unlisted(struct app_facts *f, struct bytes server)
+/** Words before the first "/", "(" or number, as a name; a version is what follows. @return
+ * whether it is a name. */
+static bool put_unlisted(struct app_facts *f, struct bytes server)
 {
 	struct bytes name = app_until(server, "/(;,"), rest = app_skip(server, name_len(name));
 
 	name.len = name_len(name);
+	if (stock_is_no_name(name))
+		return false;
 	app_put(f, APP_PRODUCT, name);
 	if (rest.len && rest.p[0] == ' ')
 		app_put(f, APP_VERSION, app_version(app_skip(rest, 1)));
 	if (rest.len && rest.p[0] == '/')
 		app_put(f, APP_VERSION, app_version(app_skip(rest, 1)));
+	return true;
 }
 
 static void put_listed(struct app_facts *f, const struct app_product *p, struct bytes server)
@@ -214,7 +219,7 @@ void app_put_server(struct app_facts *f, struct bytes server)
 		return;
 	if (p)
 		put_listed(f, p, server);
-	else
-		put_unlisted(f, server);
+	else if (!put_unlisted(f, server))
+		return;
 	put_comment(f, server);
 }

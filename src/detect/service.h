@@ -97,7 +97,7 @@ struct service {
 	bool is_known;  /* a hard match, or a reader named the product: only details are missing */
 	bool is_read;   /* a reader recognised the protocol */
 	bool has_retried;    /* a reader's question that got no answer was put again, once */
-	bool is_weak;        /* what is known rests on a match of a few bytes */
+	bool is_weak;        /* the name rests on what many programs say */
 	bool is_relistening; /* what was cut short is listened to once more */
 	bool is_again;       /* nothing was heard: the likely questions once more, one at a time */
 	uint8_t n_hellos, n_on_listener;

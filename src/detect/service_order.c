@@ -150,7 +150,7 @@ void order_set_asked(struct service *s, uint32_t hello, bool is_asked)
 	s->n_hellos = (uint8_t)(s->n_hellos + (is_asked ? 1 : -1));
 }
 
-/** A reader's question that was not asked yet. */
+/** A reader's question that was not asked yet. A name in doubt hides none of the port's. */
 static uint32_t choose_hello(struct service *s)
 {
 	struct app_known k = {.service = s->result.name,
@@ -162,11 +162,12 @@ static uint32_t choose_hello(struct service *s)
 
 	if (s->plan->is_brief || s->n_hellos >= SERVICE_HELLOS_MAX)
 		return UINT32_MAX;
-	while ((s->hello = app_next_hello(&k, &pos, &s->hello_row))) {
-		s->hello_idx = pos - 1;
-		if (!(*hello_word(s, pos - 1) >> (pos - 1) % 64 & 1))
-			return SERVICE_PROBE_APP;
-	}
+	for (int round = 0; round < (s->is_weak ? 2 : 1); round++, k.service = NULL, pos = 0)
+		while ((s->hello = app_next_hello(&k, &pos, &s->hello_row))) {
+			s->hello_idx = pos - 1;
+			if (!(*hello_word(s, pos - 1) >> (pos - 1) % 64 & 1))
+				return SERVICE_PROBE_APP;
+		}
 	return UINT32_MAX;
 }
 

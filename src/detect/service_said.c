@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What an answer says: patterns first, then the readers of protocols. A hard match ends the
- * questions; one on two bytes is too little to be believed against anything that says more.
+ * questions. One that rests on too little (evidence.h, or two bytes) names a service, in doubt, and
+ * no program; the questions go on.
  */
 #include "detect/service_parts.h"
 
+#include "detect/evidence.h"
 #include "detect/verdict.h"
 
 #include <string.h>
 
 /** A pattern for fewer bytes fits too many protocols by chance. */
-enum { WEAK_BYTES = 2 };
+enum { WEAK_BYTES = 2, WEAK_CONF = 5 };
 
 void said_keep_banner(struct service *s, struct bytes b)
 {
@@ -37,6 +39,33 @@ static void take(struct service *s, const struct match_hit *hit)
 	s->result.banner_len = was.banner_len;
 	if (hit->match->is_soft)
 		s->soft = hit->match->service;
+}
+
+/** All that is concluded from a line that fits what many say. @return whether it is certain. */
+static bool take_weak(struct service *s, const struct match_hit *hit, size_t len)
+{
+	struct bytes name = hit->match->service;
+	bool is_sure = len > WEAK_BYTES && evidence_is_nameless(name);
+
+	if (s->result.name)
+		return false;
+	s->result.name = facts_text(s->facts, name.p, name.len);
+	s->result.conf = is_sure ? 10 : WEAK_CONF;
+	s->is_known = is_sure;
+	s->is_weak = !is_sure;
+	s->result.is_soft = true;
+	return is_sure;
+}
+
+/** Does the answer bear out what the line says of the program? */
+static bool is_borne_out(const struct service *s, struct bytes b, const struct match_hit *hit)
+{
+	struct service_facts said;
+
+	if (b.len <= WEAK_BYTES)
+		return false;
+	verdict_of(hit, s->facts, &said);
+	return evidence_is_enough(hit, b, said.product);
 }
 
 /** An alert or a hello: the peer expects TLS here. */
@@ -120,10 +149,14 @@ static void take_echo(struct service *s)
 	s->is_known = true;
 }
 
-/** Of questions asked side by side it was answered later, or it rests on too little. */
-static bool tells_nothing_new(const struct service *s, struct bytes b, const struct match_hit *hit)
+/** Our own words come back within others, backwards or in other letters. */
+static bool is_mirror(const struct service *s, const struct service_talk *t, struct bytes b)
 {
-	return s->is_known || (b.len <= WEAK_BYTES && !hit->match->is_soft && s->is_read);
+	bool is = evidence_is_mirror(b, payload_of(s, t->probe));
+
+	for (uint32_t i = 0; i < s->n_on_listener && t->is_listener; i++)
+		is |= evidence_is_mirror(b, payload_of(s, s->on_listener[i]));
+	return is;
 }
 
 bool said_match(struct service *s, struct service_talk *t, struct bytes b)
@@ -148,15 +181,15 @@ bool said_match(struct service *s, struct service_talk *t, struct bytes b)
 	}
 	if ((looks_like_tls(b) && said_want_tls(s)) || rc != 1)
 		return false;
-	if (tells_nothing_new(s, b, &hit))
+	/* of questions asked side by side it may have been answered later */
+	if (s->is_known || is_mirror(s, t, b))
 		return false;
+	if (!is_borne_out(s, b, &hit))
+		return take_weak(s, &hit, b.len);
 	take(s, &hit);
+	s->is_weak = false;
 	if (hit.match->is_soft)
 		return false;
-	if (b.len <= WEAK_BYTES) {
-		s->is_weak = s->result.is_soft = true;
-		return false;
-	}
 	s->is_known = true;
 	read_by_protocol(s, t, b);
 	return true;
@@ -184,7 +217,7 @@ static bool match_listed(struct service *s, struct bytes b)
 	for (uint32_t i = 0; i < db->n_probes; i++)
 		if (db->probes[i].proto == s->port.proto && order_is_listed(s, &db->probes[i]) &&
 		    matcher_match(s->plan->matcher, i, b, (struct bytes){0}, &hit) == 1 &&
-		    is_telling(&hit)) {
+		    is_telling(&hit) && is_borne_out(s, b, &hit)) {
 			take(s, &hit);
 			return true;
 		}

@@ -7,7 +7,13 @@
 
 #include <string.h>
 
-enum { INFO_MAX = 5, FINGERPRINT_COLUMNS = 74, LEAD_LEN = 3, FINGERPRINTS_MAX = 10 };
+enum {
+	INFO_MAX = 5,
+	FINGERPRINT_COLUMNS = 74,
+	LEAD_LEN = 3,
+	FINGERPRINTS_MAX = 10,
+	DOUBT_CONF = 5
+};
 
 void svc_text_of(const struct out *o, const struct view *v, const struct host_port *p,
 		 struct svc_text *ret)
@@ -15,6 +21,7 @@ void svc_text_of(const struct out *o, const struct view *v, const struct host_po
 	*ret = (struct svc_text){.facts = host_service(v->host, p->proto, p->port)};
 	if (ret->facts && ret->facts->name) {
 		ret->name = ret->facts->name;
+		ret->is_marked = ret->facts->conf && ret->facts->conf <= DOUBT_CONF;
 		return;
 	}
 	ret->name = text_service(o, p->proto, p->port, ret->own);

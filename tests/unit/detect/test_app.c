@@ -26,7 +26,15 @@ static const struct app_case cases[] = {
 	 APP_TCP, "http", "http", "Apache httpd", "2.4.71", "Debian", NULL, "Linux",
 	 "cpe:/a:apache:http_server:2.4.71"},
 	{CAPTURE("HTTP/1.0 200 OK\r\nX-Powered-By: PHP/8.2.36\r\n\r\nhi"), APP_TCP, "http", "http",
-	 "PHP cli server", "8.2.36", NULL, NULL, NULL, "cpe:/a:php:php:8.2.36", true},
+	 NULL, NULL, "powered by PHP/8.2.36", NULL, NULL, NULL, true},
+	{CAPTURE("HTTP/1.0 200 OK\r\nHost: prtip.invalid\r\nX-Powered-By: "
+		 "PHP/8.2.36\r\n\r\nhi"),
+	 APP_TCP, "http", "http", "PHP cli server", "8.2.36", NULL, NULL, NULL,
+	 "cpe:/a:php:php:8.2.36", true},
+	{CAPTURE("HTTP/1.1 200 OK\r\nServer: none\r\nContent-Length: 1\r\n\r\nhi"), APP_TCP, "http",
+	 "http", NULL},
+	{CAPTURE("HTTP/1.1 200 OK\r\nServer: not nginx/1.2\r\nContent-Length: 1\r\n\r\nhi"),
+	 APP_TCP, "http", "http", NULL},
 	{CAPTURE("HTTP/1.1 200 OK\r\nX-Powered-By: PHP/8.2.1\r\nVia: 1.1 front\r\nContent-Length: "
 		 "2\r\n\r\nhi"),
 	 APP_TCP, "http", "http", NULL, NULL, "powered by PHP/8.2.1", NULL, NULL, NULL, false},

@@ -15,7 +15,7 @@
 enum { N_PORTS = 6, WAITS_MAX = 6000, WAIT_MS = 10 };
 
 static const char file[] = "Probe TCP NULL q||\ntotalwaitms 60000\ntcpwrappedms 3000\n"
-			   "match greet m|^hello (\\d+)| p/Greeter/ v/$1/\n"
+			   "match greet m|^zowie (\\d+)| p/Greeter/ v/$1/\n"
 			   "match spaces m|[ .]+[,;]y|\n";
 
 struct bed {
@@ -88,7 +88,7 @@ static struct asker_answer answer(struct bed *b)
 
 static void each_job_is_answered_once(void **state)
 {
-	char greeting[] = "hello 0";
+	char greeting[] = "zowie 0";
 	struct asker_answer ans;
 	uint32_t seen = 0;
 	struct bed b;
@@ -149,7 +149,7 @@ static void answers_not_taken_are_released(void **state)
 	ask(&b, 0);
 	ask(&b, 1);
 	int fd = accepted(&b, 0), other = accepted(&b, 1);
-	assert_int_equal(send(fd, "hello 1", 7, 0), 7);
+	assert_int_equal(send(fd, "zowie 1", 7, 0), 7);
 	asker_wait(b.a, 1000);
 	bed_close(&b); /* leaks are seen by sanitizers */
 	close(fd);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a match rests on. A pattern was written for one program's answer, and fits whoever gives the
+ * same: "ERROR" and "220 FTP server ready" are said by many. A program is believed when the answer
+ * names it and does not deny it, or when the pattern demands something that is not in the stock of
+ * what all say (stock.h): a word of its own, bytes that are no text. Stands between the match,
+ * which is nmap's, and what is concluded from it.
+ */
+#include "detect/evidence.h"
+
+#include "base/compiler.h"
+#include "detect/literal.h"
+#include "detect/stock.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+/* in halves: a NUL proves less than other bytes, since binary protocols are full of them */
+enum { ENOUGH = 6, HALVES = 2, NAME_BYTES_MIN = 3, MIRROR_BYTES_MIN = 6 };
+
+static const char *const nameless[] = {"chargen", "daytime", "time", "echo", "discard"};
+
+static uint32_t weight_of_byte(uint8_t c)
+{
+	if (!c)
+		return 1;
+	if (c >= 0x7f || (c < ' ' && !isspace(c)))
+		return HALVES;
+	return strchr("_|\\#%@^~{}[]*&$", c) ? HALVES : 0;
+}
+
+/** What a text holds beyond the stock, in halves of bytes. */
+static uint32_t weight_of(struct bytes text)
+{
+	struct bytes left = text, word;
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		n += weight_of_byte(text.p[i]);
+	while (stock_next_word(&left, &word))
+		n += stock_is_word(word) ? 0 : HALVES * (uint32_t)word.len;
+	return n;
+}
+
+/** What the pattern demands in so many letters. */
+static uint32_t weight_of_pattern(struct bytes pattern)
+{
+	struct literals l;
+	uint32_t n = 0, begin = 0;
+
+	literals_of(pattern, &l);
+	for (uint32_t i = 0; i < l.n_runs; begin = l.run_end[i++])
+		n += weight_of((struct bytes){l.bytes + begin, l.run_end[i] - begin});
+	return n;
+}
+
+/** Of what was matched, all but the pieces that were captured: those are what may differ. */
+static uint32_t weight_of_rest(const struct match_hit *hit)
+{
+	const uint8_t *at = hit->group[0].p, *end = at + hit->group[0].len;
+	uint32_t n = 0;
+
+	for (size_t i = 1; i < MATCH_GROUPS_MAX; i++) {
+		struct bytes g = hit->group[i];
+		if (!g.p || g.p < at || g.p + g.len > end)
+			continue;
+		n += weight_of((struct bytes){at, (size_t)(g.p - at)});
+		at = g.p + g.len;
+	}
+	return n + weight_of((struct bytes){at, (size_t)(end - at)});
+}
+
+/** @return 1: @p word is said, -1: and only to deny it, 0: it is not said. */
+static int says_word(struct bytes text, struct bytes word)
+{
+	int says = 0;
+
+	for (size_t i = 0; i + word.len <= text.len; i++) {
+		bool is_inside = i && isalpha(text.p[i - 1]) && isalpha(text.p[i]);
+		if (is_inside ||
+		    strncasecmp((const char *)text.p + i, (const char *)word.p, word.len) != 0)
+			continue;
+		if (!stock_is_denied(text, text.p + i))
+			return 1;
+		says = -1;
+	}
+	return says;
+}
+
+/** The same of any word of the product's name. */
+static int names(struct bytes text, const char *product)
+{
+	struct bytes left = {(const uint8_t *)product, strlen(product)}, word;
+	int says = 0;
+
+	while (stock_next_word(&left, &word)) {
+		if (word.len < NAME_BYTES_MIN || stock_is_word(word))
+			continue;
+		int it = says_word(text, word);
+		if (it > 0)
+			return it;
+		says = MIN(says, it);
+	}
+	return says;
+}
+
+bool evidence_is_nameless(struct bytes service)
+{
+	for (size_t i = 0; i < ARRAY_LEN(nameless); i++)
+		if (service.len == strlen(nameless[i]) &&
+		    memcmp(service.p, nameless[i], service.len) == 0)
+			return true;
+	return false;
+}
+
+bool evidence_is_enough(const struct match_hit *hit, struct bytes answer, const char *product)
+{
+	if (!product)
+		return true;
+	int named = names(answer, product);
+	if (named)
+		return named > 0;
+	if (evidence_is_nameless(hit->match->service))
+		return false;
+	struct bytes pattern = hit->match->pattern;
+	if (weight_of_pattern(pattern) >= ENOUGH)
+		return true;
+	/* of alternatives a pattern demands none */
+	return memchr(pattern.p, '|', pattern.len) && weight_of_rest(hit) >= ENOUGH;
+}
+
+/* --- mirrors ---------------------------------------------------------------------------- */
+
+static bool holds(struct bytes answer, struct bytes said, bool is_backwards)
+{
+	for (size_t i = 0; i + said.len <= answer.len; i++) {
+		size_t k = 0;
+		while (k < said.len && tolower(answer.p[i + k]) ==
+					       tolower(said.p[is_backwards ? said.len - 1 - k : k]))
+			k++;
+		if (k == said.len)
+			return true;
+	}
+	return false;
+}
+
+bool evidence_is_mirror(struct bytes answer, struct bytes said)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < said.len; i++)
+		n += said.p[i] && !isspace(said.p[i]);
+	return n >= MIRROR_BYTES_MIN && (holds(answer, said, false) || holds(answer, said, true));
+}
