@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -98,6 +99,11 @@ def serve_banners(bed):
     return server
 
 
+def silence(greeter):
+    greeter.shutdown(socket.SHUT_RDWR)  # closed alone, it would listen on while the thread waits
+    greeter.close()
+
+
 def serve_tls(bed, directory):
     subprocess.run("openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=a.example "
                    "-keyout k.pem -out c.pem".split(), cwd=directory, check=True, capture_output=True)
@@ -108,20 +114,30 @@ def serve_tls(bed, directory):
 
 
 HOSTS = ["10.99.0.2", "198.18.0.1", "fd98::1"]
+LINK = ["10.99.0.2", "10.99.0.77"]  # answers; is not there
 SCANS = [
     ["-sS", "-n", "-Pn", "-p20-120,1000-1010", *HOSTS],
     ["-sS", "-v", "--reason", "-p20-30,1001", "both.test", "10.99.0.77"],
     ["-sS", "-n", "-Pn", "--open", "-p1-1000", "10.99.0.2"],
     ["-sT", "-n", "-Pn", "-p20-90", *HOSTS],
-    ["-sU", "-n", "-Pn", "-p50-60", "10.99.0.2"],
+    ["-sU", "-n", "-Pn", "-p50-60", "10.99.0.2", "fd98::1"],
     ["-sS", "-sU", "-n", "-Pn", "-pT:20-30,U:53-60", "10.99.0.2"],
     ["-sA", "-n", "-Pn", "-p20-90,1001", *HOSTS],
-    ["-sX", "-n", "-Pn", "-p20-30", "10.99.0.2"],
+    *[[f"-s{letter}", "-n", "-Pn", "-p20-30", *HOSTS] for letter in "FNXMW"],
+    ["-sY", "-n", "-Pn", "-p20-24", *HOSTS],
+    ["-sS", "-sU", "-sY", "-n", "-v", "--reason", "-pT:22,1001,U:53,S:20", *HOSTS],
     ["-sn", "-v", "10.99.0.0/29", "fd98::1"],
+    *[["-sn", "-n", "-v", "--reason", *method.split(), "198.18.0.1", *LINK]
+      for method in ("-PE", "-PP -PM", "-PS22,81 -PA80", "-PU53 -PY22", "-PR")],
+    ["-sn", "-n", "-v", "--reason", "-PE", "-PS22", "-PA80", "-PU53", "-PY22", "fd98::1", "fd99::77"],
     ["-sL", "-R", "198.18.0.0/30", "both.test"],
     ["-sS", "-n", "-Pn", "-sV", "--banner-grab", "-p2525,4433", "10.99.0.2"],
-    ["-sS", "-n", "-Pn", "-p4433,22", "--tls-cert-analysis", "-O", "10.99.0.2"],
-    ["-sS", "-n", "-Pn", "-p1-300", "198.18.2.0/26", "--shard", "2/3"],
+    ["-sT", "-n", "-Pn", "-sV", "-p2525,81", "10.99.0.2", "fd98::1"],
+    ["-sS", "-n", "-Pn", "--banner-grab", "-p2525,22,1001", *HOSTS],
+    ["-sS", "-n", "-Pn", "-p4433,23", "--tls-cert-analysis", "-O", "10.99.0.2"],
+    ["-A", "-n", "-Pn", "-p2525,23", "10.99.0.2"],
+    *[["-sS", "-n", "-Pn", "-p1-30", "198.18.2.0/28", "--shard", f"{part}/3", *way]
+      for part, way in ((2, []), (3, ["--max-rate", "2000"]))],
 ]
 
 
@@ -134,7 +150,7 @@ def test_replay(cases, bed, directory):
         check_log(cases, name, directory / "log")
         check_replay(cases, name, directory, done.stdout)
     tls.kill()
-    greeter.close()
+    silence(greeter)
     logged = {kind["properties"]["type"]["const"] for kind in SCHEMA["oneOf"]} - {"header", "footer"}
     cases.equal("every kind of event that needs no accident came", logged - SEEN - NEVER_HERE, set())
 
@@ -181,6 +197,34 @@ def test_cancel(cases, bed, directory):
         cases.equal(f"{name}: told once, with its reason", [e["reason"] for e in events if e["type"] == "scan_cancelled"],
                     [name])
         check_replay(cases, name, directory, None)
+
+
+def broken_off(bed, directory, options):
+    """A scan with a journal, interrupted when its log has ports. Returns how many ports the log had."""
+    for name in ("journal", "log"):
+        (directory / name).unlink(missing_ok=True)
+    scan = bed.scanner.start([suite.PRTIP, *options, "--journal", str(directory / "journal"), *outputs(directory)],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    netns.wait_until(lambda: (directory / "log").exists() and "port_found" in (directory / "log").read_text())
+    scan.send_signal(signal.SIGINT)
+    scan.wait(30)
+    return (directory / "log").read_text().count('"type":"port_found"')
+
+
+def test_resume(cases, bed, directory):
+    """The log of a resumed scan has the whole result: what its journal knew, and what was asked after."""
+    greeter = serve_banners(bed)
+    for options, n_ports in ((["-sS", "-n", "-Pn", "-p1-200", "198.18.1.0/29", "--max-rate", "800"], 1600),
+                             (["-sT", "-n", "-Pn", "-p1-200", "198.18.1.0/30", "--max-rate", "400"], 800),
+                             (["-sS", "-sV", "-n", "-p2525,1-399", "10.99.0.2", "--max-rate", "200"], 400)):
+        n_before = broken_off(bed, directory, options)
+        done = bed.scanner.run([suite.PRTIP, "--resume", str(directory / "journal")], 120)
+        name = f"resumed {' '.join(options[:2])}"
+        cases.equal(f"{name}: exit code", (done.returncode, done.stderr), (0, ""))
+        found = {(e["address"], e["port"]) for e in check_log(cases, name, directory / "log") if e["type"] == "port_found"}
+        cases.check(f"{name}: not all ports before, all after", n_before < n_ports == len(found), (n_before, len(found)))
+        check_replay(cases, name, directory, done.stdout)
+    silence(greeter)
 
 
 def state_of(process):
@@ -302,6 +346,6 @@ if __name__ == "__main__":
             namespace.hosts("127.0.0.1 localhost\n198.18.0.1 both.test\nfd98::1 both.test\n")
         listeners = [bed.target.listen(port) for port in (22, 80)]
         bed.target.filter_input("tcp dport 1001 drop")
-        code = suite.run([test_replay, test_stages, test_retries, test_cancel, test_pause, test_killed, test_parts,
+        code = suite.run([test_replay, test_stages, test_retries, test_cancel, test_pause, test_resume, test_killed, test_parts,
                           test_damage, test_write_errors, test_metrics], bed, directory)
     sys.exit(code)
