@@ -7,6 +7,7 @@
 #include "detect/tlsreport.h"
 
 #include "detect/ossl.h"
+#include "wire/addr.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -93,9 +94,22 @@ static bool is_unordered(const struct evidence *e)
 	return e->n_certs && !e->v->is_ordered;
 }
 
+static bool is_address(const char *host)
+{
+	struct addr a;
+
+	return addr_parse(host, strlen(host), &a) == 0;
+}
+
 static bool is_other_name(const struct evidence *e)
 {
-	return e->n_certs && !e->matches_name;
+	return e->n_certs && !e->matches_name && !is_address(e->c->host);
+}
+
+/** Certificates are for names: where none is known, one that leaves out the address says little. */
+static bool lacks_address(const struct evidence *e)
+{
+	return e->n_certs && !e->matches_name && is_address(e->c->host);
 }
 
 static bool is_no_server(const struct evidence *e)
@@ -184,6 +198,8 @@ static const struct rule {
 	{"untrusted", "medium", is_untrusted,
 	 "the chain leads to no authority that is trusted here"},
 	{"name-mismatch", "high", is_other_name, "the certificate is for other names"},
+	{"name-mismatch", "low", lacks_address,
+	 "the certificate does not name the address, and no host name was given"},
 	{"wrong-purpose", "medium", is_no_server, "the certificate is not meant for servers"},
 	{"weak-protocol", "high", has_ssl2, "SSLv2 is spoken"},
 	{"weak-protocol", "high", has_ssl3, "SSLv3 is spoken"},

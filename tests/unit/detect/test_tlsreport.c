@@ -175,6 +175,31 @@ static void findings(void **state)
 	}
 }
 
+/** A name that is not in the certificate is worse than an address that is not. */
+static void names_weigh_more_than_addresses(void **state)
+{
+	static const struct {
+		const char *host, *severity; /* NULL: no finding */
+	} hosts[] = {{"a.example", NULL},
+		     {"b.example", "high"},
+		     {"192.0.2.1", "low"},
+		     {"2001:db8::1", "low"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(hosts); i++) {
+		struct tls_learned *l = learned_of(&rows[1]);
+		struct facts *b = facts_new(FACTS_BLOCK_MAX);
+		const struct tls_facts *t = report(l, hosts[i].host, b);
+
+		assert_int_equal(t->n_findings, hosts[i].severity != NULL);
+		if (hosts[i].severity) {
+			assert_string_equal(t->findings[0].code, "name-mismatch");
+			assert_string_equal(t->findings[0].severity, hosts[i].severity);
+		}
+		facts_free(b);
+		free(l);
+	}
+}
+
 static void texts(void **state)
 {
 	struct tls_learned *l = learned_of(&rows[1]);
@@ -276,8 +301,11 @@ static void no_authorities(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(findings),       cmocka_unit_test(texts),
-		cmocka_unit_test(little_room),    cmocka_unit_test(names),
+		cmocka_unit_test(findings),
+		cmocka_unit_test(texts),
+		cmocka_unit_test(names_weigh_more_than_addresses),
+		cmocka_unit_test(little_room),
+		cmocka_unit_test(names),
 		cmocka_unit_test(no_authorities),
 	};
 
