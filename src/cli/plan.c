@@ -160,11 +160,45 @@ static int load_ports(const struct config *c, struct plan *p)
 	return 0;
 }
 
+/** @return the link that link-local targets without a zone are on: -e's, or the only one; 0:
+ * unknown. */
+static uint32_t only_link(const struct plan *p)
+{
+	const struct addr any = addr_from_u128(ADDR_V6, ((u128)0xfe80 << 112) + 1, 0);
+	uint32_t found = 0;
+
+	if (p->engine.if_idx || !p->routes)
+		return p->engine.if_idx;
+	for (uint32_t i = 0; i < route_n_ifaces(p->routes); i++) {
+		const struct iface *f = route_iface_at(p->routes, i);
+		struct route r;
+
+		if (f->is_loopback || route_lookup(p->routes, &any, f->if_idx, &r))
+			continue;
+		if (found)
+			return 0;
+		found = f->if_idx;
+	}
+	return found;
+}
+
+static bool lacks_zone(const struct range_set *set)
+{
+	for (uint32_t i = 0; i < set->n; i++) {
+		struct addr lo = addr_from_u128(set->r[i].family, set->r[i].lo, 0);
+		if (lo.family == ADDR_V6 && !set->r[i].zone && addr_is_linklocal(&lo))
+			return true;
+	}
+	return false;
+}
+
 static int load_targets(const struct config *c, struct plan *p)
 {
+	struct target_conf conf = c->target;
 	struct err_where w = {0};
-	int err = targets_load(&c->target, &p->targets, &w);
 
+	conf.link_zone = only_link(p);
+	int err = targets_load(&conf, &p->targets, &w);
 	if (err) {
 		say_where("target", &w, err);
 		return err <= -1000 ? EXIT_USAGE : EXIT_FATAL;
@@ -178,6 +212,11 @@ static int load_targets(const struct config *c, struct plan *p)
 			 (double)p->targets.n_reserved);
 	if (!p->targets.set.n_addrs) {
 		say_error("no targets are left after exclusions");
+		return EXIT_USAGE;
+	}
+	if (p->routes && lacks_zone(&p->targets.set)) {
+		say_error("a link-local target may be on several links here: name one, as in "
+			  "fe80::1%%eth0, or with -e");
 		return EXIT_USAGE;
 	}
 	return 0;

@@ -81,6 +81,7 @@ const struct scan_type ping_echo = {
 		 .kind = REPLY_ECHO,
 		 .reason = REASON_ECHO_REPLY},
 	.state_of = {[REPLY_ECHO] = HOST_UP,
+		     [REPLY_PROTO_UNREACH] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN,
 		     [REPLY_PORT_UNREACH] = HOST_UP},
 };
@@ -97,6 +98,7 @@ const struct scan_type ping_timestamp = {
 		 .kind = REPLY_TIMESTAMP,
 		 .reason = REASON_TIMESTAMP_REPLY},
 	.state_of = {[REPLY_TIMESTAMP] = HOST_UP,
+		     [REPLY_PROTO_UNREACH] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN,
 		     [REPLY_PORT_UNREACH] = HOST_UP},
 };
@@ -113,6 +115,7 @@ const struct scan_type ping_mask = {
 		 .kind = REPLY_MASK,
 		 .reason = REASON_MASK_REPLY},
 	.state_of = {[REPLY_MASK] = HOST_UP,
+		     [REPLY_PROTO_UNREACH] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN,
 		     [REPLY_PORT_UNREACH] = HOST_UP},
 };

@@ -106,6 +106,7 @@ const struct scan_type scan_sctp = {
 	SCTP_ROW,
 	.state_of = {[REPLY_INIT_ACK] = PORT_OPEN,
 		     [REPLY_ABORT] = PORT_CLOSED,
+		     [REPLY_PROTO_UNREACH] = PORT_FILTERED,
 		     [REPLY_UNREACH] = PORT_FILTERED,
 		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
 	.state_if_silent = PORT_FILTERED,
@@ -120,6 +121,7 @@ const struct scan_type ping_sctp = {
 	.state_of = {[REPLY_INIT_ACK] = HOST_UP,
 		     [REPLY_ABORT] = HOST_UP,
 		     [REPLY_PORT_UNREACH] = HOST_UP,
+		     [REPLY_PROTO_UNREACH] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN},
 	.state_if_silent = HOST_DOWN,
 };

@@ -118,6 +118,7 @@ const struct scan_type scan_syn = {
 	TCP_ROW,
 	.state_of = {[REPLY_SYN_ACK] = PORT_OPEN,
 		     [REPLY_RST] = PORT_CLOSED,
+		     [REPLY_PROTO_UNREACH] = PORT_FILTERED,
 		     [REPLY_UNREACH] = PORT_FILTERED,
 		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
 	.state_if_silent = PORT_FILTERED,
@@ -129,6 +130,7 @@ const struct scan_type scan_syn = {
 #define STEALTH_STATES                                                                             \
 	.needs = NEED_RAW, .state_if_silent = PORT_OPEN_FILTERED,                                  \
 	.state_of = {[REPLY_RST] = PORT_CLOSED,                                                    \
+		     [REPLY_PROTO_UNREACH] = PORT_FILTERED,                                        \
 		     [REPLY_UNREACH] = PORT_FILTERED,                                              \
 		     [REPLY_PORT_UNREACH] = PORT_FILTERED}
 
@@ -184,6 +186,7 @@ const struct scan_type scan_ack = {
 	.needs = NEED_RAW,
 	TCP_ROW,
 	.state_of = {[REPLY_RST] = PORT_UNFILTERED,
+		     [REPLY_PROTO_UNREACH] = PORT_FILTERED,
 		     [REPLY_UNREACH] = PORT_FILTERED,
 		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
 	.state_if_silent = PORT_FILTERED,
@@ -200,6 +203,7 @@ const struct scan_type scan_window = {
 	TCP_ROW,
 	.state_of = {[REPLY_RST] = PORT_CLOSED,
 		     [REPLY_RST_WINDOW] = PORT_OPEN,
+		     [REPLY_PROTO_UNREACH] = PORT_FILTERED,
 		     [REPLY_UNREACH] = PORT_FILTERED,
 		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
 	.state_if_silent = PORT_FILTERED,
@@ -216,6 +220,7 @@ const struct scan_type scan_connect = {
 	.needs = NEED_CONNECT,
 	.state_of = {[REPLY_CONNECTED] = PORT_OPEN,
 		     [REPLY_REFUSED] = PORT_CLOSED,
+		     [REPLY_PROTO_UNREACH] = PORT_FILTERED,
 		     [REPLY_UNREACH] = PORT_FILTERED,
 		     [REPLY_PORT_UNREACH] = PORT_FILTERED},
 	.state_if_silent = PORT_FILTERED,
@@ -232,6 +237,7 @@ const struct scan_type ping_syn = {
 	.state_of = {[REPLY_SYN_ACK] = HOST_UP,
 		     [REPLY_RST] = HOST_UP,
 		     [REPLY_PORT_UNREACH] = HOST_UP,
+		     [REPLY_PROTO_UNREACH] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN},
 	.state_if_silent = HOST_DOWN,
 };
@@ -245,6 +251,7 @@ const struct scan_type ping_ack = {
 	TCP_ROW,
 	.state_of = {[REPLY_RST] = HOST_UP,
 		     [REPLY_PORT_UNREACH] = HOST_UP,
+		     [REPLY_PROTO_UNREACH] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN},
 	.state_if_silent = HOST_DOWN,
 };
@@ -259,6 +266,7 @@ const struct scan_type ping_connect = {
 	.state_of = {[REPLY_CONNECTED] = HOST_UP,
 		     [REPLY_REFUSED] = HOST_UP,
 		     [REPLY_PORT_UNREACH] = HOST_UP,
+		     [REPLY_PROTO_UNREACH] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN},
 	.state_if_silent = HOST_DOWN,
 };

@@ -210,6 +210,7 @@ const struct scan_type scan_udp = {
 	UDP_ROW,
 	.state_of = {[REPLY_DATAGRAM] = PORT_OPEN,
 		     [REPLY_PORT_UNREACH] = PORT_CLOSED,
+		     [REPLY_PROTO_UNREACH] = PORT_FILTERED,
 		     [REPLY_UNREACH] = PORT_FILTERED},
 	.state_if_silent = PORT_OPEN_FILTERED,
 	.desc = {"udp", "UDP Scan", PROTO_UDP, PORT_OPEN_FILTERED},
@@ -222,6 +223,7 @@ const struct scan_type ping_udp = {
 	UDP_ROW,
 	.state_of = {[REPLY_DATAGRAM] = HOST_UP,
 		     [REPLY_PORT_UNREACH] = HOST_UP,
+		     [REPLY_PROTO_UNREACH] = HOST_UP,
 		     [REPLY_UNREACH] = HOST_DOWN},
 	.state_if_silent = HOST_DOWN,
 };

@@ -64,10 +64,14 @@ bool read_icmp_error(const struct scan_type *t, const struct pkt *p, struct prob
 	if (reason == REASON_UNKNOWN)
 		return false;
 	bool is_target = addr_equal(&p->src, &q->dst);
+	bool is_proto = p->family == ADDR_V6 ? p->icmp_type == ICMP6_PARAM_PROBLEM &&
+						       p->icmp_code == ICMP6_UNKNOWN_HEADER
+					     : reason == REASON_PROTO_UNREACH;
 	*ret = (struct probe_reply){
 		.to = {.addr = q->dst, .port = t->has_ports ? q->dport : 0, .proto = t->proto},
 		.from = p->src,
-		.kind = reason == REASON_PORT_UNREACH && is_target ? REPLY_PORT_UNREACH
+		.kind = is_target && reason == REASON_PORT_UNREACH ? REPLY_PORT_UNREACH
+			: is_target && is_proto                    ? REPLY_PROTO_UNREACH
 								   : REPLY_UNREACH,
 		.reason = (uint8_t)reason,
 		.ttl = p->ttl,

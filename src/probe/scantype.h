@@ -27,8 +27,9 @@ enum reply_kind {
 	REPLY_DATAGRAM,
 	REPLY_INIT_ACK,
 	REPLY_ABORT,
-	REPLY_PORT_UNREACH, /* ICMP port unreachable from the target itself */
-	REPLY_UNREACH,      /* any other ICMP error about the probe */
+	REPLY_PORT_UNREACH,  /* ICMP port unreachable from the target itself */
+	REPLY_PROTO_UNREACH, /* ICMP: the target itself knows no such protocol, so it is there */
+	REPLY_UNREACH,       /* any other ICMP error about the probe */
 	REPLY_N
 };
 

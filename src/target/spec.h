@@ -37,6 +37,7 @@ struct target_conf {
 	uint32_t dns_timeout_ms; /* whole resolution of names; 0: 10 s */
 	const char *dns_servers; /* as in resolve_conf; NULL: the system's */
 	const char *hosts_file;  /* NULL: /etc/hosts */
+	uint32_t link_zone; /* zone of link-local targets written without one; 0: they keep none */
 };
 
 /**

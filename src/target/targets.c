@@ -486,6 +486,26 @@ static int spread_excludes(struct targets *t)
 	return rc;
 }
 
+/* A link-local address is one only together with its link: replies are compared by both. */
+static void fill_zones(struct targets *t, uint32_t zone)
+{
+	for (uint32_t i = 0; i < t->set.n; i++) {
+		struct range *r = &t->set.r[i];
+		struct addr lo = addr_from_u128(r->family, r->lo, 0),
+			    hi = addr_from_u128(r->family, r->hi, 0);
+
+		if (r->family == ADDR_V6 && !r->zone && addr_is_linklocal(&lo) &&
+		    addr_is_linklocal(&hi))
+			r->zone = zone;
+	}
+	for (uint32_t i = 0; i < t->n_names; i++) {
+		struct addr *a = &t->names[i].addr;
+
+		if (a->family == ADDR_V6 && !a->zone && addr_is_linklocal(a))
+			a->zone = zone;
+	}
+}
+
 static int finish_sets(struct targets *t)
 {
 	int rc = range_set_seal(&t->set);
@@ -516,6 +536,7 @@ int targets_load(const struct target_conf *c, struct targets *ret, struct err_wh
 		rc = resolve_pending(&l);
 	if (rc == 0)
 		rc = check_pending(&l);
+	fill_zones(&t, c->link_zone);
 	if (rc == 0)
 		rc = finish_sets(&t);
 	sort_names(&t);

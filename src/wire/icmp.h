@@ -21,6 +21,7 @@ enum {
 	ICMP6_TOO_BIG = 2,
 	ICMP6_TIME_EXCEEDED = 3,
 	ICMP6_PARAM_PROBLEM = 4,
+	ICMP6_UNKNOWN_HEADER = 1, /* its code for a protocol that is not known (RFC 4443 3.4) */
 	ICMP6_ECHO = 128,
 	ICMP6_ECHO_REPLY = 129,
 	ICMP6_NS = 135,

@@ -175,6 +175,24 @@ def test_methods(cases, bed):
     bed.target.filter_input()
 
 
+def test_refusing(cases, bed):
+    """A target that knows no such protocol is there; one that a filter refuses may not be, and a router's error shows nothing."""
+    refused = "ip daddr 198.18.5.1 reject with icmp type"
+    for option, code, reason in (("-PY", "prot-unreachable", "proto-unreach"), ("-PA", "prot-unreachable", "proto-unreach"),
+                                 ("-PE", "admin-prohibited", None), ("-PS", "host-prohibited", None)):
+        bed.target.filter_input(f"{refused} {code}")
+        text, _ = scan(bed, bed.target, "vc", "-sn", "-n", option, "198.18.5.1")
+        nmap = bed.scanner.run(["nmap", "-sn", "-n", option, "198.18.5.1", "-oX", "-"], 60).stdout
+        cases.equal(f"{option}, the target says {code}", up(text), {"198.18.5.1": reason} if reason else {})
+        cases.equal(f"{option}, the target says {code}: as nmap", up(text),
+                    {a: v[1] for a, v in suite.xml_hosts(nmap).items() if v[0] == "up"})
+    bed.target.filter_input()
+    bed.router.nft(f"table inet t {{ chain c {{ type filter hook forward priority 0;\n{refused} prot-unreachable\n}}\n}}\n")
+    text, _ = scan(bed, bed.target, "vc", "-sn", "-n", "-PE", "-PY", "198.18.5.1")
+    cases.equal("the router says prot-unreachable: down", up(text), {})
+    bed.router.nft("")
+
+
 def mask_reply(p):
     body = struct.pack("!BBH", 18, 0, 0) + p.body[4:8] + b"\xff\xff\xff\0"
     total = packet.checksum(body)
@@ -273,5 +291,5 @@ if __name__ == "__main__":
             bed.target.sh(f"ip addr add {address}/64 dev vb nodad")
         code = suite.run([test_arp, test_nd, test_nmap_link], bed)
     with netns.Bed(router=True) as bed:
-        code = suite.worst(code, suite.run([test_routed, test_methods, test_scripted, test_refused, test_no_ping, test_nmap_routed, test_unroutable], bed))
+        code = suite.worst(code, suite.run([test_routed, test_methods, test_refusing, test_scripted, test_refused, test_no_ping, test_nmap_routed, test_unroutable], bed))
     sys.exit(code)

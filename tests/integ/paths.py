@@ -99,6 +99,18 @@ def test_link_local(cases, bed):
         done = bed.scanner.run([suite.PRTIP, flag, "-n", "-p22,81", f"{link_local}%va", "-oJ", "-"])
         found = {key[1]: value[0] for key, value in suite.json_ports(done.stdout).items()}
         cases.equal(f"{flag} fe80::...%va", found, {22: "open", 81: "closed"})
+    for options in ([], ["-e", "va"], ["-Pn"]):
+        done = bed.scanner.run([suite.PRTIP, "-sS", "-n", "-p22,81", *options, link_local, "-oJ", "-"])
+        found = {key[1]: value[0] for key, value in suite.json_ports(done.stdout).items()}
+        cases.equal(f"{' '.join(['-sS', *options])} fe80::... without a zone", found, {22: "open", 81: "closed"})
+    bed.scanner.sh("ip link add d0 type veth peer name d1")
+    for device in ("d0", "d1"):
+        bed.scanner.sh(f"ip link set {device} up")
+    try:
+        done = bed.scanner.run([suite.PRTIP, "-sS", "-n", "-p22", link_local])
+        cases.equal("fe80::... where several links could be meant is refused", (done.returncode, "%eth0" in done.stderr), (2, True))
+    finally:
+        bed.scanner.sh("ip link del d0")
     done = bed.scanner.run([suite.PRTIP, "-sn", "-n", f"{link_local}%va", "-oJ", "-"])
     cases.equal("-sn fe80::...%va: up by ND", [(r["state"], r["reason"]) for r in suite.json_records(done.stdout, "host")],
                 [("up", "nd-response")])

@@ -192,6 +192,16 @@ static inline void bed_check_cuts(const struct bed *b, const struct made *p, siz
 		assert_int_equal(bed_match_cut(b, p, n, &got), n >= needed);
 }
 
+/** What an ICMP error means that the target itself sends. */
+static inline uint8_t bed_own_error(enum reason reason, uint8_t type, uint8_t code)
+{
+	bool is_proto = reason == REASON_PROTO_UNREACH || (type == 4 && code == 1);
+
+	if (reason == REASON_PORT_UNREACH)
+		return REPLY_PORT_UNREACH;
+	return is_proto ? REPLY_PROTO_UNREACH : REPLY_UNREACH;
+}
+
 static inline void bed_check_reply(const struct probe_reply *got, const struct endpoint *to,
 				   const struct addr *from, uint8_t kind, uint8_t reason,
 				   uint32_t attempt)

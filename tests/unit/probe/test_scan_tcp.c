@@ -257,9 +257,7 @@ static void errors(void **state)
 			bed_check_reply(&got, &to, &router, REPLY_UNREACH, (uint8_t)want, attempt);
 			made_error(&p, &b, &to.addr, type, code, quoted);
 			assert_true(bed_match(&b, &p, &got));
-			bed_check_reply(&got, &to, &to.addr,
-					want == REASON_PORT_UNREACH ? REPLY_PORT_UNREACH
-								    : REPLY_UNREACH,
+			bed_check_reply(&got, &to, &to.addr, bed_own_error(want, type, code),
 					(uint8_t)want, attempt);
 		}
 	}

@@ -274,9 +274,7 @@ static void errors(void **state)
 			assert_int_equal(got.is_attempt_unknown, !is_told);
 			made_error(&p, &b, &to.addr, type, code, l3_len(&b) + UDP_HDR_LEN);
 			assert_true(bed_match(&b, &p, &got));
-			bed_check_reply(&got, &to, &to.addr,
-					want == REASON_PORT_UNREACH ? REPLY_PORT_UNREACH
-								    : REPLY_UNREACH,
+			bed_check_reply(&got, &to, &to.addr, bed_own_error(want, type, code),
 					(uint8_t)want, is_told ? attempt : 0);
 		}
 	}

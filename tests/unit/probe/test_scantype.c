@@ -92,7 +92,9 @@ static void families(void **state)
 	}
 }
 
-#define UNREACH_FILTERED [REPLY_PORT_UNREACH] = PORT_FILTERED, [REPLY_UNREACH] = PORT_FILTERED
+#define UNREACH_FILTERED                                                                           \
+	[REPLY_PORT_UNREACH] = PORT_FILTERED, [REPLY_PROTO_UNREACH] = PORT_FILTERED,               \
+	[REPLY_UNREACH] = PORT_FILTERED
 
 /** nmap's manual, "Port Scanning Techniques" and "Host Discovery": what each answer means. */
 static void states(void **state)
@@ -106,12 +108,14 @@ static void states(void **state)
 		 {[REPLY_SYN_ACK] = PORT_OPEN,
 		  [REPLY_RST] = PORT_CLOSED,
 		  [REPLY_PORT_UNREACH] = PORT_FILTERED,
+		  [REPLY_PROTO_UNREACH] = PORT_FILTERED,
 		  [REPLY_UNREACH] = PORT_FILTERED}},
 		{&scan_connect,
 		 PORT_FILTERED,
 		 {[REPLY_CONNECTED] = PORT_OPEN,
 		  [REPLY_REFUSED] = PORT_CLOSED,
 		  [REPLY_PORT_UNREACH] = PORT_FILTERED,
+		  [REPLY_PROTO_UNREACH] = PORT_FILTERED,
 		  [REPLY_UNREACH] = PORT_FILTERED}},
 		{&scan_fin, PORT_OPEN_FILTERED, {[REPLY_RST] = PORT_CLOSED, UNREACH_FILTERED}},
 		{&scan_null, PORT_OPEN_FILTERED, {[REPLY_RST] = PORT_CLOSED, UNREACH_FILTERED}},
@@ -125,6 +129,7 @@ static void states(void **state)
 		 PORT_OPEN_FILTERED,
 		 {[REPLY_DATAGRAM] = PORT_OPEN,
 		  [REPLY_PORT_UNREACH] = PORT_CLOSED,
+		  [REPLY_PROTO_UNREACH] = PORT_FILTERED,
 		  [REPLY_UNREACH] = PORT_FILTERED}},
 		{&scan_sctp,
 		 PORT_FILTERED,
@@ -134,37 +139,44 @@ static void states(void **state)
 		 {[REPLY_INIT_ACK] = HOST_UP,
 		  [REPLY_ABORT] = HOST_UP,
 		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_PROTO_UNREACH] = HOST_UP,
 		  [REPLY_UNREACH] = HOST_DOWN}},
 		{&ping_mask,
 		 HOST_DOWN,
 		 {[REPLY_MASK] = HOST_UP,
 		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_PROTO_UNREACH] = HOST_UP,
 		  [REPLY_UNREACH] = HOST_DOWN}},
 		{&ping_udp,
 		 HOST_DOWN,
 		 {[REPLY_DATAGRAM] = HOST_UP,
 		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_PROTO_UNREACH] = HOST_UP,
 		  [REPLY_UNREACH] = HOST_DOWN}},
 		{&ping_syn,
 		 HOST_DOWN,
 		 {[REPLY_SYN_ACK] = HOST_UP,
 		  [REPLY_RST] = HOST_UP,
 		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_PROTO_UNREACH] = HOST_UP,
 		  [REPLY_UNREACH] = HOST_DOWN}},
 		{&ping_ack,
 		 HOST_DOWN,
 		 {[REPLY_RST] = HOST_UP,
 		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_PROTO_UNREACH] = HOST_UP,
 		  [REPLY_UNREACH] = HOST_DOWN}},
 		{&ping_echo,
 		 HOST_DOWN,
 		 {[REPLY_ECHO] = HOST_UP,
 		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_PROTO_UNREACH] = HOST_UP,
 		  [REPLY_UNREACH] = HOST_DOWN}},
 		{&ping_timestamp,
 		 HOST_DOWN,
 		 {[REPLY_TIMESTAMP] = HOST_UP,
 		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_PROTO_UNREACH] = HOST_UP,
 		  [REPLY_UNREACH] = HOST_DOWN}},
 		{&ping_arp, HOST_DOWN, {[REPLY_ARP] = HOST_UP}},
 		{&ping_nd, HOST_DOWN, {[REPLY_ND] = HOST_UP}},
@@ -173,6 +185,7 @@ static void states(void **state)
 		 {[REPLY_CONNECTED] = HOST_UP,
 		  [REPLY_REFUSED] = HOST_UP,
 		  [REPLY_PORT_UNREACH] = HOST_UP,
+		  [REPLY_PROTO_UNREACH] = HOST_UP,
 		  [REPLY_UNREACH] = HOST_DOWN}},
 	};
 
