@@ -418,7 +418,7 @@ static int irc_parse(struct bytes in, struct app_facts *ret)
 
 static const struct app_hello irc_hellos[] = {
 	/* no QUIT: who looks for names first would end before registration */
-	{TEXT("NICK prtip\r\nUSER prtip 0 * :prtip\r\nVERSION\r\n"),
+	{TEXT("NICK prtip0000\r\nUSER prtip 0 * :prtip\r\nVERSION\r\n"),
 	 APP_TCP,
 	 {6667, 6668, 6669, 7000, 6697},
 	 "irc ircs ircs-u",

@@ -166,6 +166,22 @@ struct bytes service_payload(const struct service *s, uint32_t talk)
 	return p ? (struct bytes){p->payload, p->payload_len} : (struct bytes){0};
 }
 
+/** A server gives a nick to one client: two of its ports, or two conversations, would be rivals. */
+static struct bytes name_own(const struct service *s, struct service_talk *t, struct bytes payload)
+{
+	enum { PREFIX = 5, DIGITS = 4, BASE_BITS = 5 };
+	const uint8_t *at = memmem(payload.p, payload.len, SERVICE_OWN_NAME, PREFIX + DIGITS);
+	uint64_t v = (t->begin_ns ^ (uint64_t)s->port.port << 32) * 0x9e3779b97f4a7c15ull;
+
+	if (!at || payload.len > sizeof(t->own))
+		return payload;
+	memcpy(t->own, payload.p, payload.len);
+	uint8_t *digits = t->own + (at - payload.p) + PREFIX;
+	for (size_t i = 0; i < DIGITS; i++, v <<= BASE_BITS)
+		digits[i] = (uint8_t) "abcdefghijklmnopqrstuvwxyz234567"[v >> (64 - BASE_BITS)];
+	return (struct bytes){t->own, payload.len};
+}
+
 struct bytes service_take_send(struct service *s, uint32_t talk)
 {
 	struct service_talk *t = &s->talks[talk];
@@ -173,7 +189,7 @@ struct bytes service_take_send(struct service *s, uint32_t talk)
 	if (!t->is_to_send || t->stage != TALK_WAITING)
 		return (struct bytes){0};
 	t->is_to_send = false;
-	return service_payload(s, talk);
+	return name_own(s, t, service_payload(s, talk));
 }
 
 /* --- what happens ------------------------------------------------------------------------- */
@@ -203,6 +219,7 @@ static void enter_tunnel(struct service *s, struct service_talk *t, uint64_t now
 	memset(s->hellos_asked, 0, sizeof(s->hellos_asked));
 	s->has_heard = s->is_known = s->is_read = s->is_weak = s->is_again = false;
 	s->n_closed = s->n_hellos = s->n_on_listener = 0;
+	s->missed_hello = 0;
 	if (s->plan->db->null_probe == UINT32_MAX) {
 		talk_end(s, t);
 		return;
@@ -254,6 +271,8 @@ static void grown(struct service *s, struct service_talk *t, struct bytes b, uin
 {
 	if (t->stage == TALK_WAITING && t->asked_ns && !t->is_listener)
 		feel_pulse(s, t, now_ns);
+	if (t->stage == TALK_WAITING && t->asked_ns)
+		s->slowest_ns = MAX(s->slowest_ns, now_ns - t->asked_ns);
 	s->has_heard = true;
 	t->stage = TALK_HEARING;
 	t->n_heard = b.len;
@@ -264,8 +283,12 @@ static void grown(struct service *s, struct service_talk *t, struct bytes b, uin
 /** A question about details that nobody answered: who serves few at a time may do so next time. */
 static void maybe_retry(struct service *s, const struct service_talk *t)
 {
-	if (!t->hello || !s->is_known || s->has_retried)
+	if (!t->hello || s->has_retried)
 		return;
+	if (!s->is_known) {
+		s->missed_hello = t->hello_idx + 1;
+		return;
+	}
 	s->has_retried = true;
 	order_set_asked(s, t->hello_idx, false);
 }

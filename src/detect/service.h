@@ -53,6 +53,11 @@ struct service_ask {
 	bool hears_any_port; /* as of struct stream_to */
 };
 
+/** A name in a payload that no other conversation may have: its zeros become letters that differ
+ * from one to the next. */
+#define SERVICE_OWN_NAME  "prtip0000"
+#define SERVICE_OWN_BYTES 64
+
 enum talk_stage { TALK_IDLE, TALK_CONNECTING, TALK_WAITING, TALK_HEARING };
 enum null_stage { NULL_UNHEARD, NULL_LISTENING, NULL_CUT, NULL_HEARD };
 enum tls_stage { TLS_UNTRIED, TLS_WANTED, TLS_TRYING, TLS_AGREED, TLS_NONE, TLS_SILENT };
@@ -73,6 +78,7 @@ struct service_talk {
 	bool is_listener;   /* listens from the beginning, even if it was asked something since */
 	bool is_to_send;    /* its payload is due */
 	bool is_unfinished; /* the answer to a reader's question, by its form, goes on */
+	uint8_t own[SERVICE_OWN_BYTES]; /* its payload, where that holds a name */
 };
 #define SERVICE_PROBE_TLS UINT16_MAX
 /** A question of a protocol reader. */
@@ -100,6 +106,8 @@ struct service {
 	bool is_weak;        /* the name rests on what many programs say */
 	bool is_relistening; /* what was cut short is listened to once more */
 	bool is_again;       /* nothing was heard: the likely questions once more, one at a time */
+	uint64_t slowest_ns; /* of its answers so far, from the question to the first byte */
+	uint32_t missed_hello; /* a question that got no answer before anything was known, + 1 */
 	uint8_t n_hellos, n_on_listener;
 	uint16_t on_listener[SERVICE_ON_LISTENER_MAX]; /* probes put on the listener */
 	uint64_t hellos_asked[SERVICE_HELLO_WORDS];

@@ -94,6 +94,15 @@ static bool read_answer(const struct service *s, const struct service_talk *t, s
 	return app_read(b, s->port.proto == PROTO_UDP ? APP_UDP : APP_TCP, ret) != NULL;
 }
 
+/** A question that was given up before its server, which is slow, was heard: once more. */
+static void ask_missed(struct service *s)
+{
+	if (!s->missed_hello || s->has_retried)
+		return;
+	s->has_retried = true;
+	order_set_asked(s, s->missed_hello - 1, false);
+}
+
 /** Let the protocols' own readers add what patterns did not see. */
 static void read_by_protocol(struct service *s, const struct service_talk *t, struct bytes b)
 {
@@ -106,6 +115,7 @@ static void read_by_protocol(struct service *s, const struct service_talk *t, st
 	(void)app_merge(&app, s->facts, &s->result, s->is_known);
 	s->is_weak = false;
 	s->is_read = true;
+	ask_missed(s);
 	if (s->result.name && !s->result.conf)
 		s->result.conf = 10;
 	if (s->result.product && !s->is_known) {

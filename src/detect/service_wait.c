@@ -70,7 +70,10 @@ uint64_t wait_first_ns(const struct service *s, const struct service_talk *t)
 		units = UNITS_LIKELY;
 	else if (p->rarity <= 1)
 		units = UNITS_COMMON;
-	return MIN(MAX(wait_rtts(s, 20), units * patience_ns(s)), wait_ceiling_ns(s, t));
+	uint64_t ns = MAX(wait_rtts(s, 20), units * patience_ns(s));
+	if (t->hello && (s->is_known || s->is_read)) /* who was slow once is so again */
+		ns = MAX(ns, 2 * s->slowest_ns);
+	return MIN(ns, wait_ceiling_ns(s, t));
 }
 
 uint64_t wait_beside_ns(const struct service *s, const struct service_talk *t)

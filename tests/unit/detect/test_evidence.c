@@ -2,7 +2,6 @@
 /* What a match rests on: stock phrases, denials, mirrors; and that real names are believed. */
 #include "detect/app.h"
 #include "detect/evidence.h"
-#include "detect/service.h"
 #include "detect/stock.h"
 
 #include <setjmp.h>
@@ -118,50 +117,6 @@ static void denials_at_every_place(void **state)
 	guard_free(p, n);
 }
 
-/** Say @p text to the port's next conversation. @return whether one was asked for. */
-static bool hear(struct service *s, const char *text)
-{
-	struct service_ask ask;
-
-	(void)service_take_closed(s);
-	if (!service_next(s, NS_PER_S, &ask))
-		return false;
-	service_on(s, ask.talk, STREAM_OPEN, (struct bytes){NULL, 0}, 0, NS_PER_S);
-	service_on(s, ask.talk, STREAM_EOF, app_text(text), 0, NS_PER_S);
-	return true;
-}
-
-static void questions_go_on_behind_a_stock_phrase(void **state)
-{
-	struct bytes text = app_text("Probe TCP NULL q||\n"
-				     "match line m|^ERROR\\r\\n| p/Program/ v/1/\n"
-				     "match zork m|^zork ([\\d.]+)| p/Zork/ v/$1/\n"
-				     "Probe TCP Ask q|ask|\nrarity 1\n");
-	const char *name = "probes";
-	struct service_port port = {.proto = PROTO_TCP, .port = 1234};
-	struct service_plan plan = {.intensity = 7, .n_talks = 2};
-	struct svcdb *db;
-	struct service s;
-
-	assert_int_equal(svcdb_parse(&text, &name, 1, &db, NULL), 0);
-	assert_int_equal(matcher_new(db, &plan.matcher), 0);
-	plan.db = db;
-	assert_int_equal(service_init(&s, &plan, &port, NS_PER_S), 0);
-	assert_true(hear(&s, "ERROR\r\n"));
-	assert_string_equal(s.result.name, "line");
-	assert_null(s.result.product);
-	assert_null(s.result.version);
-	assert_int_equal(s.result.conf, 5);
-	assert_true(hear(&s, "zork 3.1"));
-	assert_false(hear(&s, ""));
-	assert_string_equal(s.result.name, "zork");
-	assert_string_equal(s.result.version, "3.1");
-	assert_int_equal(s.result.conf, 10);
-	service_fini(&s);
-	matcher_free(plan.matcher);
-	svcdb_free(db);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,7 +125,6 @@ int main(void)
 		cmocka_unit_test(mirrors),
 		cmocka_unit_test(names_and_words),
 		cmocka_unit_test(denials_at_every_place),
-		cmocka_unit_test(questions_go_on_behind_a_stock_phrase),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
