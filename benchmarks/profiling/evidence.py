@@ -33,9 +33,9 @@ class Results:
         """The largest share of a function whose name has @part: callers of the C library are not always known."""
         return max((r["inclusive"] for r in self.profiles[f"{scenario}-cpu"]["functions"] if part in r["function"]), default=0.0)
 
-    def files(self, scenario, *prefixes):
+    def files(self, scenario, *prefixes, where="user_files"):
         """Share of user-space samples whose leaf is in these files."""
-        return sum(share for place, share in self.profiles[f"{scenario}-cpu"]["user_files"].items() if place.startswith(prefixes))
+        return sum(share for place, share in self.profiles[f"{scenario}-cpu"][where].items() if place.startswith(prefixes))
 
 
 def percent(share):
@@ -59,8 +59,8 @@ def without(r, kind="wall"):
 def batch(x):
     one, wide, small = x.side("batch", "1"), x.side("batch", "1024"), x.side("batch-1k", "1")
     rest = ", ".join(f"{r['side']}: {ratio(r, 'cpu')}" for r in x.sides("batch")[1:])
-    return (f"CPU time against a batch of 250, large scan by packet socket: {rest}; 1,000 ports against today's choice, batch of "
-            f"1: {ratio(small, 'cpu')}. A batch of 1 costs {without(one, 'cpu') * 100:+.1f} % of its CPU time more than 250 does; "
+    return (f"CPU time against today's choice (by the way: loopback 250, link 150, routed 100), large scan by packet socket: {rest}; "
+            f"1,000 ports, batch of 1: {ratio(small, 'cpu')}. A batch of 1 costs {(one['cpu_ratio'] - 1) * 100:+.1f} % of CPU time; "
             f"1,024 changes {(wide['cpu_ratio'] - 1) * 100:+.1f} %"), without(one, "cpu")
 
 
@@ -82,9 +82,11 @@ def checksum(x):
 
 
 def patterns(x):
-    cold, warm = x.match["matcher_cold"]["ns_median"], x.match["matcher_warm"]["ns_median"]
-    return (f"an answer matched with nothing compiled {cold / 1e3:.1f} us, with patterns compiled {warm / 1e3:.2f} us (medians "
-            f"of {x.match['matcher_warm']['n']} answers, bench/match.c)"), 1 - warm / cold
+    cold, warm = x.match["matcher_cold"], x.match["matcher_warm"]
+    spans = [f"{r['ns_median'] / 1e3:.2f} us [{r['interval'][0] / 1e3:.2f} - {r['interval'][1] / 1e3:.2f}]" for r in (cold, warm)]
+    ratio_text = "ratio {:.3f} [{:.3f} - {:.3f}]".format(warm["of_cold"], *warm["of_cold_interval"])
+    return (f"an answer matched with nothing compiled {spans[0]}, with patterns compiled {spans[1]}, {ratio_text} (medians of "
+            f"{warm['n']} answers, {warm['runs']} runs of bench/match.c)"), 1 - warm["of_cold"]
 
 
 def results(x):

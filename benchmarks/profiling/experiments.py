@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import statistics
 import subprocess
 import sys
@@ -28,7 +29,8 @@ ONCE = f"{lab.ONCE} --threads 1"
 #: part: what is varied, the sides (name, arguments), and "profile" of the far end; the first side is today's choice
 SWITCHES = {
     "batch": dict(what="frames handed to the kernel together", profile="blackhole", sides=[
-        (f"{n}", f"{ONCE} --tx-backend afpacket --batch-size {n}") for n in (250, 1, 16, 64, 1024)]),
+        (name, f"{ONCE} --tx-backend afpacket {more}".strip()) for name, more in
+        (("auto", ""), *((f"{n}", f"--batch-size {n}") for n in (1, 16, 64, 250, 1024)))]),
     "batch-1k": dict(what="frames handed to the kernel together, 1,000 ports", sides=[
         (name, f"{lab.SYN} -p1-1000 {lab.bed.TARGET4} {more}".strip()) for name, more in
         (("auto", ""), ("1", "--batch-size 1"), ("16", "--batch-size 16"), ("64", "--batch-size 64"),
@@ -123,13 +125,58 @@ def checksum(network, part, options):
 
 
 def patterns(network, part, options):
-    """bench/match.c: an answer named with nothing compiled, with everything compiled that it needs."""
-    done = subprocess.run([f"{options.build}/bench/bench_match"], capture_output=True, text=True, check=True)
-    for line in done.stdout.splitlines():
-        yield dict(type="row", part=part, **json.loads(line))
+    """bench/match.c: an answer named with nothing compiled, with everything compiled that it needs, in turn in each run."""
+    rows = {}
+    for _ in range(options.runs):
+        done = subprocess.run([f"{options.build}/bench/bench_match"], capture_output=True, text=True, check=True)
+        for line in done.stdout.splitlines():
+            row = json.loads(line)
+            rows.setdefault(row["name"], []).append(row)
+    ratios = [warm["ns_median"] / cold["ns_median"] for warm, cold in zip(rows["matcher_warm"], rows["matcher_cold"])]
+    for name, runs in rows.items():
+        row = dict(runs[0], type="row", part=part)
+        if "ns_median" in row:
+            medians = [r["ns_median"] for r in runs]
+            row |= dict(runs=len(runs), ns_median=statistics.median(medians), ns_runs=medians, interval=interval(medians),
+                        ns_p95=statistics.median(r["ns_p95"] for r in runs))
+        if name == "matcher_warm":
+            row |= dict(of_cold=round(statistics.median(ratios), 4), of_cold_interval=interval(ratios))
+        yield row
 
 
-PARTS = {"checksum": checksum, "allocations": allocations, "patterns": patterns}
+def metered(network, part, options):
+    """Instructions in user space of a scan without --profile, by callgrind, and how often it asks whether it has a meter: as
+    often as a scan with one calls it."""
+    network.profile("plain")
+    for name, arguments in (("1,000 ports", f"{lab.SYN} -p1-1000 {lab.bed.TARGET4}"), ("all ports", SYN_64K)):
+        with tempfile.TemporaryDirectory(prefix="prtip-lab-") as directory:
+            counted = []
+            for more in ([], ["--profile", f"{directory}/profile"]):
+                file = pathlib.Path(directory) / "calls"
+                measure.run(network, [*measure.VALGRIND, "--tool=callgrind", f"--callgrind-out-file={file}", options.prtip,
+                                      *arguments.split(), "--threads", "1", "--tx-backend", "rawip", *more])
+                counted.append(callgrind(file.read_text()))
+        (total, asked_off), (_, asked_on) = counted
+        yield dict(type="row", part=part, side=name, command=f"prtip {arguments} --threads 1 --tx-backend rawip", instructions=total,
+                   meter_calls_off=asked_off, meter_calls_on=asked_on, share=round(asked_on * METER_CHECK / total, 7))
+
+
+def callgrind(text):
+    """(instructions, calls of meter_part and the others that are asked in a worker's loop) of a file of callgrind's."""
+    names, calls, called = {}, 0, None
+    for line in text.splitlines():
+        match = re.match(r"c?fn=\((\d+)\)(?: (.*))?$", line)
+        if match:
+            names[match.group(1)] = match.group(2) or names[match.group(1)]
+            called = names[match.group(1)] if line.startswith("cfn=") else called
+        elif line.startswith("calls=") and called in METER_CALLS:
+            calls += int(line[6:].split()[0])
+    return int(re.search(r"^(?:summary|totals): (\d+)", text, re.M).group(1)), calls
+
+
+PARTS = {"checksum": checksum, "allocations": allocations, "patterns": patterns, "metered": metered}
+#: a call, a test and a return at most: the checks of meter_mark are in line
+METER_CHECK, METER_CALLS = 6, ("meter_part", "meter_sent", "meter_received", "meter_ring")
 
 
 def main():

@@ -25,6 +25,7 @@ SPREAD_MAX = 0.10
 BY_TIME = ("waits",)  # counts that a slow machine changes: recorded, not held to the limit
 SAMPLES = 500
 REPEATS_MAX = 3000
+SENDS = "tx_batch"  # a frame is built below it; the same files read answers elsewhere
 TIMEOUT_S = 600
 VALGRIND = ["valgrind", "--vgdb=no"]
 MASSIF = [*VALGRIND, "--tool=massif", "--max-snapshots=30", "--detailed-freq=10", "--depth=10", "--threshold=2.0"]
@@ -128,10 +129,13 @@ def share_table(stacks, places, n_max=200):
                  place=where[name]) for name in ranked if inclusive[name] / total >= 0.004]
 
 
-def files_of(user, places):
-    """Share of user-space samples whose leaf is in a file of src/, else in 'libraries'."""
+def files_of(user, places, below=None):
+    """Share of user-space samples whose leaf is in a file of src/, else in 'libraries'; with @below those alone that this
+    function has called."""
     total, found = sum(user.values()), {}
     for frames, count in user.items():
+        if below and below not in frames[:-1]:
+            continue
         place = lab.place(frames, len(frames) - 1, places) or "libraries"
         found[place] = found.get(place, 0) + count
     return {place: round(found[place] / total, 5) for place in sorted(found, key=found.get, reverse=True)} if total else {}
@@ -141,7 +145,8 @@ def shares(stacks):
     """Samples, those whose innermost function is in user space, and whose they are."""
     user, places = {frames: count for frames, count in stacks.items() if not frames[-1].endswith("_[k]")}, lab.places()
     return dict(samples=sum(stacks.values()), user_samples=sum(user.values()), functions=share_table(stacks, places),
-                user_functions=share_table(user, places), user_files=files_of(user, places))
+                user_functions=share_table(user, places), user_files=files_of(user, places),
+                user_files_sending=files_of(user, places, SENDS))
 
 
 def repeats_for(network, name, out, rate, wanted):

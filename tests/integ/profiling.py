@@ -54,6 +54,8 @@ def test_flamegraph(cases, directory):
 def test_cpu(cases, directory):
     """At the default rate, which looks less often than the scan is long."""
     result = profile(directory, "cpu", "--samples", "60", "--runs", "2")
+    cases.check("cpu: what the send loop called is a part of each file's share",
+                all(share <= result["user_files"][file] for file, share in result["user_files_sending"].items()), result["user_files_sending"])
     found = boxes((directory / "flamegraphs" / "tiny.svg").read_text())
     cases.check("cpu: a flame graph of the scan's threads", any(re.match(r"prtip[^;]*: \d", title) for title, _ in found), found[:20])
     cases.check("cpu: kernel stacks", any("_[k]: " in title for title, _ in found), found[:20])
