@@ -100,6 +100,8 @@ static uint32_t learn(struct track *t, struct track_group *g, uint32_t q,
 	attempt -= MIN(attempt, r->n_other);
 	uint32_t counted = attempt - MIN(attempt, attempts_excused(t, h));
 	h->max_attempt = (uint8_t)MAX(h->max_attempt, counted);
+	if (counted)
+		hold_attempt(t, g, q, counted);
 	t->n_recovered += counted > 0;
 	forget_spurious(t, now_ns);
 	if (h->n_answers < OWN_ANSWERS_MIN)

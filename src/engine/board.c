@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { REFUSED_MAX = 1 << 15 };
+enum { REFUSED_MAX = 1 << 15, RIPE_WAIT_US = 1000000 };
 
 /** The word: of each member's flow; leader 0: none, else its index and 1. */
 struct flow_agreed {
@@ -71,6 +71,9 @@ void board_init(struct flow_board *b, uint32_t n)
 	atomic_init(&b->refused, 0);
 	atomic_init(&b->busy, 0);
 	atomic_init(&b->heard_us, 0);
+	atomic_init(&b->asking, 0);
+	atomic_init(&b->ripe, 0);
+	atomic_init(&b->max_attempt, 0);
 }
 
 void board_join(struct flow *f, struct flow_board *b, uint32_t i)
@@ -111,17 +114,52 @@ static uint32_t bit_of(const struct flow *f)
 	return 1u << f->member;
 }
 
+/** State one of the member's bits. @return those of all as they were. */
+static uint32_t set_bit(const struct flow *f, _Atomic uint32_t *bits, bool is_set)
+{
+	uint32_t was = atomic_load_explicit(bits, memory_order_relaxed);
+
+	if (is_set && !(was & bit_of(f)))
+		atomic_fetch_or_explicit(bits, bit_of(f), memory_order_relaxed);
+	if (!is_set && was & bit_of(f))
+		atomic_fetch_and_explicit(bits, ~bit_of(f), memory_order_relaxed);
+	return was;
+}
+
 /** State whether the member has enough to ask. @return is there another that has, and it has not?
  */
 static bool is_spare(struct flow *f, bool is_busy)
 {
-	uint32_t was = atomic_load_explicit(&f->board->busy, memory_order_relaxed);
+	return (set_bit(f, &f->board->busy, is_busy) & ~bit_of(f)) && !is_busy;
+}
 
-	if (is_busy && !(was & bit_of(f)))
-		atomic_fetch_or_explicit(&f->board->busy, bit_of(f), memory_order_relaxed);
-	if (!is_busy && was & bit_of(f))
-		atomic_fetch_and_explicit(&f->board->busy, ~bit_of(f), memory_order_relaxed);
-	return !is_busy && was & ~bit_of(f);
+bool board_others_ask(const struct flow *f, bool is_asking)
+{
+	return f->board && set_bit(f, &f->board->asking, is_asking) & ~bit_of(f);
+}
+
+bool board_is_ripe(struct flow *f, uint32_t now_us)
+{
+	struct flow_board *b = f->board;
+
+	if (!b)
+		return true;
+	if (!f->is_ripe)
+		f->ripe_us = now_us;
+	f->is_ripe = true;
+	uint32_t ripe = set_bit(f, &b->ripe, true) | bit_of(f);
+	return (uint32_t)__builtin_popcount(ripe) >= board_n_members(b) ||
+	       now_us - f->ripe_us >= RIPE_WAIT_US;
+}
+
+void board_attempt(struct flow_board *b, uint32_t n)
+{
+	uint32_t was = atomic_load_explicit(&b->max_attempt, memory_order_relaxed);
+
+	while (n > was &&
+	       !atomic_compare_exchange_weak_explicit(&b->max_attempt, &was, n,
+						      memory_order_relaxed, memory_order_relaxed))
+		;
 }
 
 void board_leave(struct flow *f)
@@ -133,6 +171,8 @@ void board_leave(struct flow *f)
 	struct flow_agreed was = board_read(b), a = was;
 	a.leader = 0;
 	(void)is_spare(f, false);
+	(void)board_others_ask(f, false);
+	(void)set_bit(f, &b->ripe, false);
 	atomic_fetch_sub_explicit(&b->n_members, 1, memory_order_relaxed);
 	if (was.leader == f->member)
 		(void)board_exchange(b, &was, &a);

@@ -24,6 +24,9 @@ struct flow_board {
 	_Atomic uint32_t refused;
 	_Atomic uint32_t busy;     /* members with enough to ask to judge the rate by, a bit each */
 	_Atomic uint32_t heard_us; /* when any was answered last, while limited */
+	_Atomic uint32_t asking;   /* members with more than last attempts to ask, a bit each */
+	_Atomic uint32_t ripe;     /* members that are about to believe silence, a bit each */
+	_Atomic uint32_t max_attempt; /* highest that was answered, the excused not counted */
 } ALIGNED(64);
 
 /** @param n_members at most BOARD_MEMBERS_MAX. */
@@ -40,6 +43,15 @@ void board_refuse(struct flow_board *b, bool is_late);
 void board_hear(struct flow_board *b, uint32_t now_us);
 /** Has any been since @p from_us? */
 bool board_has_heard(const struct flow_board *b, uint32_t from_us);
+/** State whether the member asks more than last attempts. @return does any other? */
+bool board_others_ask(const struct flow *f, bool is_asking);
+/**
+ * The member is about to believe silence. @return have all others come as far? What they are
+ * answered meanwhile says what it is worth. It is waited for a second at most.
+ */
+bool board_is_ripe(struct flow *f, uint32_t now_us);
+/** An answer to attempt @p n. */
+void board_attempt(struct flow_board *b, uint32_t n);
 /** The member has nothing more to ask: what it had is the others'. Does nothing when it is alone.
  */
 void board_leave(struct flow *f);

@@ -31,11 +31,19 @@ static uint32_t n_refused(const struct flow *f, uint32_t *ret_late)
 
 bool flow_is_losing(const struct flow *f)
 {
-	if (f->is_limited_by_rule) {
-		uint32_t n_late, n = n_refused(f, &n_late);
+	uint32_t n_late, n = n_refused(f, &n_late);
+
+	if (f->is_limited_by_rule)
 		return n_late && n_late * 2 + 1 > n;
-	}
-	return f->n_recovered >= FLOW_RECOVERED_MIN && f->n_recovered * 2 > f->n_answers;
+	return (f->n_recovered >= FLOW_RECOVERED_MIN && f->n_recovered * 2 > f->n_answers) ||
+	       (n_late >= FLOW_RECOVERED_MIN && n_late * 2 > n);
+}
+
+uint32_t flow_n_answers_of_all(const struct flow *f, uint32_t n_own)
+{
+	uint32_t n_late, n_members = f->board ? MAX(board_n_members(f->board), 1u) : 1;
+
+	return MAX(n_own, (n_refused(f, &n_late) + n_members - 1) / n_members);
 }
 
 /**
@@ -65,7 +73,7 @@ bool flow_look_back(struct flow *f, uint32_t now_us)
 	if (f->gap_ns || f->n_settled || !is_early(n, part))
 		return false;
 	f->win_start_us = f->win_first_us = f->begun_us;
-	flow_limit(f, now_us, f->board ? 1 + n / board_n_members(f->board) : f->n_answers,
+	flow_limit(f, now_us, flow_n_answers_of_all(f, f->n_answers),
 		   MIN(1.0, MAX(f->n_placed, 1u) / (part * f->n_first)));
 	if (f->board)
 		board_tell(f);
@@ -81,17 +89,34 @@ void flow_doubt_begin(struct flow *f)
 	f->n_refused_was = n_refused(f, &n_late);
 }
 
-bool flow_doubt(struct flow *f, uint32_t now_us)
+/** Do answers leave silence unexplained? */
+static bool is_unexplained(const struct flow *f)
 {
 	double part;
-	uint32_t n = n_placed(f, &part);
+	uint32_t n_late, n_all = n_refused(f, &n_late), n = n_placed(f, &part);
 
-	if (!f->is_limited_by_rule || f->gap_ns || f->n_settled || f->was_doubt ||
-	    (n >= EXPLAINED_MIN && !is_early(n, part)))
+	if (f->is_limited_by_rule)
+		return n < EXPLAINED_MIN || is_early(n, part);
+	return n_late && n_late * 2 + 1 > n_all;
+}
+
+/** The gap between the probes of a doubt, of one of those that share it. */
+static double doubt_gap_ns(const struct flow *f, uint32_t now_us)
+{
+	if (f->is_limited_by_rule)
+		return flow_by_rule_gap_ns(f);
+	return MIN((now_us - f->begun_us) * 1e3 / MAX(flow_n_answers_of_all(f, 0), 1u),
+		   flow_by_rule_gap_ns(f));
+}
+
+bool flow_doubt(struct flow *f, uint32_t now_us)
+{
+	if (f->gap_ns || f->n_settled || f->was_doubt || !is_unexplained(f))
 		return false;
+	double gap_ns = doubt_gap_ns(f, now_us);
 	flow_limit_begin(f, now_us);
 	flow_doubt_begin(f);
-	flow_set_rate(f, flow_by_rule_gap_ns(f));
+	flow_set_rate(f, gap_ns);
 	f->phases[f->newest].rate_gap_ns = f->rate_gap_ns;
 	f->phases[f->newest].gap_ns = f->gap_ns;
 	if (f->board)

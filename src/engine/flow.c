@@ -85,7 +85,7 @@ void flow_answered(struct flow *f, const struct flow_answer *a)
 	flow_answered_late(f, a->class, a->sent_us + a->rtt_us);
 	f->late_rtt_us = MAX(f->late_rtt_us - f->late_rtt_us / RTT_MEMORY, a->rtt_us);
 	f->n_recovered += a->attempt > 0;
-	if (f->is_limited_by_rule && a->class == FLOW_REFUSED) {
+	if (a->class == FLOW_REFUSED) {
 		f->n_refused++;
 		f->n_refused_late += a->attempt > 0;
 		if (f->board)
@@ -383,7 +383,12 @@ static bool watch_recoveries(struct flow *f, uint32_t now_us, uint32_t wait_us, 
 		 n_answers = f->n_win_answers[0] + f->n_win_answers[1];
 
 	if (may_begin && !f->n_settled && len_us >= wait_us &&
-	    (f->is_limited_by_rule || n_answers >= FLOW_RECOVERED_MIN) && flow_is_losing(f)) {
+	    (f->is_limited_by_rule || f->board || n_answers >= FLOW_RECOVERED_MIN) &&
+	    flow_is_losing(f)) {
+		if (f->board) {
+			f->win_start_us = f->win_first_us = f->begun_us;
+			n_answers = flow_n_answers_of_all(f, n_answers);
+		}
 		flow_limit(f, now_us, n_answers, 1);
 		f->is_by_recoveries = true;
 		return true;

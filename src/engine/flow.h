@@ -54,17 +54,18 @@ struct flow {
 	uint32_t n_first;     /* first attempts so far */
 	uint32_t n_free_sent; /* while free, so far */
 	uint8_t newest, n_phases, mode;
-	uint8_t shift;                   /* phases are 2^shift microseconds of the clock */
-	bool is_limited_by_rule;         /* limits are the norm: any sign of one counts */
-	bool is_due;                     /* enough has been sent for a look at it */
-	bool is_low;                     /* this phase */
-	uint8_t n_placed;                /* of last_place; counted until they are enough */
-	uint16_t last_place;             /* of the first attempts that were refused */
-	uint8_t n_tired;                 /* answers to late attempts */
-	uint32_t n_answers, n_recovered; /* so far; to retransmissions */
-	uint32_t n_barren;               /* probes in a row that nothing answered */
-	uint32_t late_rtt_us;            /* the longest lately */
-	uint32_t min_rtt_us;             /* 0: unknown */
+	uint8_t shift;                      /* phases are 2^shift microseconds of the clock */
+	bool is_limited_by_rule;            /* limits are the norm: any sign of one counts */
+	bool is_due;                        /* enough has been sent for a look at it */
+	bool is_low;                        /* this phase */
+	uint8_t n_placed;                   /* of last_place; counted until they are enough */
+	uint16_t last_place;                /* of the first attempts that were refused */
+	uint8_t n_tired;                    /* answers to late attempts */
+	uint32_t n_answers, n_recovered;    /* so far; to retransmissions */
+	uint32_t n_refused, n_refused_late; /* of them, refusals */
+	uint32_t n_barren;                  /* probes in a row that nothing answered */
+	uint32_t late_rtt_us;               /* the longest lately */
+	uint32_t min_rtt_us;                /* 0: unknown */
 	/* the window: when it began, its first and its last answer came */
 	uint32_t win_start_us, win_first_us, win_last_us, n_win_sent, n_win_answers[FLOW_CLASSES];
 	struct flow_board *board;              /* NULL: alone */
@@ -90,9 +91,7 @@ struct flow {
 	uint32_t begun_us; /* the first probe left */
 	/* limited: answers are counted since then; so many before; sent since then */
 	uint32_t meter_us, n_metered, n_meter_sent;
-	uint32_t was_pps; /* sent at before the limit */
-	/* where limits are the rule, of what they limit: answers so far; to retransmissions */
-	uint32_t n_refused, n_refused_late;
+	uint32_t was_pps;       /* sent at before the limit */
 	uint32_t n_refused_was; /* when doubt began */
 	bool is_doubt;          /* a few are asked slowly before silence is believed */
 	bool was_doubt;
@@ -100,6 +99,8 @@ struct flow {
 	/* with other workers behind the same bottleneck: agreed with them, as this one last knew */
 	bool is_idle; /* too little to ask in the last phase */
 	uint8_t member, epoch, told_settled;
+	bool is_ripe; /* about to believe silence since */
+	uint32_t ripe_us;
 };
 
 /** A probe leaves. */

@@ -69,6 +69,8 @@ void flow_limit(struct flow *f, uint32_t now_us, uint32_t n_answers, double shar
  * first attempts, something else sets their number.
  */
 bool flow_is_losing(const struct flow *f);
+/** @return what all that share the limit were answered, by one of them, or its own @p n_own. */
+uint32_t flow_n_answers_of_all(const struct flow *f, uint32_t n_own);
 /** Is doubt over? @return true when it was right: what was sent before is excused. */
 bool flow_watch_doubt(struct flow *f, uint32_t now_us);
 /** It begins by doubt alone: what was sent so far counts still. */

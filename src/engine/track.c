@@ -26,6 +26,7 @@ enum {
 	SLOW_PORT_WAIT_US = 300000,
 	RTO_MAX_US = 1800000000, /* ages are compared in 31 bits */
 	RTT_UNKNOWN_CHECK_US = 25000,
+	RIPE_LOOK_NS = 1000000,
 	WAITING_MAX = 1 << 16
 };
 
@@ -87,8 +88,7 @@ static uint32_t limited_retries(const struct track *t, const struct track_group 
 							: t->conf.max_retries;
 }
 
-/** Retransmissions of one probe: never fewer than it takes to ask everything its port is asked. */
-static uint32_t probe_retries(const struct track *t, const struct track_group *g, uint32_t q)
+uint32_t probe_retries(const struct track *t, const struct track_group *g, uint32_t q)
 {
 	uint32_t n = retries_allowed(t, group_host(g, q));
 
@@ -451,6 +451,11 @@ static void flight_expired(struct track *t, struct track_group *g, uint32_t q, u
 		g->state[q] = (uint8_t)((g->state[q] & ~(PROBE_STATE | PROBE_MARK)) | PROBE_WAIT);
 		t->n_outstanding--;
 		ready_push(g, q);
+		return;
+	}
+	if (attempt >= probe_retries(t, g, q) && !hold_is_ripe(t, g, q, now_ns)) {
+		/* soon, but not so often that many would cost much */
+		wheel_add(g, q, now_ns, now_ns + RIPE_LOOK_NS + g->n_wheel * NS_PER_US);
 		return;
 	}
 	if (attempt >= probe_retries(t, g, q) &&

@@ -123,14 +123,17 @@ struct host_slot {
 	struct dishonest honest;
 };
 
+enum held_queue { HELD_FIRST, HELD_AGAIN, HELD_LAST, HELD_QUEUES };
+
 /** One protocol's probes to one host, and those of them that wait for their turn. */
 struct host_flow {
 	struct flow flow;
 	struct track_group *group;
 	struct host_slot *host;
 	struct host_flow *next; /* in track.held_flows */
-	/* queues of probes by group.link: first attempts, retransmissions; taken in turns */
-	uint32_t head[2], tail[2], turn;
+	/* queues of probes by group.link: first attempts, retransmissions, taken in turns; last
+	 * attempts, when there is nothing else */
+	uint32_t head[HELD_QUEUES], tail[HELD_QUEUES], turn;
 	uint32_t n_held;     /* in it and still to be sent */
 	uint32_t n_released; /* had their turn, in the group's ready list */
 	bool is_listed;

@@ -87,6 +87,8 @@ void host_convicted(struct track *t, struct track_group *g, struct host_slot *h)
  * asked once more, a second later: one answer then tells.
  */
 bool probe_is_doubtful(const struct track *t, const struct track_group *g, uint32_t q);
+/** Retransmissions of one probe: never fewer than it takes to ask everything its port is asked. */
+uint32_t probe_retries(const struct track *t, const struct track_group *g, uint32_t q);
 /** Attempts that say nothing when they are not answered. */
 uint32_t attempts_excused(const struct track *t, const struct host_slot *h);
 /** One probe of the host is concluded; the last one completes the host. */
@@ -175,16 +177,26 @@ struct track_heard {
 };
 void hold_answered(struct track *t, struct track_group *g, uint32_t q,
 		   const struct track_heard *heard);
-/** Before a probe is given up: judge again. @return true when silence so far has come to mean
- * nothing. */
-bool hold_review(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns);
 /** A probe is no longer held. Does nothing when it was not. */
 void hold_forget(struct track *t, struct track_group *g, uint32_t q);
 /** Let go what is due. Every turn. */
 void hold_release(struct track *t, uint64_t now_ns);
-void hold_path_update(struct track *t, uint64_t now_ns);
 /** The group's probes are all concluded. */
 void hold_drop_group(struct track *t, const struct track_group *g);
+
+/* review.c */
+enum review { REVIEW_UNDER_WAY, REVIEW_ALL_ASKED, REVIEW_GIVING_UP };
+/** Judge the rate of one host, and at @p at all that it has answered. */
+void hold_judge(struct track *t, struct host_flow *hf, struct host_slot *h, uint64_t now_ns,
+		enum review at);
+void hold_path_update(struct track *t, uint64_t now_ns);
+/** Before a probe is given up: judge again. @return true when silence so far has come to mean
+ * nothing. */
+bool hold_review(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns);
+/** May silence be believed yet, by what the other workers have come to? */
+bool hold_is_ripe(const struct track *t, const struct track_group *g, uint32_t q, uint64_t now_ns);
+/** An answer to attempt @p n, the excused not counted, for all workers that ask the host. */
+void hold_attempt(const struct track *t, const struct track_group *g, uint32_t q, uint32_t n);
 
 /* timeout.c */
 /** Drop the hosts that have taken too long. Every turn, outside of timers. */

@@ -65,6 +65,14 @@ static void few_resets(void **state)
 		 0,
 		 5,
 		 {.n_ports = 300, .rtt_us = 300, .rst_rate = 200, .rst_burst = 5, .late_us = 1000}},
+		{"100/s spent before, 1,000 ports",
+		 0,
+		 8,
+		 {.n_ports = 1000,
+		  .is_spent = true,
+		  .rtt_us = 50,
+		  .rst_rate = 100,
+		  .rst_burst = 100}},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
