@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { TEXT_BYTES_MAX = 16384 };
+static const struct bytes nothing;
 
 static uint32_t le16(const uint8_t *p)
 {
@@ -92,10 +93,57 @@ static int mysql_parse(struct bytes in, struct app_facts *ret)
 
 /* --- PostgreSQL ------------------------------------------------------------------------ */
 
-/** 'E', length, fields of a letter and a text with NUL: severity and code must be there. */
+/** Refusals of programs that stand in for the database; they tell no place in a source file. */
+static const struct {
+	const char *message, *product, *cpe;
+} poolers[] = {
+	{"no username supplied", "PgBouncer", "a:pgbouncer:pgbouncer"},
+	{"client sent partial pkt in startup phase", "PgBouncer", "a:pgbouncer:pgbouncer"},
+};
+
+/** @param has_place the error names a file, a line or a routine, as PostgreSQL's own always do
+ * (manual, 55.8). */
+static void pgsql_program(struct app_facts *f, struct bytes message, bool has_place)
+{
+	for (size_t i = 0; i < ARRAY_LEN(poolers); i++)
+		if (!has_place && app_equals(message, poolers[i].message)) {
+			app_puts(f, APP_PRODUCT, poolers[i].product);
+			app_cpe(f, poolers[i].cpe, nothing);
+		}
+	if (!has_place)
+		return;
+	app_puts(f, APP_PRODUCT, "PostgreSQL DB");
+	app_cpe(f, "a:postgresql:postgresql", nothing);
+}
+
+struct pgsql_error {
+	bool has_severity, has_code, has_nonlocal, has_place;
+	struct bytes message;
+};
+
+/** Fields of a letter and a text with NUL. @return whether they are whole. */
+static bool pgsql_fields(struct cursor c, struct pgsql_error *ret)
+{
+	for (uint8_t kind; (kind = cursor_u8(&c));) {
+		const uint8_t *nul = memchr(c.p + c.pos, 0, cursor_left(&c));
+		if (!isalpha(kind) || !nul)
+			return false;
+		size_t n = (size_t)(nul - (c.p + c.pos));
+		ret->has_severity |= kind == 'S' && n > 3;
+		ret->has_nonlocal |= kind == 'V';
+		ret->has_code |= kind == 'C' && n == 5;
+		ret->has_place |= kind == 'F' || kind == 'L' || kind == 'R';
+		if (kind == 'M')
+			ret->message = (struct bytes){c.p + c.pos, n};
+		cursor_skip(&c, n + 1);
+	}
+	return !c.failed;
+}
+
+/** 'E', length, fields: severity and code must be there. */
 static int pgsql_parse(struct bytes in, struct app_facts *ret)
 {
-	bool has_severity = false, has_code = false, has_nonlocal = false;
+	struct pgsql_error e = {0};
 	int is = app_magic(in, "E\0\0", 3);
 
 	if (is <= 0)
@@ -107,25 +155,13 @@ static int pgsql_parse(struct bytes in, struct app_facts *ret)
 		return -E_SYNTAX;
 	if (in.len < len + 1)
 		return 0;
-	struct cursor c = cursor_of(in.p + 5, len - 4);
-	for (uint8_t kind; (kind = cursor_u8(&c));) {
-		const uint8_t *nul = memchr(c.p + c.pos, 0, cursor_left(&c));
-		if (!isalpha(kind) || !nul)
-			return -E_SYNTAX;
-		size_t n = (size_t)(nul - (c.p + c.pos));
-		has_severity |= kind == 'S' && n > 3;
-		has_nonlocal |= kind == 'V';
-		has_code |= kind == 'C' && n == 5;
-		cursor_skip(&c, n + 1);
-	}
-	if (c.failed || !has_severity || !has_code)
+	if (!pgsql_fields(cursor_of(in.p + 5, len - 4), &e) || !e.has_severity || !e.has_code)
 		return -E_SYNTAX;
 	ret->service = "postgresql";
-	app_puts(ret, APP_PRODUCT, "PostgreSQL DB");
+	pgsql_program(ret, e.message, e.has_place);
 	/* manual, 55.8: field V came with 9.6 */
-	if (has_nonlocal)
+	if (e.has_nonlocal && e.has_place)
 		app_puts(ret, APP_EXTRAINFO, "9.6.0 or later");
-	app_cpe(ret, "a:postgresql:postgresql", (struct bytes){NULL, 0});
 	return (int)len + 1;
 }
 

@@ -117,11 +117,13 @@ static const struct mark {
 	{IN_HEAD, "\nDocker-Distribution-Api-Version: ", NULL, "Docker Registry",
 	 "a:redhat:docker-registry", NULL, NULL},
 	/* it alone gives back the Host that it was asked for */
-	{IN_HEAD, "\nHost: prtip.invalid\r\n", NULL, "PHP cli server", "a:php:php",
+	{IN_HEAD, "\nHost: 127.0.0.1\r\n", NULL, "PHP cli server", "a:php:php",
 	 "\nX-Powered-By: PHP/", NULL},
 	{IN_TITLE, " - CUPS ", NULL, "CUPS", "a:apple:cups", " - CUPS ", "ipp"},
 	{IN_HEAD, "\nX-Transmission-Session-Id: ", NULL, "Transmission BitTorrent management httpd",
 	 NULL, NULL, NULL},
+	{IN_HEAD, "\nX-Syncthing-Version: ", NULL, "Syncthing", "a:syncthing:syncthing",
+	 "\nX-Syncthing-Version: ", NULL},
 	{IN_HEAD, "\nX-ClickHouse-", NULL, "ClickHouse", "a:clickhouse:clickhouse", NULL, NULL},
 	{IN_HEAD, "\nX-Kubernetes-Pf-", NULL, "Kubernetes API server", "a:kubernetes:kubernetes",
 	 NULL, NULL},
@@ -346,7 +348,7 @@ static int sip_parse(struct bytes in, struct app_facts *ret)
 /** First "/", then what tells versions of programs that hide them there. */
 static const struct app_hello http_hellos[] = {
 	{GET("/"), APP_TCP, {80, 8080, 8000, 8888, 9200, 5984, 3000}, NULL, NULL},
-	{TEXT("GET / HTTP/1.0\r\nHost: prtip.invalid\r\n\r\n"), APP_TCP, {0}, HTTP_ANY, ""},
+	{TEXT("GET / HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n"), APP_TCP, {0}, HTTP_ANY, ""},
 	{GET("/prtip-no-such-page"), APP_TCP, {0}, HTTP_ANY, ""},
 	{GET("/v2/"), APP_TCP, {0}, HTTP_ANY, ""},
 	{GET("/metrics"), APP_TCP, {0}, HTTP_ANY, ""},

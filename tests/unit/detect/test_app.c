@@ -27,10 +27,14 @@ static const struct app_case cases[] = {
 	 "cpe:/a:apache:http_server:2.4.71"},
 	{CAPTURE("HTTP/1.0 200 OK\r\nX-Powered-By: PHP/8.2.36\r\n\r\nhi"), APP_TCP, "http", "http",
 	 NULL, NULL, "powered by PHP/8.2.36", NULL, NULL, NULL, true},
-	{CAPTURE("HTTP/1.0 200 OK\r\nHost: prtip.invalid\r\nX-Powered-By: "
+	{CAPTURE("HTTP/1.0 200 OK\r\nHost: 127.0.0.1\r\nX-Powered-By: "
 		 "PHP/8.2.36\r\n\r\nhi"),
 	 APP_TCP, "http", "http", "PHP cli server", "8.2.36", NULL, NULL, NULL,
 	 "cpe:/a:php:php:8.2.36", true},
+	{CAPTURE("HTTP/1.0 200 OK\r\nContent-Length: 1\r\nX-Syncthing-Version: "
+		 "v1.19.2-ds1\r\n\r\nhi"),
+	 APP_TCP, "http", "http", "Syncthing", "1.19.2-ds1", NULL, NULL, NULL,
+	 "cpe:/a:syncthing:syncthing:1.19.2-ds1"},
 	{CAPTURE("HTTP/1.1 200 OK\r\nServer: none\r\nContent-Length: 1\r\n\r\nhi"), APP_TCP, "http",
 	 "http", NULL},
 	{CAPTURE("HTTP/1.1 200 OK\r\nServer: not nginx/1.2\r\nContent-Length: 1\r\n\r\nhi"),

@@ -79,6 +79,10 @@ static const struct app_case cases[] = {
 		 "minator as last byte\000Fpostmaster.c\000L2334\000RProcessStartupPacket\000\000"),
 	 APP_TCP, "postgresql", "postgresql", "PostgreSQL DB", NULL, "9.6.0 or later", NULL, NULL,
 	 "cpe:/a:postgresql:postgresql"},
+	{CAPTURE("E\0\0\0)SFATAL\0C08P01\0Mno username supplied\0\0"), APP_TCP, "postgresql",
+	 "postgresql", "PgBouncer", NULL, NULL, NULL, NULL, "cpe:/a:pgbouncer:pgbouncer"},
+	{CAPTURE("E\0\0\0$SFATAL\0C08P01\0Msomebody else's\0\0"), APP_TCP, "postgresql",
+	 "postgresql", NULL},
 	{CAPTURE("\001\000\000\000\000\001\374\000\012\000\012\000\011\000\000\001\327\014capabilit"
 		 "iesF\000\000\000\307\022publisher_confirmst\001\032exchange_exch"
 		 "ange_bindingst\001\012basic.nackt\001\026consumer_cancel_"
