@@ -108,8 +108,10 @@ def writes(x):
 def parallel_match(x):
     used = x.share("service-detection", "matcher_match")
     rest = ", ".join(f"{r['side']}: {ratio(r)}" for r in x.sides("version-parallel")[1:])
+    late = x.side("indexes", "at the first answer")
     return (f"matching is {percent(used)} of all samples of service detection, {x.match['matcher_warm']['ns_median'] / 1e3:.2f} us "
-            f"an answer: the most that threads could take off. Connections to a port at once against 2, wall time: {rest}"), used
+            f"an answer: the most that threads could take off. Indexes at the first answer, the revision before, against a thread beside "
+            f"the scan: wall {ratio(late)}, CPU {ratio(late, 'cpu')}. Connections to a port at once against 2, wall time: {rest}"), used
 
 
 def small_socket(x):

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Before and after of optimisation candidates, where a switch turns them: results/experiments.jsonl.
 
-    experiments.py [--runs N] [--parts NAME,...] [--out FILE] [--prtip BINARY] [--build DIR]
+    experiments.py [--runs N] [--parts NAME,...] [--out FILE] [--prtip BINARY] [--build DIR] [--before BINARY --after BINARY]
 
 Whole processes on the bed, the two sides (or more) of a row interleaved; CPU time of the process and wall time, the first
 side is what the others are divided by. "checksum" is csum.c, "allocations" counts calls of malloc per packet and per
-result by the difference of a small and a large scan, "patterns" is bench/match.c. A part that is measured anew replaces its old records.
+result by the difference of a small and a large scan, "patterns" is bench/match.c. "indexes" compares two builds: of the
+revision that makes the matcher's indexes beside the scan, and of the one before it; it runs when they are given. A part that is measured anew replaces its old records.
 """
 import argparse
 import json
@@ -72,15 +73,16 @@ def switch(network, part, row, options):
     """Records of one row; a side that this machine cannot run is left out with its reason."""
     network.profile(row.get("profile", "plain"))
     sides, cpu, wall = dict(row["sides"]), {}, {}
+    binaries = row.get("binaries", {})
     for name in list(sides):  # warms caches, and shows what does not run here
         try:
-            whole_process(network, options.prtip, sides[name])
+            whole_process(network, binaries.get(name, options.prtip), sides[name])
         except RuntimeError as error:
             yield dict(type="skipped", part=part, side=name, why=str(error).strip().splitlines()[-1][:200])
             del sides[name]
     for _ in range(options.runs):
         for name, arguments in sides.items():
-            seconds = whole_process(network, options.prtip, arguments)
+            seconds = whole_process(network, binaries.get(name, options.prtip), arguments)
             cpu.setdefault(name, []).append(round(seconds[0], 6))
             wall.setdefault(name, []).append(round(seconds[1], 6))
     first = next(iter(sides))
@@ -161,6 +163,14 @@ def metered(network, part, options):
                    meter_calls_off=asked_off, meter_calls_on=asked_on, share=round(asked_on * METER_CHECK / total, 7))
 
 
+def indexes(network, part, options):
+    """The matcher's indexes made on a thread of their own while ports are scanned, or when the first answer comes."""
+    arguments = f"{lab.SYN} -sV -p{lab.SERVICE_PORTS} {lab.bed.TARGET4}"
+    yield from switch(network, part, dict(what="where the matcher's indexes are made: two revisions", sides=[
+        ("beside the scan", arguments), ("at the first answer", arguments)],
+        binaries={"beside the scan": options.after, "at the first answer": options.before}), options)
+
+
 def callgrind(text):
     """(instructions, calls of meter_part and the others that are asked in a worker's loop) of a file of callgrind's."""
     names, calls, called = {}, 0, None
@@ -174,7 +184,7 @@ def callgrind(text):
     return int(re.search(r"^(?:summary|totals): (\d+)", text, re.M).group(1)), calls
 
 
-PARTS = {"checksum": checksum, "allocations": allocations, "patterns": patterns, "metered": metered}
+PARTS = {"checksum": checksum, "allocations": allocations, "patterns": patterns, "metered": metered, "indexes": indexes}
 #: a call, a test and a return at most: the checks of meter_mark are in line
 METER_CHECK, METER_CALLS = 6, ("meter_part", "meter_sent", "meter_received", "meter_ring")
 
@@ -182,12 +192,17 @@ METER_CHECK, METER_CALLS = 6, ("meter_part", "meter_sent", "meter_received", "me
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=11)
-    parser.add_argument("--parts", default=",".join([*PARTS, *SWITCHES]))
+    parser.add_argument("--parts")
+    parser.add_argument("--before")
+    parser.add_argument("--after")
     parser.add_argument("--out", type=pathlib.Path, default=lab.RESULTS / "experiments.jsonl")
     parser.add_argument("--prtip", default=lab.PRTIP)
     parser.add_argument("--build", default=str(lab.ROOT / "build-profile"))
     options = parser.parse_args()
-    wanted = options.parts.split(",")
+    has_both = options.before and options.after
+    wanted = options.parts.split(",") if options.parts else [p for p in (*PARTS, *SWITCHES) if p != "indexes" or has_both]
+    if "indexes" in wanted and not has_both:
+        sys.exit("experiments.py: indexes: --before and --after name the builds")
     unknown = set(wanted) - set(PARTS) - set(SWITCHES)
     if unknown:
         sys.exit(f"experiments.py: no such part: {', '.join(sorted(unknown))}")
