@@ -13,9 +13,11 @@
 
 /** Chance that answers stand as they do, for another reason to be looked for. */
 #define EARLY_CHANCE 0.0001
+/** The same, for a few to be asked slowly. */
+#define DOUBTFUL_CHANCE 0.05
 
 enum {
-	EXPLAINED_MIN = 3, /* ICMP errors */
+	EXPLAINED_MIN = 8, /* ICMP errors: more than Linux has saved up */
 	DOUBT_PROBES = 5,
 };
 
@@ -50,9 +52,9 @@ uint32_t flow_n_answers_of_all(const struct flow *f, uint32_t n_own)
  * Places in a random order are spread over all of it: that as many answers all come from so small a
  * beginning has this chance.
  */
-static bool is_early(uint32_t n, double part)
+static bool is_early(uint32_t n, double part, double chance)
 {
-	return n != UINT8_MAX && pow(part, n) <= EARLY_CHANCE;
+	return n != UINT8_MAX && pow(part, n) <= chance;
 }
 
 /** How many first attempts were refused, in which part of the order. */
@@ -70,7 +72,7 @@ bool flow_look_back(struct flow *f, uint32_t now_us)
 	double part;
 	uint32_t n = n_placed(f, &part);
 
-	if (f->gap_ns || f->n_settled || !is_early(n, part))
+	if (f->gap_ns || f->n_settled || !is_early(n, part, EARLY_CHANCE))
 		return false;
 	f->win_start_us = f->win_first_us = f->begun_us;
 	flow_limit(f, now_us, flow_n_answers_of_all(f, f->n_answers),
@@ -96,7 +98,7 @@ static bool is_unexplained(const struct flow *f)
 	uint32_t n_late, n_all = n_refused(f, &n_late), n = n_placed(f, &part);
 
 	if (f->is_limited_by_rule)
-		return n < EXPLAINED_MIN || is_early(n, part);
+		return n < EXPLAINED_MIN || is_early(n, part, DOUBTFUL_CHANCE);
 	return n_late && n_late * 2 + 1 > n_all;
 }
 

@@ -232,7 +232,7 @@ static bool find_barren(struct flow *f)
 static bool watch_shortfall(struct flow *f, uint32_t n_sent, uint32_t n_answered, uint32_t len_us)
 {
 	double left = (double)f->n_first - f->n_answers,
-	       due = f->share_began * (double)f->n_first - f->n_answers;
+	       due = MIN(left, f->share_began * (double)f->n_first - f->n_refused);
 
 	f->n_tried += n_sent;
 	f->n_told += n_answered;

@@ -10,7 +10,9 @@ enum {
 	LOOK_MS = 20,
 	DOUBT_ATTEMPT = 4,
 	LAST_ATTEMPTS = 2,
-	LAST_COST = 2 /* they are asked at half the rate: then each finds an answer left */
+	LAST_COST = 2, /* they are asked at half the rate: then each finds an answer left */
+	LAST_COST_MAX = 8,
+	METERED_MIN = 4
 };
 
 struct host_flow *hold_flow(const struct track *t, const struct track_group *g, uint32_t q)
@@ -203,6 +205,20 @@ static enum held_queue queue_of(const struct track *t, const struct track_group 
 	return attempt + LAST_ATTEMPTS > probe_retries(t, g, q) ? HELD_LAST : HELD_AGAIN;
 }
 
+/**
+ * What a last attempt costs of the rate. Where limits are the rule too few answers come to find it
+ * soon, and it may be far too high: there it is what has been answered.
+ */
+static uint32_t last_cost(const struct flow *f, uint64_t now_ns)
+{
+	uint32_t n = f->n_answers - f->n_metered, elapsed_us = us_of(now_ns) - f->meter_us;
+
+	if (!f->is_limited_by_rule || n < METERED_MIN || !f->gap_ns)
+		return LAST_COST;
+	uint64_t cost = elapsed_us * NS_PER_US / n / f->gap_ns + 1;
+	return (uint32_t)CLAMP(cost, (uint64_t)LAST_COST, (uint64_t)LAST_COST_MAX);
+}
+
 static void held_push(struct track *t, struct host_flow *hf, uint32_t q, uint64_t now_ns)
 {
 	struct track_group *g = hf->group;
@@ -292,7 +308,7 @@ bool hold_pass(struct track *t, struct track_group *g, uint32_t q, uint64_t now_
 			return true;
 	}
 	if (!hf->n_held && !must_wait && host_budget(t, hf, now_ns, 1)) {
-		host_spend(hf, is_last ? LAST_COST : 1);
+		host_spend(hf, is_last ? last_cost(&hf->flow, now_ns) : 1);
 		return true;
 	}
 	held_push(t, hf, q, now_ns);
@@ -315,7 +331,7 @@ bool hold_borrow(struct track *t, struct track_group *g, uint32_t q, uint64_t no
 }
 
 /** Probes have their turn, up to what @p n cost. @return their cost. */
-static uint32_t held_pop(struct track *t, struct host_flow *hf, uint32_t n)
+static uint32_t held_pop(struct track *t, struct host_flow *hf, uint32_t n, uint64_t now_ns)
 {
 	struct track_group *g = hf->group;
 	uint32_t n_spent = 0;
@@ -332,7 +348,7 @@ static uint32_t held_pop(struct track *t, struct host_flow *hf, uint32_t n)
 		hold_forget(t, g, q);
 		ready_push(g, q);
 		hf->n_released++;
-		n_spent += i == HELD_LAST && hf->flow.gap_ns ? LAST_COST : 1;
+		n_spent += i == HELD_LAST && hf->flow.gap_ns ? last_cost(&hf->flow, now_ns) : 1;
 	}
 	return n_spent;
 }
@@ -352,7 +368,7 @@ void hold_release(struct track *t, uint64_t now_ns)
 	while ((hf = *at)) {
 		if (hf->n_held && hf->group->stage == GROUP_PORTS)
 			hold_judge(t, hf, host_of(hf), now_ns, REVIEW_UNDER_WAY);
-		uint32_t n = held_pop(t, hf, host_budget(t, hf, now_ns, hf->n_held));
+		uint32_t n = held_pop(t, hf, host_budget(t, hf, now_ns, hf->n_held), now_ns);
 		if (is_limited(t, hf))
 			host_spend(hf, n);
 		else

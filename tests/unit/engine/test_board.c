@@ -4,6 +4,8 @@
 #include "engine/lend.h"
 #include "net.h"
 
+#include <stdatomic.h>
+
 enum {
 	MEMBERS = 2,
 	MEMBERS_MAX = 4,
@@ -269,6 +271,18 @@ static void all_get_their_part(void **state)
 		  .open_percent = 2},
 		 2,
 		 20},
+		{"1 ICMP error/s, 60 ports, a third open, 4 workers",
+		 1,
+		 40,
+		 20,
+		 {.n_ports = 60,
+		  .is_udp = true,
+		  .rtt_us = 50,
+		  .rst_rate = 1,
+		  .rst_burst = 6,
+		  .open_percent = 30},
+		 4,
+		 40},
 		{"1 ICMP error/s, 100 ports, spent before",
 		 1,
 		 75,
@@ -364,12 +378,53 @@ static void lifted(void **state)
 	assert_int_equal(f[1].mode, FLOW_FREE);
 }
 
+/** Silence is believed when all have come to it or left, or after a second; what one is answered
+ * all know. */
+static void all_come_to_it(void **state)
+{
+	struct flow f[MEMBERS + 1] = {0};
+	struct flow_board b;
+
+	board_init(&b, MEMBERS + 1);
+	for (uint32_t i = 0; i <= MEMBERS; i++)
+		board_join(&f[i], &b, i);
+	assert_false(board_is_ripe(&f[0], 1000));
+	assert_false(board_is_ripe(&f[1], 1500));
+	assert_false(board_is_ripe(&f[0], 1000999));
+	assert_true(board_is_ripe(&f[0], 1001000));
+	assert_false(board_is_ripe(&f[1], 1001000));
+	board_leave(&f[2]);
+	assert_true(board_is_ripe(&f[1], 1001000));
+	board_attempt(&b, 2);
+	board_attempt(&b, 1);
+	assert_int_equal(atomic_load(&b.max_attempt), 2);
+}
+
+/** Last attempts wait for those that ask more. */
+static void others_ask(void **state)
+{
+	struct flow f[MEMBERS] = {0}, alone = {0};
+	struct flow_board b;
+
+	board_init(&b, MEMBERS);
+	for (uint32_t i = 0; i < MEMBERS; i++)
+		board_join(&f[i], &b, i);
+	assert_false(board_others_ask(&alone, true));
+	assert_false(board_others_ask(&f[0], true));
+	assert_true(board_others_ask(&f[1], false));
+	assert_false(board_others_ask(&f[0], true));
+	board_leave(&f[0]);
+	assert_false(board_others_ask(&f[1], false));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_finds_it),
 		cmocka_unit_test(one_finishes),
 		cmocka_unit_test(lifted),
+		cmocka_unit_test(all_come_to_it),
+		cmocka_unit_test(others_ask),
 		cmocka_unit_test(share_a_limit),
 		cmocka_unit_test(all_get_their_part),
 	};

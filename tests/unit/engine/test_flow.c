@@ -103,10 +103,24 @@ static void doubt(void **state)
 		assert_in_range(n, is_answered ? 8 : 4, 8);
 		assert_false(flow_doubt(&f, now_us));
 	}
-	struct flow told = {.is_limited_by_rule = true, .n_placed = 5, .last_place = 60000};
+	struct flow told = {.is_limited_by_rule = true, .n_placed = 8, .last_place = 60000};
 	assert_false(flow_doubt(&told, 1000));
-	struct flow tcp = {0};
-	assert_false(flow_doubt(&tcp, 1000));
+	told.n_placed = 7; /* may all have been saved up */
+	assert_true(flow_doubt(&told, 1000));
+}
+
+/** Where limits are not the rule, most refusals must have come to retransmissions. */
+static void doubt_elsewhere(void **state)
+{
+	static const struct {
+		uint32_t n_refused, n_late;
+		bool is_doubted;
+	} rows[] = {{0, 0, false}, {9, 0, false}, {9, 4, false}, {9, 5, true}, {1, 1, true}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct flow f = {.n_refused = rows[i].n_refused, .n_refused_late = rows[i].n_late};
+		assert_int_equal(flow_doubt(&f, 1000), rows[i].is_doubted);
+	}
 }
 
 /** Half the answers gone, or all: a limit, below the rate that lost them; only when it may. */
@@ -203,13 +217,10 @@ static void takes_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(steady_share),
-		cmocka_unit_test(lucky_beginning),
-		cmocka_unit_test(doubt),
-		cmocka_unit_test(falling_share),
-		cmocka_unit_test(more_recovered_than_not),
-		cmocka_unit_test(departures),
-		cmocka_unit_test(takes_back),
+		cmocka_unit_test(steady_share),  cmocka_unit_test(lucky_beginning),
+		cmocka_unit_test(doubt),         cmocka_unit_test(doubt_elsewhere),
+		cmocka_unit_test(falling_share), cmocka_unit_test(more_recovered_than_not),
+		cmocka_unit_test(departures),    cmocka_unit_test(takes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

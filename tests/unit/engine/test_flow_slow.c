@@ -102,7 +102,7 @@ static void icmp_errors(void **state)
 {
 	static const struct row rows[] = {
 		{"1 ICMP error/s, spent before, 60 ports",
-		 3,
+		 0,
 		 7,
 		 {.n_ports = 60,
 		  .is_udp = true,
@@ -112,7 +112,7 @@ static void icmp_errors(void **state)
 		  .rst_burst = 6,
 		  .open_percent = 5}},
 		{"the same, 200 ports",
-		 3,
+		 0,
 		 7,
 		 {.n_ports = 200,
 		  .is_udp = true,
@@ -121,6 +121,24 @@ static void icmp_errors(void **state)
 		  .rst_rate = 1,
 		  .rst_burst = 6,
 		  .open_percent = 3}},
+		{"1 ICMP error/s, 60 ports, a third open",
+		 0,
+		 6,
+		 {.n_ports = 60,
+		  .is_udp = true,
+		  .rtt_us = 50,
+		  .rst_rate = 1,
+		  .rst_burst = 6,
+		  .open_percent = 30}},
+		{"1 ICMP error/s, 100 ports, most open",
+		 3,
+		 6,
+		 {.n_ports = 100,
+		  .is_udp = true,
+		  .rtt_us = 50,
+		  .rst_rate = 1,
+		  .rst_burst = 6,
+		  .open_percent = 60}},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
