@@ -34,7 +34,11 @@ struct merge {
 	double least;
 	bool has_trust;
 	uint64_t n_hosts_most; /* of one file */
-	uint8_t *has_shard;    /* by index; NULL without shards */
+	struct part {
+		uint64_t n_asked; /* hosts, by the summary that tells of most */
+		bool is_read;
+	} * parts;          /* shards, by index; NULL without */
+	uint32_t shard_idx; /* of the file that is being read */
 	uint32_t n_missing, n_cut;
 	const char *backend;
 	bool has_several_seeds;
@@ -77,8 +81,8 @@ static int take_first(struct merge *m, const struct json_scan *s)
 	i->args = args_of(m, s->args);
 	i->version = arena_strdup(&m->all.text, s->version, strlen(s->version));
 	if (s->n_shards)
-		m->has_shard = mem_alloc(s->n_shards, 1);
-	if (!i->args || !i->version || (s->n_shards && !m->has_shard))
+		m->parts = mem_alloc(s->n_shards, sizeof(*m->parts));
+	if (!i->args || !i->version || (s->n_shards && !m->parts))
 		return -ENOMEM;
 	snprintf(i->scan_id, sizeof(i->scan_id), "%.36s", s->id);
 	i->seed = s->seed;
@@ -149,16 +153,17 @@ static int take_scan(struct merge *m, const char *path, const struct json_scan *
 	m->has_several_seeds |= s->seed != m->info.seed;
 	m->info.wants_services |= s->wants_services;
 	m->info.start_wall_ns = MIN(m->info.start_wall_ns, s->start_wall_ns);
-	m->info.n_hosts = s->is_sharded_by_port ? s->n_hosts : m->info.n_hosts + s->n_hosts;
-	if (!s->n_shards)
-		m->info.n_hosts = s->n_hosts;
 	add_ports(&m->ports, s->ports);
-	if (m->has_shard) {
-		if (m->has_shard[s->shard_idx])
-			say_note("merge: %s: shard %u/%u again", path, s->shard_idx + 1,
-				 s->n_shards);
-		m->has_shard[s->shard_idx] = true;
-	}
+	bool is_again = m->parts && m->parts[s->shard_idx].is_read;
+	if (!s->n_shards || s->is_sharded_by_port)
+		m->info.n_hosts = s->n_hosts;
+	else if (!is_again)
+		m->info.n_hosts += s->n_hosts;
+	if (is_again)
+		say_note("merge: %s: shard %u/%u again", path, s->shard_idx + 1, s->n_shards);
+	m->shard_idx = s->shard_idx;
+	if (m->parts)
+		m->parts[s->shard_idx].is_read = true;
 	return 0;
 }
 
@@ -191,6 +196,17 @@ static void take_trust(struct merge *m, const struct scan_trust *t)
 	memcpy(m->trust.bottleneck, t->bottleneck, sizeof(m->trust.bottleneck));
 }
 
+/** @return how many hosts a file adds to those that were asked: none twice for one shard. */
+static uint64_t n_more_asked(struct merge *m, uint64_t n_asked)
+{
+	struct part *p = m->parts ? &m->parts[m->shard_idx] : NULL;
+	uint64_t n_before = p ? p->n_asked : 0;
+
+	if (p)
+		p->n_asked = MAX(p->n_asked, n_asked);
+	return n_asked > n_before ? n_asked - n_before : 0;
+}
+
 static int take_summary(struct merge *m, const struct json_summary *j)
 {
 	struct ev_scan_completed *t = &m->sum;
@@ -208,7 +224,7 @@ static int take_summary(struct merge *m, const struct json_summary *j)
 	t->n_tx_errors += c->n_tx_errors;
 	if (c->trust)
 		take_trust(m, c->trust);
-	t->n_down += c->n_up + c->n_down; /* until the union is counted: all that were asked */
+	t->n_down += n_more_asked(m, c->n_up + c->n_down); /* until the union is counted: all */
 	t->interrupted |= c->interrupted;
 	m->n_hosts_most = MAX(m->n_hosts_most, c->n_up + c->n_down);
 	if (!m->backend)
@@ -292,7 +308,7 @@ static void tell_missing(struct merge *m)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < m->info.n_shards; i++) {
-		if (m->has_shard[i])
+		if (m->parts[i].is_read)
 			continue;
 		m->n_missing++;
 		if (n < sizeof(list) - 12)
@@ -392,7 +408,7 @@ int run_merge(const struct config *c)
 	hosts_free(m.hosts);
 	services_close(m.services);
 	jsonread_free(m.in);
-	mem_free(m.has_shard);
+	mem_free(m.parts);
 	union_fini(&m.all);
 	return code;
 }

@@ -88,6 +88,16 @@ def test_missing(cases, bed, directory):
                     suite.xml_hosts((directory / "out.xml").read_text()), done.stderr)
 
 
+def test_again(cases, bed, directory):
+    paths = shards(bed, directory, "again", SCANS["many hosts divided"])
+    once, twice = (run(bed, "merge", *files, "-oJ", "-").stdout for files in (paths, [*paths, paths[2]]))
+    cases.equal("a shard read twice: its hosts are counted once", suite.json_summary(twice)["hosts"],
+                suite.json_summary(once)["hosts"])
+    cases.equal("a shard read twice: in the scan's record too", suite.json_records(twice, "scan")[0]["hosts"],
+                suite.json_records(once, "scan")[0]["hosts"])
+    cases.equal("a shard read twice: the same ports", suite.json_ports(twice), suite.json_ports(once))
+
+
 def test_conflicts(cases, bed, directory):
     """Two scans of one port that disagree: the documented order decides, whichever file comes first."""
     whole = directory / "w.json"
@@ -157,5 +167,5 @@ if __name__ == "__main__":
         listeners = [bed.target.listen(port) for port in (22, 33, 80)]
         bed.target.filter_input("tcp dport 9000-9009 drop", "ip daddr 198.18.0.7 tcp dport 25 reject with icmp type admin-prohibited",
                                 "ip daddr 198.18.0.64/26 drop", "ip6 daddr fd98::80/121 drop")
-        code = suite.run([test_equal, test_missing, test_conflicts, test_refusals], bed, directory)
+        code = suite.run([test_equal, test_missing, test_again, test_conflicts, test_refusals], bed, directory)
     sys.exit(code)
