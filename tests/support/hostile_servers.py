@@ -227,7 +227,7 @@ def good_redis(c, n):
     if b"info" in text.lower():
         c.sendall(b"$37\r\n# Server\r\nredis_version:7.0.15\r\nos:x\r\n\r\n")
     elif text:
-        c.sendall(b"-ERR unknown command\r\n")
+        c.sendall(b"-ERR unknown command 'x'\r\n")
 
 
 class Tls:
