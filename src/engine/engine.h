@@ -102,6 +102,9 @@ const char *engine_backend(const struct engine *e);
 /** Why faster ones are not, "name: reason; ..."; "" when there is nothing to say. Valid until
  * engine_free. */
 const char *engine_backend_notes(const struct engine *e);
+/** @return ports that stayed silent while their host's answers were limited: more attempts than
+ * others had, and still some may have answered none for the limit. After engine_run(). */
+uint64_t engine_n_silent_limited(const struct engine *e);
 /** After engine_run: counters for scan_completed; trust is valid until engine_free. Cost: some ms.
  */
 void engine_totals(struct engine *e, struct ev_scan_completed *ret);

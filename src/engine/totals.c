@@ -69,6 +69,15 @@ static void fill_trust(struct engine *e)
 	coverage_unknown(&t->estimate, t->n_unknown_ports);
 }
 
+uint64_t engine_n_silent_limited(const struct engine *e)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < e->n_workers; i++)
+		n += e->workers[i]->track.stats.n_silent_limited;
+	return n;
+}
+
 /** Counts of hosts, over workers: where ports are divided, each has met the same ones. */
 static uint64_t hosts_sum(const struct engine *e, uint64_t sum, uint64_t n)
 {

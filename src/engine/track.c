@@ -261,6 +261,10 @@ void host_test(struct track *t, struct track_group *g, uint32_t q, bool is_open,
 /** A probe ran out of attempts. */
 static void probe_silent(struct track *t, struct track_group *g, uint32_t q)
 {
+	const struct host_flow *hf = hold_flow(t, g, q);
+
+	if (hf && g->stage == GROUP_PORTS && flow_is_limited(&hf->flow))
+		t->stats.n_silent_limited++;
 	if (t->conf.wants_checkpoints && g->stage == GROUP_PORTS)
 		note_silent(t, g, q);
 	probe_conclude(t, g, q);

@@ -217,10 +217,11 @@ struct track_stats {
 				 hosts */
 	uint64_t n_answered[COOKIE_ATTEMPTS_MAX];
 	uint64_t n_dup, n_late, n_unasked;
-	uint64_t n_late_ports;    /* of the late: first answers of ports stated silent */
-	uint64_t n_unknown_ports; /* of hosts that were dropped or broken off: no outcome */
-	uint64_t n_limits;        /* that began, of hosts and of the path */
-	uint64_t n_spurious;      /* retransmitted although the first answer was under way */
+	uint64_t n_late_ports;     /* of the late: first answers of ports stated silent */
+	uint64_t n_unknown_ports;  /* of hosts that were dropped or broken off: no outcome */
+	uint64_t n_limits;         /* that began, of hosts and of the path */
+	uint64_t n_silent_limited; /* ports that stayed silent beside a limit of their host's */
+	uint64_t n_spurious;       /* retransmitted although the first answer was under way */
 	uint64_t n_hosts_done;
 	uint64_t n_left_out; /* hosts not asked for want of memory, or of room for their way */
 	uint64_t n_no_route; /* hosts that the kernel knows no way to */

@@ -51,6 +51,17 @@ def test_resets(cases, bed):
     check(cases, "1,000 resets a second", result, 3000, 15000, True)
 
 
+def test_silence_beside_a_limit_is_told(cases, bed):
+    filtered = "table inet f {\n chain in { type filter hook input priority 0; policy accept; tcp dport 1-20 drop;\n }\n}\n"
+    for name, rules, is_told in (("limited", RESETS + filtered, True), ("not limited", filtered, False)):
+        bed.target.nft(rules)
+        done = bed.scanner.run([suite.PRTIP, "-sS", "-n", "-Pn", "-p1-3000", "10.99.0.2", "-oJ", "-"], 120)
+        bed.target.nft("")
+        summary = suite.json_summary(done.stdout)
+        cases.equal(f"{name}: filtered ports", summary["ports"]["filtered"], 20)
+        cases.equal(f"{name}: that some may be closed", "20 silent ports are of hosts that limit" in done.stderr, is_told)
+
+
 def test_shaper(cases, bed):
     for rate, ports in (("1mbit", "1-3000"), ("10mbit", "1-30000")):
         bed.target.sh("tc qdisc add dev vb " + SHAPER.format(rate))
@@ -99,5 +110,5 @@ if __name__ == "__main__":
     suite.need_root()
     suite.need_tools("ip", "nft", "tc")
     with netns.Bed() as bed:
-        code = suite.run([test_resets, test_shaper, test_shared, test_udp, test_no_limit], bed)
+        code = suite.run([test_resets, test_silence_beside_a_limit_is_told, test_shaper, test_shared, test_udp, test_no_limit], bed)
     sys.exit(code)
