@@ -161,6 +161,11 @@ printf '#!/bin/sh\necho why; exit 3\n' >"$scratch/t/it/c.sh"
 expect 1 "runner, failure" tools/run-tests integ:it
 grep -q '| why' "$scratch/log" || { echo "runner hides the output of a failure"; failed=1; }
 [ "$(tail -n 1 "$scratch/log")" = "1 passed, 1 failed, 1 skipped" ] || { echo "count line: $(tail -n 1 "$scratch/log")"; failed=1; }
+# shellcheck disable=SC2016
+printf '#!/bin/sh\n[ -e "$0.seen" ] || { touch "$0.seen"; echo unlucky; exit 3; }\n' >"$scratch/t/it/c.sh"
+expect 0 "runner, failure beside others only" tools/run-tests integ:it
+grep -q '| unlucky' "$scratch/log" || { echo "runner hides the output of a failure beside others"; failed=1; }
+[ "$(tail -n 1 "$scratch/log")" = "2 passed, 0 failed, 1 skipped" ] || { echo "count line: $(tail -n 1 "$scratch/log")"; failed=1; }
 expect 1 "runner, no build directory" tools/run-tests meson:nowhere
 
 exit $failed
