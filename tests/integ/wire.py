@@ -11,9 +11,6 @@ import packet
 import suite
 
 
-TRIES = 3
-
-
 def scan(bed, *options, raw=True):
     """Scan under capture at the target. Returns (stdout, packets)."""
     with bed.target.capture("vb") as capture:
@@ -33,14 +30,9 @@ def sent_set(packets):
 
 
 def once_each(cases, bed, name, options, hosts, ports):
-    """Everything answers, so the SYNs are exactly the product, once each, and all else from us is kernel RST. When the
-    machine stands still for longer than a round trip may take, probes are asked again: then the scan is, at most twice."""
-    for _ in range(TRIES):
-        _, packets = scan(bed, "-Pn", *options)
-        probes = packet.syns(packets)
-        if len(probes) == len(hosts) * len(ports):
-            break
-        print(f"{name}: {len(probes)} probes", file=sys.stderr)
+    """Everything answers, so the SYNs are exactly the product, once each, and all else from us is kernel RST."""
+    _, packets = scan(bed, "-Pn", *options)
+    probes = packet.syns(packets)
     cases.equal(f"{name}: set of probes", sent_set(packets), asked(hosts, ports))
     cases.equal(f"{name}: no probe twice", len(probes), len(hosts) * len(ports))
     others = [p for p in packets if p.is_incoming and p.kind == "tcp" and p.flags not in (packet.SYN, packet.RST)]
