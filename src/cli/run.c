@@ -427,12 +427,12 @@ static int finish(struct run *r)
 	if (t.n_dishonest)
 		bus_warn(&r->bus, "%llu host(s) answer dishonestly: see their reports",
 			 (unsigned long long)t.n_dishonest);
-	if (r->engine && engine_n_silent_limited(r->engine))
+	uint64_t n_limited = r->engine ? engine_n_silent_limited(r->engine) : 0;
+	if (n_limited)
 		bus_warn(&r->bus,
 			 "%llu silent ports are of hosts that limit their resets or ICMP errors: "
-			 "some may "
-			 "be closed",
-			 (unsigned long long)engine_n_silent_limited(r->engine));
+			 "some may be closed",
+			 (unsigned long long)n_limited);
 	if (ev.completed.n_unproven)
 		bus_warn(&r->bus,
 			 "%llu RST or SYN without acknowledgement prove nothing: not believed",
