@@ -126,7 +126,8 @@ const struct app_hello *app_next_hello(const struct app_known *k, uint32_t *pos,
 
 /* --- with what patterns said -------------------------------------------------------- */
 
-/** What a program is built with, or its protocol, names it only as long as nobody knows better. */
+/** What a program is built with, made from, or its protocol, names it only as long as nobody knows
+ * better. */
 static const char *const libraries[] = {
 	"Golang net/http server",
 	"Advanced Message Queue Protocol",
@@ -138,6 +139,7 @@ static const char *const libraries[] = {
 	"Werkzeug",
 	"NTP",
 	"Microsoft Terminal Service",
+	"MySQL", /* MariaDB's greeting begins as MySQL 5.5.5's */
 };
 
 static bool is_library(const char *product)

@@ -3,9 +3,9 @@
  * Protocols that greet with a line: SMTP, FTP, POP3, IMAP, ManageSieve, NNTP, IRC, rsync. The form
  * of the greeting decides the protocol: a code, and words that the protocol asks for; the product
  * comes from a table of the words that programs put into it. A greeting that does not say which
- * protocol it is (a bare "220 ready") is left alone.
- * Sources: RFC 5321 4.2, RFC 959 5.4, RFC 1939 4, RFC 9051 7.1, RFC 5804 1.7, RFC 3977 5.1, RFC
- * 2812.
+ * protocol it is (a bare "220 ready") is left alone, unless the replies behind it do.
+ * Sources: RFC 5321 4.2, RFC 959 5.4, RFC 3463 2, RFC 1939 4, RFC 9051 7.1, RFC 5804 1.7, RFC
+ * 3977 5.1, RFC 2812.
  */
 #include "detect/app.h"
 #include "detect/stock.h"
@@ -34,7 +34,7 @@ static struct bytes nothing(struct bytes in)
 	return (struct bytes){in.p, 0};
 }
 
-/** A word stands by itself: "Exim", not "Eximious". */
+/** A word stands by itself: "Exim", not "Eximious"; a number may follow at once: "CrushFTP11". */
 static bool find_word(struct bytes in, const char *word, struct bytes *ret_behind)
 {
 	size_t n = strlen(word);
@@ -42,7 +42,7 @@ static bool find_word(struct bytes in, const char *word, struct bytes *ret_behin
 
 	while (app_find(at, word, &at)) {
 		bool starts = at.p == in.p || !isalnum(at.p[-1]) || !isalnum(word[0]);
-		bool ends = at.len == n || !isalnum(at.p[n]) || !isalpha(word[n - 1]);
+		bool ends = at.len == n || !isalpha(at.p[n]) || !isalpha(word[n - 1]);
 		*ret_behind = app_skip(at, n);
 		if (starts && ends)
 			return true;
@@ -102,19 +102,24 @@ static size_t coded_answer(struct bytes in, const char *code, struct bytes *ret_
 	return 0;
 }
 
-/** What looks like a host name at the start: kept. */
-static void put_host(struct app_facts *f, struct bytes text)
+/** What looks like a host name at the start; empty: nothing does. */
+static struct bytes host_of(struct bytes text)
 {
 	struct bytes word = app_until(text, " \r\n");
 	bool has_dot = false;
 
 	for (size_t i = 0; i < word.len; i++) {
 		if (!isalnum(word.p[i]) && word.p[i] != '-' && word.p[i] != '.')
-			return;
+			return nothing(text);
 		has_dot |= word.p[i] == '.';
 	}
-	if (has_dot && word.len > 3 && word.len < 254 && isalpha(word.p[word.len - 1]))
-		app_put(f, APP_HOSTNAME, word);
+	bool is = has_dot && word.len > 3 && word.len < 254 && isalpha(word.p[word.len - 1]);
+	return is ? word : nothing(text);
+}
+
+static void put_host(struct app_facts *f, struct bytes text)
+{
+	app_put(f, APP_HOSTNAME, host_of(text));
 }
 
 /* --- SMTP and FTP ------------------------------------------------------------------ */
@@ -150,7 +155,7 @@ static const struct word ftp_words[] = {
 	{"bftpd", "bftpd", NULL, true},
 	{"Gene6 FTP Server", "Gene6 ftpd", NULL, true},
 	{"SFTPGo", "SFTPGo ftpd", NULL, true},
-	{"CrushFTP", "CrushFTP ftpd", NULL, false},
+	{"CrushFTP", "CrushFTP ftpd", "a:crushftp:crushftp", true},
 	{"Xlight FTP Server", "Xlight ftpd", NULL, true},
 	{"NcFTPd Server", "NcFTPd", NULL, false},
 	{"glFTPd", "glFTPd", NULL, true},
@@ -160,23 +165,109 @@ static const struct word ftp_words[] = {
 	{"lukemftpd", "lukemftpd", NULL, true},
 	{"oftpd", "oftpd", NULL, true},
 };
-static const char *const ftp_marks[] = {"FTP",     "FTPD",      "ProFTPD",   "vsFTPd", "glFTPd",
-					"WU-FTPD", "Pure-FTPd", "pyftpdlib", "SFTPGo", "bftpd"};
+static const char *const ftp_marks[] = {"FTP", "FTPD", "Service ready for new user"};
 
-/** "220 mail.example.org ESMTP ..." or "220 (vsFTPd 3.0.3)": which of both its words say. */
-static int mail_or_file(struct bytes in, bool is_smtp, struct app_facts *ret)
+/** What only one of both says, in replies to what it does not know. */
+static const char *const smtp_replies[] = {"HELO", "EHLO", "RCPT", "VRFY", "MAIL FROM"};
+static const char *const ftp_replies[] = {"USER", "PASS", "PASV", "RETR", "not logged in"};
+
+enum coded { CODED_NEITHER, CODED_SMTP = 1, CODED_FTP = 2 };
+
+static bool names_any(struct bytes text, const struct word *words, size_t n)
 {
-	struct bytes text;
-	int is = app_magic(in, "220", 3);
+	struct bytes at;
 
-	if (is <= 0)
-		return is;
-	size_t n = coded_answer(in, "220", &text);
+	for (size_t i = 0; i < n; i++)
+		if (find_word(text, words[i].text, &at))
+			return true;
+	return false;
+}
+
+/** By the protocol's name or a program's. @return enum coded, or both of it. */
+static unsigned coded_by_words(struct bytes text)
+{
+	bool says_smtp = has_any(text, smtp_marks, ARRAY_LEN(smtp_marks)) ||
+			 names_any(text, smtp_words, ARRAY_LEN(smtp_words));
+	bool says_ftp = has_any(text, ftp_marks, ARRAY_LEN(ftp_marks)) ||
+			names_any(text, ftp_words, ARRAY_LEN(ftp_words));
+
+	return says_smtp * CODED_SMTP | says_ftp * CODED_FTP;
+}
+
+/** "ftp.example.org ESMTP": what a host is called matters only when nothing else is said. */
+static unsigned coded_by_greeting(struct bytes text)
+{
+	struct bytes behind = app_skip(text, 4), host = host_of(behind);
+	unsigned is = coded_by_words(app_skip(behind, host.len));
+
+	return is ?: coded_by_words(host);
+}
+
+/** "502 5.5.2 ...": codes of mail systems (RFC 3463 2). */
+static bool is_enhanced(struct bytes line)
+{
+	struct bytes at = app_skip(line, 4);
+
+	for (int part = 0; part < 3; part++) {
+		size_t n = 0;
+		while (n < at.len && isdigit(at.p[n]))
+			n++;
+		if (!n || n > 3 || n == at.len || at.p[n] != (part < 2 ? '.' : ' '))
+			return false;
+		at = app_skip(at, n + 1);
+	}
+	return line.len > 4 && line.p[4] == line.p[0];
+}
+
+static unsigned coded_by_reply(struct bytes line)
+{
+	if (is_enhanced(line) || has_any(line, smtp_replies, ARRAY_LEN(smtp_replies)))
+		return CODED_SMTP;
+	return has_any(line, ftp_replies, ARRAY_LEN(ftp_replies)) ? CODED_FTP : CODED_NEITHER;
+}
+
+/** @return bytes of the replies up to the one that tells, 0: none does. */
+static size_t telling_reply(struct bytes in, unsigned *ret_is)
+{
+	struct bytes left = in, line;
+
+	while (app_line(&left, &line))
+		if ((*ret_is = coded_by_reply(line)))
+			return in.len - left.len;
+	return 0;
+}
+
+/** Welcome, or what is said to those who are not. */
+static const char *coded_start(struct bytes in)
+{
+	static const char *const codes[] = {"220", "421", "530", "550", "554"};
+
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (app_magic(in, codes[i], 3) >= 0)
+			return codes[i];
+	return NULL;
+}
+
+/** "220 mail.example.org ESMTP ..." or "220 (vsFTPd 3.0.3)": which of both it says. */
+static int mail_or_file(struct bytes in, unsigned want, struct app_facts *ret)
+{
+	bool is_smtp = want == CODED_SMTP;
+	const char *code = coded_start(in);
+	struct bytes text;
+
+	if (!code)
+		return -E_SYNTAX;
+	size_t n = coded_answer(in, code, &text);
 	if (!n)
 		return in.len < GREETING_BYTES_MAX ? 0 : -E_SYNTAX;
-	bool says_smtp = has_any(text, smtp_marks, ARRAY_LEN(smtp_marks));
-	bool says_ftp = has_any(text, ftp_marks, ARRAY_LEN(ftp_marks));
-	if (says_smtp == says_ftp || says_smtp != is_smtp)
+	unsigned is = coded_by_greeting(text);
+	if (!is && code[0] != '2')
+		is = coded_by_reply(text);
+	if (!is)
+		n += telling_reply(app_skip(in, n), &is);
+	if (!is && in.len < GREETING_BYTES_MAX)
+		return 0;
+	if (is != want)
 		return -E_SYNTAX;
 	struct greeting g = {is_smtp ? "smtp" : "ftp", text, is_smtp ? smtp_words : ftp_words,
 			     is_smtp ? ARRAY_LEN(smtp_words) : ARRAY_LEN(ftp_words)};
@@ -188,12 +279,12 @@ static int mail_or_file(struct bytes in, bool is_smtp, struct app_facts *ret)
 
 static int smtp_parse(struct bytes in, struct app_facts *ret)
 {
-	return mail_or_file(in, true, ret);
+	return mail_or_file(in, CODED_SMTP, ret);
 }
 
 static int ftp_parse(struct bytes in, struct app_facts *ret)
 {
-	return mail_or_file(in, false, ret);
+	return mail_or_file(in, CODED_FTP, ret);
 }
 
 /* --- mailboxes ----------------------------------------------------------------------- */

@@ -96,6 +96,7 @@ static const struct app_product products[] = {
 	{"cloudflare", "Cloudflare http proxy", NULL, NULL},
 	{"AkamaiGHost", "AkamaiGHost", NULL, NULL},
 	{"BigIP", "F5 BIG-IP load balancer http proxy", NULL, "http-proxy"},
+	{"CrushFTP HTTP Server", "CrushFTP httpd", "a:crushftp:crushftp", NULL},
 	{"Docker", "Docker Engine API", "a:docker:docker", NULL},
 	{"Transmission", "Transmission BitTorrent management httpd", NULL, NULL},
 	{"MinIO", "MinIO", "a:minio:minio", NULL},

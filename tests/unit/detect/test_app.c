@@ -109,7 +109,33 @@ static const struct app_case cases[] = {
 	{CAPTURE("220-FileZilla Server 1.7.0\r\n220 Please visit us, FTP\r\n"), APP_TCP, "ftp",
 	 "ftp", "FileZilla ftpd", "1.7.0", NULL, NULL, NULL,
 	 "cpe:/a:filezilla-project:filezilla_server:1.7.0"},
+	{CAPTURE("220-FileZilla Server 1.8.0\r\n220 Please visit "
+		 "https://filezilla-project.org/\r\n"),
+	 APP_TCP, "ftp", "ftp", "FileZilla ftpd", "1.8.0", NULL, NULL, NULL,
+	 "cpe:/a:filezilla-project:filezilla_server:1.8.0"},
+	{CAPTURE("220-Welcome to CrushFTP!\r\n220 CrushFTP Server Ready!\r\n"), APP_TCP, "ftp",
+	 "ftp", "CrushFTP ftpd", NULL, NULL, NULL, NULL, "cpe:/a:crushftp:crushftp"},
+	{CAPTURE("220 Welcome to CrushFTP11!\r\n"), APP_TCP, "ftp", "ftp", "CrushFTP ftpd", "11",
+	 NULL, NULL, NULL, "cpe:/a:crushftp:crushftp:11"},
+	{CAPTURE("HTTP/1.1 200 OK\r\nServer: CrushFTP HTTP Server\r\nContent-Length: 0\r\n\r\n"),
+	 APP_TCP, "http", "http", "CrushFTP httpd", NULL, NULL, NULL, NULL,
+	 "cpe:/a:crushftp:crushftp"},
 	{CAPTURE("220 ready\r\n"), APP_TCP, NULL},
+	/* a greeting that fits both protocols: what stands behind it tells */
+	{CAPTURE("220 ready\r\n500 Syntax error, command unrecognized.\r\n"), APP_TCP, NULL},
+	{CAPTURE("220 ready\r\n502 5.5.2 Error: command not recognized\r\n"), APP_TCP, "smtp",
+	 "smtp"},
+	{CAPTURE("220 ready\r\n500 what\r\n503 Bad sequence, EHLO first\r\n"), APP_TCP, "smtp",
+	 "smtp"},
+	{CAPTURE("220 ready\r\n530 Please login with USER and PASS.\r\n"), APP_TCP, "ftp", "ftp"},
+	{CAPTURE("220 ready\r\n500 5.3 is no code, 5.5.2.1 neither\r\n"), APP_TCP, NULL},
+	{CAPTURE("220 ftp.example.org ESMTP Postfix\r\n"), APP_TCP, "smtp", "smtp", "Postfix smtpd",
+	 NULL, NULL, "ftp.example.org", NULL, "cpe:/a:postfix:postfix"},
+	{CAPTURE("554 5.7.1 no access\r\n"), APP_TCP, "smtp", "smtp"},
+	{CAPTURE("421 a.example.org FTP server: too many users\r\n"), APP_TCP, "ftp", "ftp", NULL,
+	 NULL, NULL, "a.example.org"},
+	{CAPTURE("220 Service ready for new user.\r\n"), APP_TCP, "ftp", "ftp"},
+	{CAPTURE("421 Too many connections\r\n"), APP_TCP, NULL},
 	{CAPTURE("+OK Dovecot (Debian) ready.\r\n"), APP_TCP, "pop3", "pop3", "Dovecot pop3d", NULL,
 	 NULL, NULL, NULL, "cpe:/a:dovecot:dovecot"},
 	{CAPTURE("+OK <1896.697170952@dbc.mtview.ca.us>\r\n"), APP_TCP, "pop3", "pop3"},
@@ -274,6 +300,15 @@ static void merged(void **state)
 	assert_true(app_merge(&f, block, &s, true));
 	assert_string_equal(s.product, "nginx");
 	assert_string_equal(s.version, "1.22.1");
+	/* so does what a program was made from, with the version that is not its own */
+	s = (struct service_facts){
+		.name = "mysql", .product = "MySQL", .version = "5.5.5-10.11.6-MariaDB-0+deb12u1"};
+	struct app_facts maria = {.service = "mysql"};
+	app_puts(&maria, APP_PRODUCT, "MariaDB");
+	app_puts(&maria, APP_VERSION, "10.11.6");
+	assert_true(app_merge(&maria, block, &s, true));
+	assert_string_equal(s.product, "MariaDB");
+	assert_string_equal(s.version, "10.11.6");
 	/* so does the name of a protocol */
 	s = (struct service_facts){.name = "amqp", .product = "Advanced Message Queue Protocol"};
 	f.service = "amqp";
