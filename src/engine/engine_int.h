@@ -73,6 +73,7 @@ struct engine {
 	sem_t n_ended;            /* workers' threads that have */
 	struct restore *restored; /* n_restored of them; NULL: nothing was done before */
 	uint32_t n_restored;      /* 1 when workers divide groups, else one a worker */
+	struct probe_sports asking[ENGINE_WORKERS_MAX]; /* each worker's, before they start */
 	struct worker *workers[ENGINE_WORKERS_MAX];
 };
 

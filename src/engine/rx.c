@@ -62,6 +62,8 @@ static bool hear(struct worker *w, const struct frame *f, uint64_t now_ns, struc
 	struct probe_match m = {.key = &w->key,
 				.sport = w->sport,
 				.n_sports = w->n_sports,
+				.asking = w->asking,
+				.n_asking = w->n_asking,
 				.payloads = w->conf->payloads,
 				.frame = f->bytes};
 	struct pkt p;

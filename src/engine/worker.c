@@ -339,6 +339,9 @@ static int hold_ports(struct worker *w, bool wants_udp)
 
 	w->sport = w->own_ports.first;
 	w->n_sports = w->own_ports.n;
+	w->e->asking[w->idx] = (struct probe_sports){w->sport, w->n_sports};
+	w->asking = w->e->asking;
+	w->n_asking = w->e->n_workers;
 	return err;
 }
 

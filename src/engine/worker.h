@@ -71,6 +71,8 @@ struct worker {
 	uint8_t row_idx[UINT8_MAX + 1]; /* scan_type.row -> index in rows */
 	struct sports own_ports;        /* held in the kernel */
 	uint16_t sport, n_sports;       /* UDP probes leave from sport and up, others from sport */
+	const struct probe_sports *asking; /* UDP ports of every worker: n_asking */
+	uint32_t n_asking;
 	struct worker_path
 		*paths[WORKER_PATHS_MAX]; /* made when the first target behind them turns up */
 	uint32_t n_paths;

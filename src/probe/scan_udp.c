@@ -151,11 +151,18 @@ static bool match_error(const struct scan_type *t, const struct probe_match *m, 
 	return attempt >= 0;
 }
 
-/** On the loopback interface our own probes come in too, from our ports to our ports. */
+/**
+ * On the loopback interface probes come in too, from a worker's ports to the ports of any: what
+ * they ask of another worker's port would be an answer that this worker waits for.
+ */
 static bool is_own_probe(const struct probe_match *m, const struct pkt *p)
 {
-	return (addr_equal(&p->src, &p->dst) || addr_is_loopback(&p->src)) &&
-	       (uint16_t)(p->sport - m->sport) < m->n_sports;
+	if (!addr_equal(&p->src, &p->dst) && !addr_is_loopback(&p->src))
+		return false;
+	for (uint32_t i = 0; i < m->n_asking; i++)
+		if ((uint16_t)(p->sport - m->asking[i].first) < m->asking[i].n)
+			return true;
+	return false;
 }
 
 /** Is it a request of ours that came back? */

@@ -65,11 +65,18 @@ struct probe_ask {
 	uint8_t attempt;
 };
 
+/** Source ports that UDP probes leave from. */
+struct probe_sports {
+	uint16_t first, n;
+};
+
 /** The asked packet's local facts that match() needs. */
 struct probe_match {
 	const struct cookie_key *key;
-	uint16_t sport;                  /* our source port */
-	uint16_t n_sports;               /* of UDP probes: sport and up; a power of two */
+	uint16_t sport;                    /* our source port */
+	uint16_t n_sports;                 /* of UDP probes: sport and up; a power of two */
+	const struct probe_sports *asking; /* of every worker, this one included: n_asking */
+	uint32_t n_asking;
 	const struct payloads *payloads; /* NULL without UDP rows */
 	const uint8_t *frame;            /* of the packet */
 };
