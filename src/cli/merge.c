@@ -16,6 +16,7 @@
 #include "event/jsonread.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,6 +35,9 @@ struct merge {
 	double least;
 	bool has_trust;
 	uint64_t n_hosts_most; /* of one file */
+	struct {
+		uint64_t n_up, n_ports[PORT_STATE_N];
+	} told; /* by the host records of the file that is being read */
 	struct part {
 		uint64_t n_asked; /* hosts, by the summary that tells of most */
 		bool is_read;
@@ -246,6 +250,61 @@ static int refuse(const char *path, int err, const struct err_where *w)
 	return err;
 }
 
+/** Silence has no port records where a host never answered: the states that it stands for. */
+static uint32_t mute_states(const struct merge *m)
+{
+	uint32_t bits = 0;
+
+	for (uint32_t i = 0; i < m->info.n_types; i++)
+		bits |= 1u << m->info.types[i]->silent_state;
+	return bits;
+}
+
+/** A host record counts its ports: with fewer port records before it, some were lost, and their
+ * ports would pass for silent. */
+static int take_host(struct merge *m, const char *path, const struct json_record *rec)
+{
+	const struct json_host *j = &rec->host;
+	char addr[ADDR_TEXT_CAP];
+	enum port_state state;
+	uint64_t n = union_n_missing(&m->all, j, mute_states(m), &state);
+
+	if (n) {
+		addr_format(&j->found.addr, addr);
+		say_error("merge: %s: %" PRIu64 " port record(s) of %s with state %s are missing: "
+			  "its host record counts %" PRIu64 "; the file is not as prtip wrote it",
+			  path, n, addr, port_state_name(state), j->n_ports[state]);
+		return -E_UNSUPPORTED;
+	}
+	m->told.n_up += j->found.state == HOST_UP;
+	for (uint32_t s = 0; s < PORT_STATE_N; s++)
+		m->told.n_ports[s] += j->n_ports[s];
+	return union_add(&m->all, rec);
+}
+
+/** The summary counts hosts and their ports: with fewer in its host records, some were lost. */
+static int check_summary(const struct merge *m, const char *path, const struct json_summary *j)
+{
+	const struct ev_scan_completed *c = &j->completed;
+
+	if (m->told.n_up < c->n_up) {
+		say_error("merge: %s: %" PRIu64 " host record(s) are missing: its summary counts "
+			  "%" PRIu64 " up; the file is not as prtip wrote it",
+			  path, c->n_up - m->told.n_up, c->n_up);
+		return -E_UNSUPPORTED;
+	}
+	for (uint32_t s = PORT_UNKNOWN + 1; s < PORT_STATE_N; s++) {
+		if (m->told.n_ports[s] >= c->n_ports[s])
+			continue;
+		say_error("merge: %s: its summary counts %" PRIu64 " ports with state %s, its host "
+			  "records %" PRIu64 "; the file is not as prtip wrote it",
+			  path, c->n_ports[s], port_state_name((enum port_state)s),
+			  m->told.n_ports[s]);
+		return -E_UNSUPPORTED;
+	}
+	return 0;
+}
+
 /** One record, where it may stand. @p n_before records of known types came before it. */
 static int take_record(struct merge *m, const char *path, const struct json_record *rec,
 		       uint64_t n_before, bool *ret_has_end)
@@ -260,10 +319,13 @@ static int take_record(struct merge *m, const char *path, const struct json_reco
 	}
 	if (is_scan)
 		return take_scan(m, path, &rec->scan, path == m->c->target.specs[0]);
+	if (rec->kind == JSON_HOST)
+		return take_host(m, path, rec);
 	if (rec->kind != JSON_SUMMARY)
 		return union_add(&m->all, rec);
 	*ret_has_end = true;
-	return take_summary(m, &rec->summary);
+	int err = check_summary(m, path, &rec->summary);
+	return err ? err : take_summary(m, &rec->summary);
 }
 
 static int read_file(struct merge *m, const char *path)
@@ -275,7 +337,7 @@ static int read_file(struct merge *m, const char *path)
 	int err = jsonread_open(m->in, path), n;
 
 	union_next_file(&m->all);
-
+	memset(&m->told, 0, sizeof(m->told));
 	if (err)
 		return refuse(path, err, &w);
 	while ((n = jsonread_next(m->in, &rec, &w)) > 0) {

@@ -100,11 +100,11 @@ int report_open(struct report *r, const struct config *c, const struct hosts *ho
 
 int report_close(struct report *r)
 {
-	struct err_where w = {0};
-	int err = r->outs ? outs_close(r->outs, &w) : 0;
+	struct outs_failures failed = {0};
+	int err = r->outs ? outs_close(r->outs, &failed) : 0;
 
-	if (err)
-		say_error("output \"%s\": %s", w.token, w.want);
+	for (uint32_t i = 0; i < failed.n; i++)
+		say_error("output \"%s\": %s", failed.at[i].token, failed.at[i].want);
 	vendor_free(r->vendor);
 	*r = (struct report){0};
 	return err;

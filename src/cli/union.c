@@ -46,18 +46,26 @@ int union_grow(void **p, uint64_t n, uint64_t *cap, size_t size)
 
 /* --- hosts -------------------------------------------------------------------------- */
 
-int union_host_of(struct unions *u, const struct addr *a, uint32_t *ret)
+/** @return whether the host is there; if not, @p ret_key is where it belongs. */
+static bool find_host(const struct unions *u, const struct addr *a, uint32_t *ret,
+		      uint64_t *ret_key)
 {
 	const struct siphash_key key = {1, 2};
-	uint64_t cap = u->hosts_cap, hash = siphash24(&key, a->b, sizeof(a->b)) ^ a->family;
+	uint64_t hash = siphash24(&key, a->b, sizeof(a->b)) ^ a->family;
 
-	for (;; hash++) {
-		*ret = map64_get(&u->by_addr, hash);
-		if (*ret == MAP64_NONE)
-			break;
-		if (addr_equal(&u->hosts[*ret].found.addr, a))
-			return 0;
-	}
+	while ((*ret = map64_get(&u->by_addr, hash)) != MAP64_NONE &&
+	       !addr_equal(&u->hosts[*ret].found.addr, a))
+		hash++;
+	*ret_key = hash;
+	return *ret != MAP64_NONE;
+}
+
+int union_host_of(struct unions *u, const struct addr *a, uint32_t *ret)
+{
+	uint64_t cap = u->hosts_cap, hash;
+
+	if (find_host(u, a, ret, &hash))
+		return 0;
 	int err = union_grow((void **)&u->hosts, u->n_hosts, &cap, sizeof(*u->hosts));
 	u->hosts_cap = (uint32_t)cap;
 	if (!err)
@@ -156,6 +164,36 @@ static int add_from(struct unions *u, const struct addr *from, uint32_t *ret)
 	return 0;
 }
 
+static void count_port(struct unions *u, uint32_t host, uint8_t state)
+{
+	struct union_host *h = &u->hosts[host];
+
+	if (h->file != u->n_files)
+		memset(h->n_seen, 0, sizeof(h->n_seen));
+	h->file = u->n_files;
+	h->n_seen[state]++;
+}
+
+uint64_t union_n_missing(struct unions *u, const struct json_host *j, uint32_t may_be_mute,
+			 enum port_state *ret_state)
+{
+	static const uint32_t none[PORT_STATE_N];
+	const uint32_t *n_seen = none;
+	uint64_t key;
+	uint32_t idx;
+
+	if (find_host(u, &j->found.addr, &idx, &key) && u->hosts[idx].file == u->n_files)
+		n_seen = u->hosts[idx].n_seen;
+	bool is_mute = n_seen == none && j->found.reason == REASON_USER_SET;
+	for (uint32_t s = PORT_UNKNOWN + 1; s < PORT_STATE_N; s++) {
+		if (j->n_ports[s] <= n_seen[s] || (is_mute && may_be_mute & 1u << s))
+			continue;
+		*ret_state = (enum port_state)s;
+		return j->n_ports[s] - n_seen[s];
+	}
+	return 0;
+}
+
 static int add_port(struct unions *u, const struct ev_port *p)
 {
 	struct union_port n = {.rtt_us = p->rtt_us,
@@ -167,6 +205,8 @@ static int add_port(struct unions *u, const struct ev_port *p)
 			       .attempt = p->attempt};
 	int err = union_host_of(u, &p->addr, &n.host);
 
+	if (!err)
+		count_port(u, n.host, p->state);
 	if (err || p->reason == REASON_NO_RESPONSE)
 		return err;
 	err = add_from(u, &p->from, &n.from);

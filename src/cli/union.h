@@ -22,8 +22,10 @@ struct union_host {
 	struct ev_host_done done;
 	const char *hostname, *ptr;
 	bool is_typed;
-	bool is_finished; /* some file has its host record */
-	uint32_t n_files; /* with a host record that says up */
+	bool is_finished;              /* some file has its host record */
+	uint32_t file;                 /* the one that was read when its ports were counted last */
+	uint32_t n_seen[PORT_STATE_N]; /* port records of that file */
+	uint32_t n_files;              /* with a host record that says up */
 };
 
 /** A finding of detection. */
@@ -53,6 +55,13 @@ void union_init(struct unions *u);
 void union_fini(struct unions *u);
 /** Records from now on are of another file. */
 void union_next_file(struct unions *u);
+/**
+ * Does the file that is being read lack port records of this host?
+ * @param may_be_mute states that a host which never answered has no records of, as bits.
+ * @return how many of one state, @p ret_state; 0: none, or the record does not tell.
+ */
+uint64_t union_n_missing(struct unions *u, const struct json_host *j, uint32_t may_be_mute,
+			 enum port_state *ret_state);
 /** Take one record of results; texts are copied, blocks held. @return 0, -ENOMEM, -E_FULL. */
 int union_add(struct unions *u, const struct json_record *rec) MUST_CHECK;
 /**

@@ -107,6 +107,19 @@ static struct ev_evidence read_evidence(struct fetch *f)
 	return e;
 }
 
+/** How many ports are of each state. */
+static void read_counts(struct fetch *f, uint64_t ret[PORT_STATE_N])
+{
+	const json_t *all = f->obj;
+
+	f->obj = json_object_get(all, "ports");
+	if (!json_is_object(f->obj))
+		fetch_refuse(f, "ports", -E_SYNTAX, "the ports of each state, counted");
+	for (uint32_t s = 0; s < PORT_STATE_N && !f->err; s++)
+		ret[s] = fetch_known(f, port_state_name((enum port_state)s), INT64_MAX);
+	f->obj = all;
+}
+
 static void read_host(struct fetch *f, struct json_host *ret)
 {
 	const char *mac = fetch_text(f, "mac");
@@ -136,6 +149,7 @@ static void read_host(struct fetch *f, struct json_host *ret)
 		.rttvar_us = (uint32_t)fetch_known(f, "rttvar_us", UINT32_MAX),
 		.rto_us = (uint32_t)fetch_known(f, "rto_us", UINT32_MAX),
 	};
+	read_counts(f, ret->n_ports);
 }
 
 static void read_ports(struct fetch *f, struct port_set *ret)
@@ -354,6 +368,7 @@ static void read_summary(struct fetch *f, struct scan_trust *trust, struct json_
 	f->obj = json_object_get(all, "rate_pps");
 	*ret = (struct json_summary){.completed = c, .max_pps = fetch_u64(f, "max", INT64_MAX)};
 	f->obj = all;
+	read_counts(f, ret->completed.n_ports);
 	ret->completed.trust = read_trust(f, trust);
 }
 

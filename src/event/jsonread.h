@@ -46,6 +46,7 @@ struct json_host {
 	struct ev_host_done done;
 	const char *hostname, *ptr; /* NULL: none */
 	bool is_typed;              /* hostname is what the user typed */
+	uint64_t n_ports[PORT_STATE_N];
 };
 
 struct json_summary {

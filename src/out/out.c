@@ -345,10 +345,11 @@ static void end_sink(struct out *o)
 	o->lane.fd = -1;
 }
 
-int outs_close(struct outs *outs, struct err_where *reterr)
+int outs_close(struct outs *outs, struct outs_failures *ret)
 {
 	int rc = 0;
 
+	ret->n = 0;
 	if (!outs)
 		return 0;
 	writer_wait(outs->writer);
@@ -359,8 +360,10 @@ int outs_close(struct outs *outs, struct err_where *reterr)
 		if (o->ops->closes_last != (i >= outs->n_sinks))
 			continue;
 		end_sink(o);
-		if (error_of(o) && rc == 0 && o != outs->status)
-			rc = fail_of(reterr, error_of(o), o);
+		if (!error_of(o) || o == outs->status)
+			continue;
+		rc = rc ? rc : error_of(o);
+		(void)fail_of(&ret->at[ret->n++], error_of(o), o);
 	}
 	for (uint32_t i = 0; i < outs->n_sinks; i++)
 		out_free(outs->sinks[i]);

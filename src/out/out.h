@@ -119,12 +119,16 @@ bool outs_have_failed(const struct outs *outs);
 /** Wipe the status line before others write to the terminal; the next progress event draws it
  * again. */
 void outs_clear_status(struct outs *outs);
+/** The reports that could not be written: the file and the reason of each. */
+struct outs_failures {
+	uint32_t n;
+	struct err_where at[OUTS_MAX];
+};
 /**
  * End every document, write, close, free. Accepts NULL.
- * @return 0, or the first sink's -errno (exit code 3); @p reterr then names the file and the
- * reason.
+ * @return 0, or the first sink's -errno (exit code 3). @param ret filled in either case.
  */
-int outs_close(struct outs *outs, struct err_where *reterr);
+int outs_close(struct outs *outs, struct outs_failures *ret);
 
 /* For sinks */
 

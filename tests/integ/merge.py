@@ -110,7 +110,12 @@ def test_conflicts(cases, bed, directory):
         records = [json.loads(line) for line in lines]
         for r in records:
             if r["type"] == "port" and r["port"] == 3:
+                was = r["state"]
                 r.update(state=state, reason=reason)
+        for r in records:
+            if r["type"] in ("host", "summary"):  # a file that does not agree with itself is refused
+                r["ports"][was] -= 1
+                r["ports"][state] = r["ports"].get(state, 0) + 1
         (directory / name).write_text("".join(json.dumps(r) + "\n" for r in records))
         return str(directory / name)
 
@@ -153,6 +158,13 @@ def test_refusals(cases, bed, directory):
         bad.write_text(broken)
         done = run(bed, "merge", str(bad), code=2)
         cases.check(f"refused with its place: {name}", words in done.stderr and str(bad) in done.stderr, done.stderr)
+    for name, kind, words in (("a port", "port", "1 port record(s) of 198.18.0.1 with state"), ("a host", "host", "1 host record(s)")):
+        lines = text.splitlines(True)
+        gone = next(i for i, line in enumerate(lines) if f'"type":"{kind}"' in line)
+        bad.write_text("".join(lines[:gone] + lines[gone + 1:]))
+        done = run(bed, "merge", str(bad), code=2)
+        cases.check(f"refused: {name}'s record was cut out", words in done.stderr and str(bad) in done.stderr and
+                    not done.stdout, done)
     for name, options, words in (("no file", [], "no files"), ("an option of scans", [files["one"], "-p80"], "only output"),
                                  ("a file that is not there", [str(directory / "none")], "No such file")):
         cases.check(f"refused: {name}", words in run(bed, "merge", *options, code=2).stderr)

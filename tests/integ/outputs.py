@@ -190,6 +190,12 @@ def test_write_errors(cases, bed, directory):
         cases.check(f"{flag} /dev/full: message names it", "/dev/full" in done.stderr and "space" in done.stderr.lower(),
                     done.stderr)
         cases.check(f"{flag} /dev/full: results still shown", normal_ports(done.stdout) != {}, done.stdout)
+    names = [directory / f"full.{flag[2:]}" for flag in ("-oX", "-oJ", "-oN", "-oG")]
+    for name in names:
+        name.symlink_to("/dev/full")
+    done = bed.scanner.run([*scan, "-oX", str(names[0]), "-oJ", str(names[1]), "-oN", str(names[2]), "-oG", str(names[3])])
+    cases.equal("four outputs that cannot be written: each is named, once",
+                (done.returncode, [done.stderr.count(str(name)) for name in names]), (3, [1] * 4))
     with open("/dev/full", "w") as full:
         done = subprocess.run(bed.scanner.argv(scan), stdout=full, stderr=subprocess.PIPE, text=True, timeout=30)
     cases.equal("stdout full: exit code", done.returncode, 3)

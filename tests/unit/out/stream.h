@@ -215,11 +215,14 @@ static inline void stream_finish(struct stream *s, bool interrupted)
 	stream_put(s, ev);
 }
 
-/** @return what outs_close returned. */
+/** @return what outs_close returned; @p reterr the first failure. */
 static inline int stream_close(struct stream *s, struct err_where *reterr)
 {
-	int rc = outs_close(s->outs, reterr);
+	struct outs_failures failed = {0};
+	int rc = outs_close(s->outs, &failed);
 
+	assert_int_equal(rc != 0, failed.n != 0);
+	*reterr = failed.at[0];
 	hosts_free(s->hosts);
 	clock_fake_set(0);
 	return rc;
