@@ -6,6 +6,7 @@
  */
 #include "detect/x509.h"
 
+#include "base/utf8.h"
 #include "detect/der.h"
 #include "wire/addr.h"
 
@@ -113,32 +114,6 @@ static void put_char(struct wcursor *w, uint32_t c)
 	for (size_t i = 1; i < n; i++)
 		u[i] = (uint8_t)(0x80 | (c >> (6 * (n - 1 - i)) & 0x3f));
 	wcursor_put(w, u, n);
-}
-
-/** One UTF-8 character. @return its bytes, 0 when there is none (RFC 3629: no surrogates, no
- * overlong forms). */
-static size_t utf8_take(struct bytes s, uint32_t *ret)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t n = s.p[0] < 0x80       ? 1
-		   : s.p[0] >> 5 == 6  ? 2
-		   : s.p[0] >> 4 == 14 ? 3
-		   : s.p[0] >> 3 == 30 ? 4
-				       : 0;
-	uint32_t c;
-
-	if (!n || n > s.len)
-		return 0;
-	c = n == 1 ? s.p[0] : s.p[0] & (0x7fu >> n);
-	for (size_t i = 1; i < n; i++) {
-		if (s.p[i] >> 6 != 2)
-			return 0;
-		c = c << 6 | (s.p[i] & 0x3f);
-	}
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-		return 0;
-	*ret = c;
-	return n;
 }
 
 /** Bytes a character of the string type; 0: no characters, shown as hex. */

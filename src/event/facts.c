@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
+
 struct facts {
 	struct arena arena;
 	uint32_t n_more; /* owners beside the first */
@@ -44,29 +46,13 @@ void *facts_alloc(struct facts *f, size_t n)
 	return arena_alloc(&f->arena, n);
 }
 
-/** May the character be shown, and is @p n the number of bytes it needs? */
-static bool is_shown(uint32_t c, size_t n)
+/** Bytes of the UTF-8 character at @p p unless it is a control character; 0: none. */
+static size_t text_len(const uint8_t *p, size_t left)
 {
-	static const uint32_t least[] = {0, 0x20, 0xa0, 0x800, 0x10000};
-	bool is_surrogate = c >= 0xd800 && c <= 0xdfff;
+	uint32_t c = 0;
+	size_t n = utf8_take((struct bytes){p, left}, &c);
 
-	return c >= least[n] && c <= 0x10ffff && c != 0x7f && !is_surrogate;
-}
-
-/** Bytes of the UTF-8 character at @p p that may be shown; 0: none. */
-static size_t utf8_len(const uint8_t *p, size_t left)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	uint32_t c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
-
-	if (n > left || (p[0] >= 0x80 && p[0] < 0xc2) || p[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	return is_shown(c, n) ? n : 0;
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) ? 0 : n;
 }
 
 static bool is_space(uint8_t c)
@@ -89,7 +75,7 @@ const char *facts_text(struct facts *f, const void *text, size_t len)
 	if (!out)
 		return NULL;
 	for (size_t i = 0; i < len; i += n) {
-		n = utf8_len(p + i, len - i);
+		n = text_len(p + i, len - i);
 		if (n)
 			memcpy(out + i, p + i, n);
 		else

@@ -7,6 +7,7 @@
 #include "out/eventjson.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "out/text.h"
 
 #include <math.h>
@@ -91,8 +92,8 @@ static void put_mac(struct buf *b, const struct field *f, const uint8_t *base)
 	text_put_json(b, base[f->count_offset] ? mac_format(&mac, text) : NULL);
 }
 
-/** Bytes 0 to 255 as characters U+0000 to U+00FF. Those that steer a terminal or end a line (C0,
- * DEL and C1: 0x9b begins what ESC [ begins) are escaped. */
+/** Bytes 0 to 255 as characters U+0000 to U+00FF. Those that steer a terminal, end a line or cannot
+ * be seen (C0, DEL and C1: 0x9b begins what ESC [ begins) are escaped. */
 static void put_bytes(struct buf *b, const struct field *f, const uint8_t *base)
 {
 	const uint8_t *p = pointer_at(f, base);
@@ -100,9 +101,7 @@ static void put_bytes(struct buf *b, const struct field *f, const uint8_t *base)
 
 	buf_putc(b, '"');
 	for (uint64_t i = 0; p && i < n; i++) {
-		bool is_control = p[i] < 0x20 || (p[i] >= 0x7f && p[i] < 0xa0);
-
-		if (is_control || p[i] == '"' || p[i] == '\\')
+		if (!utf8_is_shown(p[i]) || p[i] == '"' || p[i] == '\\')
 			buf_printf(b, "\\u%04x", p[i]);
 		else if (p[i] < 0x80)
 			buf_putc(b, (char)p[i]);

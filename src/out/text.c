@@ -2,42 +2,15 @@
 /*
  * Text pieces of the formats. Names come from the network (PTR records) and are hostile:
  * they may carry terminal escapes, markup, broken UTF-8. What a format forbids is replaced
- * by visible text, never dropped. UTF-8: RFC 3629; XML characters: XML 1.0 section 2.2.
+ * by visible text, never dropped; so is what cannot be seen, or moves what can (base/utf8.h).
+ * XML characters: XML 1.0 section 2.2; JSON strings: RFC 8259 7.
  */
 #include "out/text.h"
 
-#include "base/cursor.h"
+#include "base/utf8.h"
 
 #include <string.h>
 #include <time.h>
-
-/** @return bytes of the well-formed UTF-8 character at @p s (NUL-terminated), 0 when it is
- * malformed. */
-static size_t utf8_len(const uint8_t *s)
-{
-	uint8_t lo = 0x80, hi = 0xbf;
-	size_t n;
-
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	n = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (s[0] == 0xe0)
-		lo = 0xa0;
-	else if (s[0] == 0xed)
-		hi = 0x9f;
-	else if (s[0] == 0xf0)
-		lo = 0x90;
-	else if (s[0] == 0xf4)
-		hi = 0x8f;
-	if (s[1] < lo || s[1] > hi)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if (s[i] < 0x80 || s[i] > 0xbf)
-			return 0;
-	return n;
-}
 
 static void put_hex_byte(struct buf *b, uint8_t c, const char *lead)
 {
@@ -105,17 +78,40 @@ static void put_ascii_plain(struct buf *b, uint8_t c, enum text_kind kind)
 		buf_putc(b, (char)c);
 }
 
-static void put_wide(struct buf *b, const uint8_t *s, size_t n, enum text_kind kind)
+/** RFC 8259 7: beyond 16 bits as a pair of surrogates. */
+static void put_code_json(struct buf *b, uint32_t c)
 {
-	bool is_nonchar = n == 3 && s[0] == 0xef && s[1] == 0xbf && s[2] >= 0xbe;
-	bool is_c1 = n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+	if (c >= 0x10000)
+		buf_printf(b, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
+	else
+		buf_printf(b, "\\u%04x", c);
+}
 
-	if (n && !is_nonchar && !is_c1) {
+/** May XML 1.0 name it by number? C1 controls it may, but readers would see them as they are. */
+static bool has_xml_number(uint32_t c)
+{
+	return c >= 0xa0 && (c & 0xfffe) != 0xfffe;
+}
+
+/** A character beyond ASCII of JSON or XML; what cannot be seen is named by number, and what is no
+ * character becomes visible bytes. @return bytes taken. */
+static size_t put_wide(struct buf *b, const uint8_t *s, enum text_kind kind)
+{
+	uint32_t c = 0;
+	size_t n = utf8_take((struct bytes){s, strnlen((const char *)s, 4)}, &c);
+
+	if (n && utf8_is_shown(c)) {
 		buf_put(b, s, n);
-		return;
+	} else if (n && kind == TEXT_JSON) {
+		put_code_json(b, c);
+	} else if (n && has_xml_number(c)) {
+		buf_printf(b, "&#x%x;", c);
+	} else {
+		n = MAX(n, (size_t)1);
+		for (size_t i = 0; i < n; i++)
+			put_hex_byte(b, s[i], kind == TEXT_JSON ? "\\\\x" : "\\x");
 	}
-	for (size_t i = 0; i < MAX(n, (size_t)1); i++)
-		put_hex_byte(b, s[i], kind == TEXT_JSON ? "\\\\x" : "\\x");
+	return n;
 }
 
 void text_put(struct buf *b, const char *text, enum text_kind kind)
@@ -123,20 +119,19 @@ void text_put(struct buf *b, const char *text, enum text_kind kind)
 	bool was_dash = false;
 
 	for (const uint8_t *s = (const uint8_t *)text; s && *s;) {
+		uint8_t c = *s;
 		size_t n = 1;
 
-		if (kind == TEXT_TERMINAL || kind == TEXT_GREPABLE) {
-			put_ascii_plain(b, *s, kind);
-		} else if (*s >= 0x80) {
-			n = utf8_len(s);
-			put_wide(b, s, n, kind);
-		} else if (kind == TEXT_JSON) {
-			put_ascii_json(b, *s);
-		} else {
-			put_ascii_xml(b, *s, kind == TEXT_COMMENT && *s == '-' && was_dash);
-		}
-		was_dash = *s == '-';
-		s += MAX(n, (size_t)1);
+		if (kind == TEXT_TERMINAL || kind == TEXT_GREPABLE)
+			put_ascii_plain(b, c, kind);
+		else if (c >= 0x80)
+			n = put_wide(b, s, kind);
+		else if (kind == TEXT_JSON)
+			put_ascii_json(b, c);
+		else
+			put_ascii_xml(b, c, kind == TEXT_COMMENT && c == '-' && was_dash);
+		was_dash = c == '-';
+		s += n;
 	}
 }
 

@@ -9,13 +9,16 @@
 /** Append a string literal: its length is known to the compiler. */
 #define text_lit(b, lit) buf_put((b), "" lit "", sizeof(lit) - 1)
 
-/** Escaping rules; all of them turn what they forbid into visible text. */
+/** Escaping rules; all of them turn what they forbid, and what cannot be seen, into visible text.
+ */
 enum text_kind {
 	TEXT_TERMINAL, /* printable ASCII stays, every other byte becomes \xNN */
 	TEXT_GREPABLE, /* as terminal, and the separators / , ( ) become | ; [ ] */
-	TEXT_XML,      /* attribute value: UTF-8 stays; entities; forbidden bytes become \xNN */
+	TEXT_XML,      /* attribute value: UTF-8 that is seen stays, the rest of it becomes &#xN;;
+			  entities; forbidden bytes become \xNN */
 	TEXT_COMMENT,  /* XML comment: as XML, and "--" is broken up */
-	TEXT_JSON, /* inside quotes: UTF-8 stays; bytes that are not UTF-8 become the text \xNN */
+	TEXT_JSON, /* inside quotes: UTF-8 that is seen stays, the rest of it becomes \uNNNN; bytes
+		      that are not UTF-8 become the text \xNN */
 	TEXT_N
 };
 /** Append @p s escaped; NULL appends nothing. */

@@ -71,16 +71,16 @@ class Done:
 
 
 def controls(text):
-    """Control characters, C0 but line feed and tab, DEL and C1, and what reorders text."""
+    """Control characters, C0 but line feed and tab, DEL and C1, and what reorders text or has no width."""
     return [hex(ord(c)) for c in text if (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160
-            or 0x202a <= ord(c) <= 0x202e or 0x2066 <= ord(c) <= 0x2069 or 0xdc80 <= ord(c) <= 0xdcff]
+            or 0x200b <= ord(c) <= 0x200f or 0x202a <= ord(c) <= 0x202e or 0x2066 <= ord(c) <= 0x2069 or 0xdc80 <= ord(c) <= 0xdcff]
 
 
 def check_outputs(cases, done):
     name = done.name
     cases.equal(f"{name}: exit code", (done.code, done.bytes("stderr")[-300:] if done.code else b""), (0, b""))
     cases.check(f"{name}: memory", done.resident_kib < RESIDENT_MAX_KIB, done.resident_kib)
-    for extension in ("nmap", "gnmap", "stdout"):
+    for extension in ("nmap", "gnmap", "stdout", "xml", "json"):
         text = done.bytes(extension).decode("utf-8", "surrogateescape")
         cases.equal(f"{name}: no control character in {extension}", controls(text)[:10], [])
     valid = subprocess.run(["xmllint", "--noout", "--dtdvalid", "/usr/share/nmap/nmap.dtd", f"{done.base}.xml"],

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
+#include "base/utf8.h"
 #include "out/text.h"
 #include "support/guard.h"
 
@@ -53,11 +54,26 @@ static void escapes(void **state)
 		 {"\\xc0\\xaf", "\\xc0\\xaf", "\\xc0\\xaf", "\\xc0\\xaf", "\\\\xc0\\\\xaf"}},
 		{"\xef\xbf\xbf",
 		 {"\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf",
-		  "\\\\xef\\\\xbf\\\\xbf"}},
+		  "\\uffff"}},
 		{"\xc2\x9b"
 		 "1m",
-		 {"\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m",
-		  "\\\\xc2\\\\x9b1m"}},
+		 {"\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\u009b1m"}},
+		/* right to left: "gpj.exe" would be read */
+		{"\xe2\x80\xae"
+		 "exe",
+		 {"\\xe2\\x80\\xaeexe", "\\xe2\\x80\\xaeexe", "&#x202e;exe", "&#x202e;exe",
+		  "\\u202eexe"}},
+		/* a tag, beyond 16 bits */
+		{"\xf3\xa0\x80\x81",
+		 {"\\xf3\\xa0\\x80\\x81", "\\xf3\\xa0\\x80\\x81", "&#xe0001;", "&#xe0001;",
+		  "\\udb40\\udc01"}},
+		/* letters of all kinds stay */
+		{"\xe6\x97\xa5 \xd7\xa9 \xf0\x9f\x98\x80",
+		 {"\\xe6\\x97\\xa5 \\xd7\\xa9 \\xf0\\x9f\\x98\\x80",
+		  "\\xe6\\x97\\xa5 \\xd7\\xa9 \\xf0\\x9f\\x98\\x80",
+		  "\xe6\x97\xa5 \xd7\xa9 \xf0\x9f\x98\x80",
+		  "\xe6\x97\xa5 \xd7\xa9 \xf0\x9f\x98\x80",
+		  "\xe6\x97\xa5 \xd7\xa9 \xf0\x9f\x98\x80"}},
 		{"\x7f\\", {"\\x7f\\", "\\x7f\\", "\\x7f\\", "\\x7f\\", "\\u007f\\\\"}},
 	};
 	struct buf b;
@@ -104,6 +120,38 @@ static void random_bytes_stay_harmless(void **state)
 					assert_null(memchr("<>\"'", out[i], 4));
 			}
 			assert_true(kind != TEXT_COMMENT || !strstr(out, "--"));
+		}
+	}
+	buf_fini(&b);
+}
+
+/** Every character of Unicode, one at a time: what comes out is seen, and what was seen comes out.
+ */
+static void hidden_characters_are_named(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 256);
+	for (uint32_t c = 0xa0; c <= 0x10ffff; c += c < 0x3100 || c > 0xd7000 ? 1 : 61) {
+		uint8_t in[5] = {0};
+		size_t n = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+		uint32_t seen;
+
+		for (size_t i = n; i-- > 1;)
+			in[i] = (uint8_t)(0x80 | (c >> 6 * (n - 1 - i) & 0x3f));
+		in[0] = (uint8_t)((0xf0u << (4 - n)) | c >> 6 * (n - 1));
+		for (int kind = TEXT_XML; kind < TEXT_N; kind++) {
+			buf_reset(&b);
+			text_put(&b, (const char *)in, (enum text_kind)kind);
+			struct bytes left = {b.p, b.len};
+			bool is_same = b.len == n && memcmp(b.p, in, n) == 0;
+			assert_true(is_same ==
+				    (utf8_take((struct bytes){in, n}, &seen) && utf8_is_shown(c)));
+			for (size_t k; left.len; left = (struct bytes){left.p + k, left.len - k}) {
+				k = utf8_take(left, &seen);
+				assert_true(k && utf8_is_shown(seen));
+			}
 		}
 	}
 	buf_fini(&b);
@@ -197,6 +245,7 @@ int main(void)
 		cmocka_unit_test(outcomes_are_told_apart),
 		cmocka_unit_test(escapes),
 		cmocka_unit_test(random_bytes_stay_harmless),
+		cmocka_unit_test(hidden_characters_are_named),
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(times),
 		cmocka_unit_test(reasons),
