@@ -6,10 +6,18 @@
 #include "event/found.h"
 
 #include <errno.h>
+#include <string.h>
 
 struct found_service {
 	struct found_service *next;
 	const struct service_facts *facts;
+	uint16_t port;
+	uint8_t proto;
+};
+
+struct found_banner {
+	struct found_banner *next;
+	struct bytes text;
 	uint16_t port;
 	uint8_t proto;
 };
@@ -33,6 +41,30 @@ int found_put_service(struct found *f, const struct ev_service *ev)
 	*s = (struct found_service){f->services, copy, ev->port, ev->proto};
 	f->services = s;
 	return 0;
+}
+
+int found_put_banner(struct found *f, const struct ev_service *ev)
+{
+	size_t n = ev->facts->banner_len;
+
+	if (!f->block && !(f->block = facts_new(FACTS_HOST_BLOCK_MAX)))
+		return -ENOMEM;
+	struct found_banner *b = facts_alloc(f->block, sizeof(*b));
+	uint8_t *copy = b ? facts_alloc(f->block, n) : NULL;
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, ev->facts->banner, n);
+	*b = (struct found_banner){f->banners, {copy, n}, ev->port, ev->proto};
+	f->banners = b;
+	return 0;
+}
+
+struct bytes found_banner(const struct found *f, uint8_t proto, uint16_t port)
+{
+	for (const struct found_banner *b = f->banners; b; b = b->next)
+		if (b->port == port && b->proto == proto)
+			return b->text;
+	return (struct bytes){NULL, 0};
 }
 
 int found_put_os(struct found *f, const struct ev_os *ev)

@@ -92,6 +92,11 @@ const struct service_facts *host_service(const struct host *host, uint8_t proto,
 	return found_service(&host->found, proto, port);
 }
 
+struct bytes host_banner(const struct host *host, uint8_t proto, uint16_t port)
+{
+	return found_banner(&host->found, proto, port);
+}
+
 const struct os_facts *host_os(const struct host *host)
 {
 	return host->found.os;

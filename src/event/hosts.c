@@ -198,6 +198,17 @@ static void on_service(struct hosts *h, const struct event *ev)
 		hosts_note_error(h, rc);
 }
 
+static void on_banner(struct hosts *h, const struct event *ev)
+{
+	struct host *host = (struct host *)(uintptr_t)hosts_find(h, ev->host_idx);
+
+	if (!host || host->is_leaving || !ev->service.facts->banner_len)
+		return;
+	int rc = found_put_banner(&host->found, &ev->service);
+	if (rc < 0)
+		hosts_note_error(h, rc);
+}
+
 static void on_os(struct hosts *h, const struct event *ev)
 {
 	struct host *host = (struct host *)(uintptr_t)hosts_find(h, ev->host_idx);
@@ -249,6 +260,9 @@ static void on_event(void *ctx, const struct event *ev)
 		break;
 	case EVENT_SERVICE_DETECTED:
 		on_service(h, ev);
+		break;
+	case EVENT_BANNER_GRABBED:
+		on_banner(h, ev);
 		break;
 	case EVENT_OS_DETECTED:
 		on_os(h, ev);
@@ -304,8 +318,8 @@ struct hosts *hosts_new(struct bus *bus, uint32_t n_parts, uint32_t max_held)
 			  EVENT_BIT(EVENT_HOST_DISCOVERED) | EVENT_BIT(EVENT_PORT_FOUND) |
 				  EVENT_BIT(EVENT_HOST_SCANNED) | EVENT_BIT(EVENT_HOST_NAMED) |
 				  EVENT_BIT(EVENT_SERVICE_DETECTED) |
-				  EVENT_BIT(EVENT_HOST_DETECTED) | EVENT_BIT(EVENT_OS_DETECTED) |
-				  EVENT_BIT(EVENT_TLS_FOUND),
+				  EVENT_BIT(EVENT_BANNER_GRABBED) | EVENT_BIT(EVENT_HOST_DETECTED) |
+				  EVENT_BIT(EVENT_OS_DETECTED) | EVENT_BIT(EVENT_TLS_FOUND),
 			  on_event, h) < 0) {
 		hosts_free(h);
 		return NULL;

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "base/cursor.h"
 #include "event/bus.h"
 
 /*
@@ -96,6 +97,8 @@ uint32_t host_groups(const struct hosts *h, const struct host *host, struct host
 /** What detection found out about a port. @return borrowed until the host is finished; NULL: it
  * said nothing. Cost: O(ports with a service). */
 const struct service_facts *host_service(const struct host *host, uint8_t proto, uint16_t port);
+/** What it said first, raw, when that was asked for (--banner-grab); empty: nothing. */
+struct bytes host_banner(const struct host *host, uint8_t proto, uint16_t port);
 /** The same of TLS. */
 const struct tls_facts *host_tls(const struct host *host, uint8_t proto, uint16_t port);
 

@@ -248,18 +248,11 @@ static void on_service(struct out *o, const struct event *ev)
 static void on_banner(struct out *o, const struct event *ev)
 {
 	const struct service_facts *f = ev->service.facts;
-	char text[FACTS_BANNER_TEXT_MAX + 1];
 	struct buf *b = &o->buf;
 
-	memcpy(text, f->banner, f->banner_len);
-	text[f->banner_len] = '\0';
 	put_endpoint(o, "banner", &ev->service);
 	text_lit(b, ",\"banner\":\"");
-	for (uint32_t i = 0; i < f->banner_len; i += (uint32_t)strlen(text + i) + 1) {
-		if (i)
-			text_lit(b, "\\\\x00");
-		text_put(b, text + i, TEXT_JSON);
-	}
+	text_put_bytes(b, (struct bytes){f->banner, f->banner_len}, TEXT_JSON);
 	text_lit(b, "\"}\n");
 }
 

@@ -246,6 +246,7 @@ static void put_ports(struct out *o, const struct view *v)
 	buf_puts(b, v->scan->wants_services ? "VERSION\n" : "\n");
 	while (view_next_port(v, &pos, &p)) {
 		put_port_line(o, v, &p, &w);
+		svc_put_banner(b, host_banner(v->host, p.proto, p.port), v->scan->verbosity > 0);
 		const struct tls_facts *tls = host_tls(v->host, p.proto, p.port);
 		if (tls)
 			tlstext_put_normal(&o->buf, tls);

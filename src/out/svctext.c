@@ -9,6 +9,7 @@
 
 enum {
 	INFO_MAX = 5,
+	BANNER_BYTES_MAX = 200, /* without -v */
 	FINGERPRINT_COLUMNS = 74,
 	LEAD_LEN = 3,
 	FINGERPRINTS_MAX = 10,
@@ -75,6 +76,19 @@ void svc_put_tls(struct buf *b, const struct service_facts *f)
 	text_lit(b, "|_tls: ");
 	text_put(b, f->tls_summary, TEXT_TERMINAL);
 	buf_putc(b, '\n');
+}
+
+void svc_put_banner(struct buf *b, struct bytes banner, bool is_whole)
+{
+	while (banner.len && memchr(" \t\r\n", banner.p[banner.len - 1], 4))
+		banner.len--;
+	if (!banner.len)
+		return;
+	bool is_cut = !is_whole && banner.len > BANNER_BYTES_MAX;
+	text_lit(b, "|_banner: ");
+	text_put_bytes(b, (struct bytes){banner.p, is_cut ? BANNER_BYTES_MAX : banner.len},
+		       TEXT_TERMINAL);
+	buf_puts(b, is_cut ? "...\n" : "\n");
 }
 
 /* --- Service Info ------------------------------------------------------------------- */

@@ -24,6 +24,9 @@ void svc_put_version(struct buf *b, const struct service_facts *f, enum text_kin
 /** A line below a port's: what the handshake for its service has shown; nothing without. Accepts
  * NULL. */
 void svc_put_tls(struct buf *b, const struct service_facts *f);
+/** A line below a port's, as of nmap's script "banner"; nothing without. Trailing blanks and line
+ * ends are left out, and what is too long for a line unless @p is_whole. */
+void svc_put_banner(struct buf *b, struct bytes banner, bool is_whole);
 /** The "Service Info:" line, and the fingerprints of what nobody recognised, of all listed ports.
  */
 void svc_put_info(struct out *o, const struct view *v);

@@ -135,6 +135,26 @@ void text_put(struct buf *b, const char *text, enum text_kind kind)
 	}
 }
 
+void text_put_bytes(struct buf *b, struct bytes raw, enum text_kind kind)
+{
+	char text[256];
+
+	while (raw.len) {
+		/* cut before a character, not in it */
+		size_t n = MIN(raw.len, sizeof(text) - 1);
+		while (n < raw.len && n > sizeof(text) - 5 && (raw.p[n] & 0xc0) == 0x80)
+			n--;
+		memcpy(text, raw.p, n);
+		text[n] = 0;
+		size_t len = strlen(text);
+		text_put(b, text, kind);
+		if (len < n)
+			put_hex_byte(b, 0, kind == TEXT_JSON ? "\\\\x" : "\\x");
+		n = MIN(len + 1, n);
+		raw = (struct bytes){raw.p + n, raw.len - n};
+	}
+}
+
 void text_put_json(struct buf *b, const char *s)
 {
 	if (!s) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "base/cursor.h"
 #include "out/out.h"
 
 /** Append a string literal: its length is known to the compiler. */
@@ -23,6 +24,9 @@ enum text_kind {
 };
 /** Append @p s escaped; NULL appends nothing. */
 void text_put(struct buf *b, const char *s, enum text_kind kind);
+
+/** The same of raw bytes: those that are 0 become \x00. */
+void text_put_bytes(struct buf *b, struct bytes raw, enum text_kind kind);
 
 /** A JSON string, or null. */
 void text_put_json(struct buf *b, const char *s);

@@ -258,6 +258,16 @@ static void put_tls_summary(struct buf *b, const struct service_facts *f)
 	text_lit(b, "/>");
 }
 
+/** As nmap's script of that name, but whole. */
+static void put_banner(struct buf *b, struct bytes banner)
+{
+	if (!banner.len)
+		return;
+	text_lit(b, "<script id=\"banner\" output=\"");
+	text_put_bytes(b, banner, TEXT_XML);
+	text_lit(b, "\"/>");
+}
+
 static void put_port(struct out *o, const struct view *v, const struct host_port *p)
 {
 	struct buf *b = &o->buf;
@@ -278,6 +288,7 @@ static void put_port(struct out *o, const struct view *v, const struct host_port
 		attr(b, "reason_ip", addr_format_bare(&p->from, from));
 	text_lit(b, "/>");
 	put_service(o, v, p);
+	put_banner(b, host_banner(v->host, p->proto, p->port));
 	const struct tls_facts *tls = host_tls(v->host, p->proto, p->port);
 	if (tls)
 		tlstext_put_xml(b, tls);

@@ -90,6 +90,16 @@ static void service(struct world *w, uint64_t idx, uint16_t n, const char *produ
 	bus_publish(&w->bus, &ev);
 }
 
+static void banner(struct world *w, uint64_t idx, uint16_t n, const char *said)
+{
+	struct service_facts facts = {.banner = (const uint8_t *)said,
+				      .banner_len = (uint32_t)strlen(said)};
+	struct event ev = {.kind = EVENT_BANNER_GRABBED, .host_idx = idx};
+
+	ev.service = (struct ev_service){addr_of(idx), n, PROTO_TCP, &facts};
+	bus_publish(&w->bus, &ev);
+}
+
 static void detected(struct world *w, uint64_t idx)
 {
 	struct event ev = {.kind = EVENT_HOST_DETECTED, .host_idx = idx, .time_ns = 9};
@@ -113,11 +123,17 @@ static void hosts_wait_for_detection(void **state)
 	scanned(w, 0, HOST_UP);
 	service(w, 0, 22, "older");
 	service(w, 0, 22, product);
+	banner(w, 0, 22, "older");
+	banner(w, 0, 22, product);
 	product[0] = 'X'; /* lent during the event alone */
 	detected(w, 0);
 	assert_int_equal(w->n_released, 0);
 	const struct host *host = hosts_find(w->hosts, 0);
 	assert_string_equal(host_service(host, PROTO_TCP, 22)->product, "OpenSSH");
+	struct bytes said = host_banner(host, PROTO_TCP, 22);
+	assert_int_equal(said.len, 7);
+	assert_memory_equal(said.p, "OpenSSH", 7);
+	assert_int_equal(host_banner(host, PROTO_TCP, 23).len, 0);
 	assert_null(host_service(host, PROTO_UDP, 22));
 	assert_null(host_service(host, PROTO_TCP, 23));
 	detected(w, 0);

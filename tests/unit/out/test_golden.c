@@ -19,6 +19,16 @@
 #define DTD          "/usr/share/nmap/nmap.dtd"
 #define HOSTILE_NAME "<b>\"&'--\033[31m\xff\xc3\xa9,/(x)\xe2\x80"
 
+static void play_banner(struct stream *s, uint64_t idx, const char *addr, uint16_t port)
+{
+	static const char said[] = "220 \033[31m<\0\xe2\x80\xaehi\xff\xc3\xa9 \r\n";
+	struct service_facts f = {.banner = (const uint8_t *)said, .banner_len = sizeof(said) - 1};
+	struct event ev = {.kind = EVENT_BANNER_GRABBED, .host_idx = idx};
+
+	ev.service = (struct ev_service){stream_addr(addr), port, PROTO_TCP, &f};
+	stream_put(s, ev);
+}
+
 static void play_mixed(struct stream *s)
 {
 	stream_up(s, 0, "10.0.0.1", REASON_ECHO_REPLY, NULL);
@@ -47,6 +57,7 @@ static void play_mixed(struct stream *s)
 
 	stream_up(s, 3, "10.0.0.4", REASON_ARP_RESPONSE, "52:54:00:12:34:56");
 	stream_port(s, 3, "10.0.0.4", PROTO_TCP, 19, PORT_OPEN, REASON_SYN_ACK, NULL);
+	play_banner(s, 3, "10.0.0.4", 19);
 	stream_done(s, 3, "10.0.0.4", HOST_UP, REASON_ARP_RESPONSE, 127);
 	stream_name(s, 3, HOSTILE_NAME);
 

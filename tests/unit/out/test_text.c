@@ -90,6 +90,42 @@ static void escapes(void **state)
 	buf_fini(&b);
 }
 
+/** Longer than the pieces they are put in: characters that stand across a border, and zeros. */
+static void raw_bytes(void **state)
+{
+	static const char *const want[TEXT_N] = {
+		[TEXT_TERMINAL] = "\\xc3\\xa9", [TEXT_XML] = "\xc3\xa9", [TEXT_JSON] = "\xc3\xa9"};
+	static const char *const zero[TEXT_N] = {
+		[TEXT_TERMINAL] = "\\x00", [TEXT_XML] = "\\x00", [TEXT_JSON] = "\\\\x00"};
+	uint8_t in[1000];
+	struct buf b, all;
+
+	(void)state;
+	buf_init(&b, 1 << 16);
+	buf_init(&all, 1 << 16);
+	for (size_t lead = 0; lead < 600; lead++) {
+		for (int kind = 0; kind < TEXT_N; kind++) {
+			if (!want[kind])
+				continue;
+			memset(in, 'a', lead);
+			memcpy(in + lead, "\xc3\xa9\0b\0", 5);
+			uint8_t *p = guard_copy(in, lead + 5);
+			buf_reset(&b);
+			buf_reset(&all);
+			text_put_bytes(&b, (struct bytes){p, lead + 5}, (enum text_kind)kind);
+			guard_free(p, lead + 5);
+			buf_put(&all, in, lead);
+			buf_puts(&all, want[kind]);
+			buf_puts(&all, zero[kind]);
+			buf_putc(&all, 'b');
+			buf_puts(&all, zero[kind]);
+			assert_string_equal(buf_text(&b), buf_text(&all));
+		}
+	}
+	buf_fini(&b);
+	buf_fini(&all);
+}
+
 /** Whatever bytes come, the output holds nothing the format forbids. */
 static void random_bytes_stay_harmless(void **state)
 {
@@ -244,6 +280,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(outcomes_are_told_apart),
 		cmocka_unit_test(escapes),
+		cmocka_unit_test(raw_bytes),
 		cmocka_unit_test(random_bytes_stay_harmless),
 		cmocka_unit_test(hidden_characters_are_named),
 		cmocka_unit_test(numbers),
