@@ -388,6 +388,17 @@ static void finish_os(struct run *r)
 	}
 }
 
+/** The way out was down for a while, and the scan went on. */
+static void tell_outages(struct run *r)
+{
+	uint64_t lasted_ns;
+
+	if (r->engine && !r->is_failed && engine_outages(r->engine, &lasted_ns))
+		bus_warn(&r->bus,
+			 "the way out was down for %.1f s: what was under way was asked again",
+			 (double)lasted_ns / NS_PER_S);
+}
+
 /** @return the exit code. */
 static int finish(struct run *r)
 {
@@ -427,6 +438,7 @@ static int finish(struct run *r)
 	if (t.n_dishonest)
 		bus_warn(&r->bus, "%llu host(s) answer dishonestly: see their reports",
 			 (unsigned long long)t.n_dishonest);
+	tell_outages(r);
 	uint64_t n_limited = r->engine ? engine_n_silent_limited(r->engine) : 0;
 	if (n_limited)
 		bus_warn(&r->bus,

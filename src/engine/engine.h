@@ -105,6 +105,9 @@ const char *engine_backend_notes(const struct engine *e);
 /** @return ports that stayed silent while their host's answers were limited: more attempts than
  * others had, and still some may have answered none for the limit. After engine_run(). */
 uint64_t engine_n_silent_limited(const struct engine *e);
+/** How often the way out was down for a while, and for how long in all; what was under way was
+ * asked again. After engine_run. */
+uint32_t engine_outages(const struct engine *e, uint64_t *ret_lasted_ns);
 /** After engine_run: counters for scan_completed; trust is valid until engine_free. Cost: some ms.
  */
 void engine_totals(struct engine *e, struct ev_scan_completed *ret);

@@ -4,6 +4,7 @@
  * What was found is kept and the host is reported at once, as timed out or partial: ports without a
  * result are unknown, not silent. Part of the scheduler (track.c).
  */
+#include "engine/flow_int.h"
 #include "engine/track_int.h"
 
 enum {
@@ -11,6 +12,11 @@ enum {
 	WAY_LOST_MAX_MS = 1000, /* routes are replaced by taking the old one away first */
 	WAY_LOST_DEFER_US = 100000
 };
+
+static uint32_t us_of(uint64_t ns)
+{
+	return (uint32_t)(ns / NS_PER_US);
+}
 
 /** @return probes without an outcome. */
 static uint32_t host_drop(struct track *t, struct track_group *g, struct host_slot *h)
@@ -73,6 +79,26 @@ uint32_t track_way_lost(struct track *t, const struct track_probe *p, uint64_t n
 		t->stats.n_no_route++;
 	}
 	return host_drop(t, p->group, h);
+}
+
+void track_interrupted(struct track *t, uint64_t now_ns)
+{
+	for (uint32_t i = 0; i < t->n_live; i++) {
+		struct track_group *g = &t->groups[t->live[i]];
+		struct track_probe p;
+		for (uint32_t q = 0; q < g->n_ranks * g->width; q++) {
+			if ((g->state[q] & (PROBE_STATE | PROBE_MARK)) != PROBE_FLIGHT)
+				continue;
+			probe_fill(t, g, q, &p);
+			track_defer(t, &p, now_ns, 0);
+		}
+		again_forget(t, g);
+		for (uint32_t k = 0; g->flows && k < g->n_ranks * t->n_flows; k++)
+			if (g->flows[k].flow.n_phases)
+				flow_phases_restart(&g->flows[k].flow, us_of(now_ns));
+	}
+	if (t->path.n_phases)
+		flow_phases_restart(&t->path, us_of(now_ns));
 }
 
 /* --- telling ----------------------------------------------------------------------- */

@@ -69,6 +69,18 @@ static void fill_trust(struct engine *e)
 	coverage_unknown(&t->estimate, t->n_unknown_ports);
 }
 
+uint32_t engine_outages(const struct engine *e, uint64_t *ret_lasted_ns)
+{
+	uint32_t n = 0;
+
+	*ret_lasted_ns = 0;
+	for (uint32_t i = 0; i < e->n_workers; i++) { /* all have met the same ones */
+		n = MAX(n, e->workers[i]->outage.n);
+		*ret_lasted_ns = MAX(*ret_lasted_ns, e->workers[i]->outage.lasted_ns);
+	}
+	return n;
+}
+
 uint64_t engine_n_silent_limited(const struct engine *e)
 {
 	uint64_t n = 0;
@@ -108,6 +120,8 @@ void engine_totals(struct engine *e, struct ev_scan_completed *ret)
 			ret->n_tx_calls += w->io_stats[k].n_tx_calls;
 			ret->n_forged += w->io_stats[k].n_rx_forged;
 		}
+		ret->n_tx_errors -= MIN(w->outage.n_refused, ret->n_tx_errors);
+		ret->n_local_drops -= MIN(w->outage.n_refused, ret->n_local_drops);
 	}
 	ret->n_no_route += e->pass_stats.n_no_route;
 	ret->n_left_out += e->pass_stats.n_left_out;

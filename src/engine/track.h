@@ -358,6 +358,11 @@ static inline bool track_is_done(const struct track *t)
 {
 	return t->is_exhausted && !t->n_live;
 }
+/**
+ * Nothing could be sent or heard for a while, until now: whatever is in flight is asked again as
+ * the same attempt. Cost: a look at every probe of the open groups.
+ */
+void track_interrupted(struct track *t, uint64_t now_ns);
 /** Stop: every host known to be up and not complete is reported partial. */
 void track_abandon(struct track *t);
 /** What stats.n_concluded will be at the end; saturates. */

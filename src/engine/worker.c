@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * One worker from sockets to loop: opens its back ends, holds its source ports in the kernel,
- * makes templates for each way out as targets turn up, and runs the raw loop: send a batch, drain
- * what came back, fire timers.
+ * makes templates for each way out as targets turn up. The loop itself is loop.c.
  */
 #include "base/clock.h"
 #include "base/mem.h"
@@ -487,6 +486,7 @@ void worker_free(struct worker *w)
 	if (w->e->is_connect)
 		conn_close(w);
 	raw_close(w);
+	outage_close(&w->outage);
 	sports_release(&w->own_ports);
 	track_fini(&w->track);
 	ring_fini(&w->events);
@@ -516,41 +516,6 @@ bool worker_turn(struct worker *w)
 	return atomic_load_explicit(&w->e->is_stopped, memory_order_relaxed);
 }
 
-/** How long the loop may sleep when it had nothing to send. */
-static uint32_t idle_us(const struct worker *w, uint64_t now_ns)
-{
-	uint64_t pace_us = (pace_wait_ns(&w->pace, now_ns) + NS_PER_US - 1) / NS_PER_US;
-
-	if (pace_us)
-		return (uint32_t)MIN(pace_us, (uint64_t)WORKER_IDLE_US);
-	return track_wait_us(&w->track, now_ns, WORKER_IDLE_US);
-}
-
-static int raw_run(struct worker *w)
-{
-	int err = w->rx->ops->rx_acquire(w->rx, w->rx_frames, 0, 0); /* until it hears */
-
-	if (err)
-		return err;
-	meter_mark(w->meter, PROFILE_STARTING);
-	while (!track_is_done(&w->track) && !worker_turn(w)) {
-		uint64_t now_ns = clock_now_ns();
-		meter_mark(w->meter, PROFILE_PUBLISHING);
-		int n = tx_batch(w, now_ns);
-		if (n < 0)
-			return n;
-		int got = rx_drain(w, n ? 0 : idle_us(w, now_ns));
-		if (got < 0)
-			return got;
-		track_expire(&w->track, worker_spend(w, now_ns, n));
-		meter_mark(w->meter, PROFILE_TIMERS);
-		meter_ring(w->meter, &w->events);
-	}
-	/* what has come meanwhile is counted as late; nothing is waited for */
-	int late = rx_drain(w, 0);
-	return MIN(late, 0);
-}
-
 /** A connect transport is opened afresh for the scan: its ring belongs to the thread that used it
  * first. */
 static int worker_reopen(struct worker *w)
@@ -573,7 +538,7 @@ int worker_discover(struct worker *w)
 	int err = track_setup(w);
 	meter_begin(w->meter);
 	if (!err)
-		err = e->is_connect ? conn_run(w) : raw_run(w);
+		err = e->is_connect ? conn_run(w) : loop_run(w);
 	meter_end(w->meter);
 	track_abandon(&w->track);
 	e->pass_stats = w->track.stats;
@@ -593,7 +558,7 @@ int worker_replan(struct worker *w)
 void worker_run(struct worker *w)
 {
 	meter_begin(w->meter);
-	w->error = w->e->is_connect ? conn_run(w) : raw_run(w);
+	w->error = w->e->is_connect ? conn_run(w) : loop_run(w);
 	lend_leave(&w->track);
 	track_abandon(&w->track);
 	raw_close(w);

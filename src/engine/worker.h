@@ -10,6 +10,7 @@
 #include "engine/bottleneck.h"
 #include "engine/engine.h"
 #include "engine/meter.h"
+#include "engine/outage.h"
 #include "engine/sport.h"
 #include "engine/track.h"
 
@@ -82,9 +83,13 @@ struct worker {
 	bool has_ear;                   /* it had one */
 	struct pktio_stats io_stats[3]; /* l3, l2, ear: their last word before closing */
 	struct frame *rx_frames;        /* WORKER_RX_BATCH */
+	struct outage outage;
 	/* connect transport */
 	void *conn;
 };
+
+/** Raw transport, on the worker's thread until all is concluded. @return 0 or -errno. */
+int loop_run(struct worker *w) MUST_CHECK;
 
 /** Raw transport: one turn of the loop. tx: @return packets sent or -errno. */
 int tx_batch(struct worker *w, uint64_t now_ns) MUST_CHECK;

@@ -6,8 +6,10 @@ import os
 import pathlib
 import select
 import struct
+import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 import netns
@@ -160,28 +162,52 @@ def test_device_vanishes(cases, bed):
 
 
 def test_link_goes_down(cases, bed):
-    """Raw IP sockets hear of it by the routes that are gone: no silence of the target's, and no reason to go on."""
-    for options in ([], ["--threads", "2"]):
-        silent_link(bed)
-        with bed.scanner.capture("vy") as capture:
-            process = bed.scanner.start([suite.PRTIP, "-sS", "-n", "-Pn", "-p1-20000", "--max-rate", "2000", "--tx-backend", "rawip",
-                                         *options, "10.96.0.7", "-oJ", "-"], stdout=-1, stderr=-1, text=True)
-            netns.wait_until(lambda: len(capture.frames) > 100)
-            capture.stop()
-        bed.scanner.sh("ip link set vx down")
-        stdout, stderr = process.communicate(timeout=60)
-        ports = suite.json_summary(stdout)["ports"]
-        cases.equal(f"rawip {options}, the link goes down: an error", process.returncode, 1)
-        cases.check(f"rawip {options}, the link goes down: it says why", "unreachable" in stderr, stderr)
-        cases.check(f"rawip {options}, the link goes down: no port is concluded from it",
-                    ports["filtered"] == 0 and ports["unknown"] == 20000, ports)
-        bed.scanner.sh("ip link del vx")
+    """For good: no silence of the target's, and no reason to go on for ever."""
+    silent_link(bed)
+    with bed.scanner.capture("vy") as capture:
+        process = bed.scanner.start([suite.PRTIP, "-sS", "-n", "-Pn", "-p1-20000", "--max-rate", "2000", "--tx-backend", "rawip",
+                                     "--threads", "2", "10.96.0.7", "-oJ", "-"], stdout=-1, stderr=-1, text=True)
+        netns.wait_until(lambda: len(capture.frames) > 100)
+        capture.stop()
+    bed.scanner.sh("ip link set vx down")
+    stdout, stderr = process.communicate(timeout=60)
+    ports = suite.json_summary(stdout)["ports"]
+    cases.equal("the link goes down: an error", process.returncode, 1)
+    cases.check("the link goes down: it says why", "down" in stderr or "unreachable" in stderr, stderr)
+    cases.check("the link goes down: no port is concluded from it", ports["filtered"] == 0 and ports["unknown"] == 20000, ports)
+    bed.scanner.sh("ip link del vx")
+
+
+def test_link_flaps(cases, bed, directory):
+    """Down for half a second, at our end or the other: waited for, and what was under way is asked again."""
+    bed.target.filter_input("tcp dport 7000-7099 drop")
+    for namespace, device in ((bed.scanner, "va"), (bed.target, "vb")):
+        for backend in ("rawip", "afpacket"):
+            with bed.scanner.capture("va") as capture:
+                process = bed.scanner.start([suite.PRTIP, "-sS", "-n", "-Pn", "-p1-9000", "--max-rate", "6000", "--tx-backend",
+                                             backend, "10.99.0.2", "-oJ", str(directory / "out.json")], stdout=subprocess.DEVNULL,
+                                            stderr=subprocess.PIPE, text=True)
+                netns.wait_until(lambda: len(capture.frames) > 4000)
+                capture.stop()
+                namespace.sh(f"ip link set {device} down")
+                time.sleep(0.5)
+                namespace.sh(f"ip link set {device} up")
+                _, stderr = process.communicate(timeout=60)
+            name = f"{device} flaps, {backend}"
+            ports = suite.json_summary((directory / "out.json").read_text())["ports"]
+            cases.equal(f"{name}: exit code", process.returncode, 0)
+            cases.equal(f"{name}: every port's state", {k: v for k, v in ports.items() if v},
+                        {"open": 1, "closed": 8899, "filtered": 100})
+            cases.check(f"{name}: it says so", "way out was down" in stderr, stderr)
+    bed.target.nft("")
 
 
 if __name__ == "__main__":
     suite.need_root()
-    suite.need_tools("ip")
+    suite.need_tools("ip", "nft")
     with netns.Bed() as bed:
         listener = bed.target.listen(22)
         code = suite.run([test_tun, test_link_local, test_mixed, test_names, test_device_vanishes, test_link_goes_down], bed)
+        with suite.scratch() as directory:
+            code = suite.worst(code, suite.run([test_link_flaps], bed, directory))
     sys.exit(code)
