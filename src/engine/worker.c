@@ -387,6 +387,7 @@ static int raw_open(struct worker *w, const char **ret_what)
 		.wants_tcp = true,
 		.wants_udp = wants_udp,
 		.wants_sctp = has_row_of(w, PROTO_SCTP),
+		.hears_itself = s->has_loopback,
 		.port_lo = w->sport,
 		.port_hi = (uint16_t)(w->sport + w->n_sports - 1),
 		.frame_cap_bytes =

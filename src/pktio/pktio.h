@@ -27,8 +27,10 @@ struct pktio_conf {
 	uint32_t batch; /* frames per tx_kick, 1..PKTIO_BATCH_MAX */
 	bool v4, v6;    /* families in use: sockets are opened for these only */
 	bool wants_tcp, wants_udp, wants_sctp; /* reply protocols; ICMP always */
-	bool wants_arp;  /* ARP replies as Ethernet frames: only back ends with PKTIO_ARP */
-	bool is_tx_only; /* rawip beside a back end that receives: open nothing for receiving */
+	bool hears_itself; /* some targets are this machine: a raw socket of a protocol keeps the
+			      kernel from saying that it knows no such protocol */
+	bool wants_arp;    /* ARP replies as Ethernet frames: only back ends with PKTIO_ARP */
+	bool is_tx_only;   /* rawip beside a back end that receives: open nothing for receiving */
 	uint16_t frame_cap_bytes;  /* largest frame to be sent; 0 or below 128: 128 */
 	uint16_t port_lo, port_hi; /* our source ports: the kernel filters replies to others */
 	uint32_t if_idx;           /* bind to one interface (-e), 0 any */

@@ -164,7 +164,19 @@ static void drain(int fd)
 			return;
 }
 
-/* The v4 and v6 sockets that may be opened; a row without wants is always. */
+/** Hear all links, or one, but nothing of what leaves. */
+static int bind_link(int fd, uint32_t if_idx)
+{
+	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
+				 .sll_protocol = htons(ETH_P_ALL),
+				 .sll_ifindex = (int)if_idx};
+	int one = 1;
+
+	(void)setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
+	return bind(fd, (struct sockaddr *)&ll, sizeof(ll)) < 0 ? -errno : 0;
+}
+
+/* The sockets that may be opened; a row without wants is always. */
 static const struct rx_row {
 	uint8_t kind, proto;
 	int (*filter)(int fd, const struct pktio_conf *c);
@@ -173,6 +185,7 @@ static const struct rx_row {
 	{RAWRX_V4, PROTO_TCP, filter_v4_ports, NULL},
 	{RAWRX_V4, PROTO_UDP, filter_v4_ports, NULL},
 	{RAWRX_V4, PROTO_SCTP, filter_v4_ports, NULL},
+	{RAWRX_LINK, PROTO_SCTP, rxfilter_link_sctp, NULL},
 	{RAWRX_V4, PROTO_ICMP, NULL, pass_icmp4_types},
 	{RAWRX_V6, PROTO_TCP, filter_v6_ports, NULL},
 	{RAWRX_V6, PROTO_UDP, filter_v6_ports, NULL},
@@ -182,7 +195,11 @@ static const struct rx_row {
 
 static bool is_wanted(const struct rx_row *row, const struct pktio_conf *c)
 {
-	if (!(row->kind == RAWRX_V4 ? c->v4 : c->v6))
+	bool is_by_link = row->proto == PROTO_SCTP && c->hears_itself;
+
+	if (row->kind == RAWRX_LINK)
+		return c->wants_sctp && is_by_link;
+	if (!(row->kind == RAWRX_V4 ? c->v4 : c->v6) || is_by_link)
 		return false;
 	switch (row->proto) {
 	case PROTO_TCP:
@@ -204,10 +221,23 @@ static int add_socket(struct rawrx *rx, int fd, uint8_t kind, uint8_t proto)
 	return 0;
 }
 
+/** To one interface, or any; a packet socket hears nothing before. */
+static int bind_row(int fd, const struct rx_row *row, uint32_t if_idx)
+{
+	if (row->kind == RAWRX_LINK)
+		return bind_link(fd, if_idx);
+	if (!if_idx)
+		return 0;
+	int err = setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &if_idx, sizeof(if_idx));
+	return err < 0 ? -errno : 0;
+}
+
 static int open_row(struct rawrx *rx, const struct rx_row *row, const struct pktio_conf *c)
 {
-	int domain = row->kind == RAWRX_V4 ? AF_INET : AF_INET6;
-	int fd = socket(domain, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, row->proto);
+	static const int domains[] = {
+		[RAWRX_V4] = AF_INET, [RAWRX_V6] = AF_INET6, [RAWRX_LINK] = AF_PACKET};
+	int fd = socket(domains[row->kind], SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			row->kind == RAWRX_LINK ? 0 : row->proto);
 	int err = add_socket(rx, fd, row->kind, row->proto);
 
 	if (!err && row->filter)
@@ -218,9 +248,8 @@ static int open_row(struct rawrx *rx, const struct rx_row *row, const struct pkt
 		err = row->pass_types(fd);
 	if (!err && row->kind == RAWRX_V6)
 		err = ask_v6_facts(fd);
-	if (!err && c->if_idx &&
-	    setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &c->if_idx, sizeof(c->if_idx)) < 0)
-		err = -errno;
+	if (!err)
+		err = bind_row(fd, row, c->if_idx);
 	if (err)
 		return err;
 	ask_receive_buffer(fd, c->rx_buf_bytes);
@@ -241,10 +270,6 @@ static int rawrx_init(struct rawrx *rx, const struct pktio_conf *conf)
 
 int rawrx_open_link(struct rawrx *rx, const struct pktio_conf *c, int fd)
 {
-	struct sockaddr_ll ll = {.sll_family = AF_PACKET,
-				 .sll_protocol = htons(ETH_P_ALL),
-				 .sll_ifindex = (int)c->if_idx};
-	int one = 1;
 	int err = rawrx_init(rx, c);
 
 	if (err)
@@ -254,9 +279,8 @@ int rawrx_open_link(struct rawrx *rx, const struct pktio_conf *c, int fd)
 	err = rxfilter_link(fd, c);
 	if (err)
 		return err;
-	(void)setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one));
 	ask_receive_buffer(fd, c->rx_buf_bytes);
-	return bind(fd, (struct sockaddr *)&ll, sizeof(ll)) < 0 ? -errno : 0;
+	return bind_link(fd, c->if_idx);
 }
 
 int rawrx_open(struct rawrx *rx, const struct pktio_conf *conf)

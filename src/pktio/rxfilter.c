@@ -84,3 +84,31 @@ int rxfilter_link(int fd, const struct pktio_conf *c)
 
 	return rxfilter_attach(fd, code, ARRAY_LEN(code));
 }
+
+int rxfilter_link_sctp(int fd, const struct pktio_conf *c)
+{
+	uint32_t skipped = c->skip_if_idx ? c->skip_if_idx : UINT32_MAX;
+	struct sock_filter code[] = {
+		/*  0 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_IFINDEX),
+		/*  1 */ JEQ(skipped, 19, 0),
+		/*  2 */ BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_AD_OFF + SKF_AD_PROTOCOL),
+		/*  3 */ JEQ(ETH_P_IP, 1, 0),
+		/*  4 */ JEQ(ETH_P_IPV6, 9, 16),
+		/*  5 IPv4: no later fragments */ LDH(NET(6)),
+		/*  6 */ BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x1fff, 14, 0),
+		/*  7 */ LDB(NET(9)),
+		/*  8 */ JEQ(PROTO_SCTP, 0, 12),
+		/*  9 */ IHL_TO_X,
+		/* 13 */ SKIP(3),
+		/* 14 IPv6 */ LDB(NET(6)),
+		/* 15 */ JEQ(PROTO_SCTP, 0, 5),
+		/* 16 */ BPF_STMT(BPF_LDX | BPF_IMM, 40),
+		/* 17 the port */ LDH_X(NET(2)),
+		/* 18 */ JGE(c->port_lo, 0, 2),
+		/* 19 */ JGT(c->port_hi, 1, 0),
+		/* 20 */ ACCEPT,
+		/* 21 */ REJECT,
+	};
+
+	return rxfilter_attach(fd, code, ARRAY_LEN(code));
+}

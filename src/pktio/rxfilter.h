@@ -32,3 +32,5 @@ int rxfilter_attach(int fd, struct sock_filter *code, size_t n) MUST_CHECK;
  * @return as rxfilter_attach.
  */
 int rxfilter_link(int fd, const struct pktio_conf *c) MUST_CHECK;
+/** SCTP to our port, nothing else. @return as rxfilter_attach. */
+int rxfilter_link_sctp(int fd, const struct pktio_conf *c) MUST_CHECK;

@@ -15,6 +15,7 @@ import packet
 import suite
 
 HOST4, HOST6 = "198.18.0.1", "fd98::1"  # the kernel drops what comes for them: the script answers
+LOCAL = "127.0.0.9"  # the same on the loopback interface, for SCTP
 ECHOING, MUTE, CLOSED, DROPPED = [7, 5000], [5001], [81, 60000], 1001
 UNREACH4 = {1003: ("net-unreachable", "net-unreach"), 1004: ("host-unreachable", "host-unreach"),
             1005: ("port-unreachable", "port-unreach"), 1006: ("admin-prohibited", "admin-prohibited"),
@@ -34,6 +35,7 @@ def filters(protocols=("udp",)):
             yield f"meta nfproto ipv6 {protocol} dport {port} reject with icmpv6 type {kind}"
     yield f"ip daddr {HOST4} meta l4proto {{ udp, sctp }} drop"
     yield f"ip6 daddr {HOST6} meta l4proto {{ udp, sctp }} drop"
+    yield f"ip daddr {LOCAL} meta l4proto sctp drop"
 
 
 def run(bed, *options, program=None, code=0):
@@ -99,14 +101,14 @@ class Server(threading.Thread):
 
 
 class Script(threading.Thread):
-    """Answers each probe seen at vb for HOST4 and HOST6 with the packets that its port's row makes."""
+    """Answers each probe seen there for HOST4, HOST6 and LOCAL with the packets that its port's row makes."""
 
-    def __init__(self, namespace, rows):
+    def __init__(self, namespace, rows, interface="vb"):
         super().__init__(daemon=True)
         self.rows, self.is_stopping, self.n_seen = rows, False, {}
         with namespace.entered():
             self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(netns.ETH_P_ALL))
-            self.socket.bind(("vb", netns.ETH_P_ALL))
+            self.socket.bind((interface, netns.ETH_P_ALL))
         self.socket.settimeout(0.02)
         self.start()
 
@@ -119,7 +121,7 @@ class Script(threading.Thread):
             if sender[2] == socket.PACKET_OUTGOING or len(frame) < 34:
                 continue
             p = packet.Packet(frame)
-            if p.kind not in ("udp", "sctp") or p.dst not in (HOST4, HOST6) or (p.kind, p.dport) not in self.rows:
+            if p.kind not in ("udp", "sctp") or p.dst not in (HOST4, HOST6, LOCAL) or (p.kind, p.dport) not in self.rows:
                 continue
             p.nth = self.n_seen[p.dst, p.kind, p.dport] = self.n_seen.get((p.dst, p.kind, p.dport), 0) + 1
             for answer in self.rows[p.kind, p.dport](p):
@@ -338,6 +340,19 @@ def test_sctp(cases, bed, directory):
 
 # Together
 
+def test_sctp_here(cases, bed, directory):
+    """Scanning this machine: what we hear with does not keep our kernel from saying that it knows no SCTP."""
+    for address, family in (("127.0.0.1", []), ("::1", ["-6"])):
+        theirs, ours = (ElementTree.fromstring(bed.target.run([program, "-sY", *family, "-n", "-Pn", "-p22,80", address, "-oX", "-"]).stdout)
+                        for program in ("nmap", suite.PRTIP))
+        told = [[(s.get("state"), s.get("reason")) for s in found.iter("state") if s.get("state")] for found in (theirs, ours)]
+        cases.equal(f"-sY {address}: as nmap", *[[pair for pair in pairs if pair[0] != "up"] for pairs in told[::-1]])
+    with Script(bed.target, {("sctp", port): SCTP_ROWS[port][1] for port in (80, 81, 82)}, "lo"):
+        done = bed.target.run([suite.PRTIP, "-sY", "-n", "-Pn", "-p80-82", LOCAL, "-oJ", "-"])
+    cases.equal(f"-sY {LOCAL}: answers are heard",
+                {r["port"]: r["state"] for r in suite.json_records(done.stdout, "port") if r["port"] != 82}, {80: "open", 81: "closed"})
+
+
 def test_combined(cases, bed, directory):
     options = ["-p", "T:22,23,U:53,5001,81,S:80-82"]
     rows = {("sctp", port): SCTP_ROWS[port][1] for port in (80, 81, 82)}
@@ -375,6 +390,6 @@ if __name__ == "__main__":
         listener = bed.target.listen(22)
         bed.target.filter_input(*filters(("udp", "sctp")))
         code = suite.run([test_udp_states, test_own_ports, test_udp_wire, test_udp_lies, test_answer_before_its_error,
-                          test_requests_in_turn, test_sctp, test_combined], bed, directory)
+                          test_requests_in_turn, test_sctp, test_sctp_here, test_combined], bed, directory)
         server.close()
     sys.exit(code)
