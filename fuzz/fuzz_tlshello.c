@@ -29,6 +29,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			inside(part, scratch, n);
 		jarm_keep(&a, &kept);
 	}
+	for (int is_13 = 0; scratch && is_13 < 2; is_13++) {
+		struct wcursor w = wcursor_of(scratch, n);
+		tls_certificate_list((struct bytes){p, n}, is_13, &w);
+		left = (struct bytes){scratch, w.pos};
+		while (tls_next_certificate(&left, &part))
+			inside(part, scratch, n);
+	}
 	free(scratch);
 	return 0;
 }

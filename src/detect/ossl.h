@@ -19,15 +19,15 @@
 	X(ASN1_STRING_get0_data) X(ASN1_STRING_length) X(ASN1_TIME_to_tm) X(BIO_clear_flags) \
 	X(BIO_free) X(BIO_get_data) X(BIO_meth_free) X(BIO_meth_new) X(BIO_meth_set_ctrl) \
 	X(BIO_meth_set_read) X(BIO_meth_set_write) X(BIO_new) X(BIO_set_data) \
-	X(BIO_set_flags) X(BIO_set_init) X(CRYPTO_free) X(ERR_clear_error) \
+	X(BIO_set_flags) X(BIO_set_init) X(ERR_clear_error) \
 	X(ERR_peek_last_error) X(EVP_EncodeBlock) X(GENERAL_NAMES_free) X(OPENSSL_sk_free) \
 	X(OPENSSL_sk_new_null) X(OPENSSL_sk_num) X(OPENSSL_sk_push) X(OPENSSL_sk_value) \
 	X(SHA1) X(SHA256) X(SSL_CTX_ctrl) X(SSL_CTX_free) X(SSL_CTX_new) \
 	X(SSL_CTX_set_cipher_list) X(SSL_CTX_set_options) X(SSL_CTX_set_security_callback) \
 	X(SSL_CTX_set_security_level) X(SSL_CTX_set_verify) X(SSL_ctrl) X(SSL_do_handshake) \
-	X(SSL_free) X(SSL_get0_peer_certificate) X(SSL_get_error) X(SSL_get_peer_cert_chain) \
+	X(SSL_free) X(SSL_get0_peer_certificate) X(SSL_get_error) \
 	X(SSL_get_version) X(SSL_is_init_finished) X(SSL_new) X(SSL_read_ex) X(SSL_set_bio) \
-	X(SSL_set_connect_state) X(SSL_write_ex) X(TLS_client_method) X(X509_NAME_cmp) \
+	X(SSL_set_connect_state) X(SSL_set_msg_callback) X(SSL_write_ex) X(TLS_client_method) X(X509_NAME_cmp) \
 	X(X509_NAME_get_text_by_NID) X(X509_STORE_CTX_free) X(X509_STORE_CTX_get0_param) \
 	X(X509_STORE_CTX_get_error) X(X509_STORE_CTX_init) X(X509_STORE_CTX_new) \
 	X(X509_STORE_free) X(X509_STORE_load_file) X(X509_STORE_new) \
@@ -35,7 +35,7 @@
 	X(X509_VERIFY_PARAM_set_flags) X(X509_VERIFY_PARAM_set_purpose) X(X509_free) \
 	X(X509_get0_notAfter) X(X509_get0_notBefore) X(X509_get0_pubkey) X(X509_get_ext_d2i) \
 	X(X509_get_issuer_name) X(X509_get_subject_name) X(X509_verify) X(X509_verify_cert) \
-	X(X509_verify_cert_error_string) X(d2i_X509) X(i2d_X509)
+	X(X509_verify_cert_error_string) X(d2i_X509)
 /* clang-format on */
 
 struct ossl {
@@ -71,7 +71,6 @@ const struct ossl *ossl(void);
 #define BIO_set_data                     ossl()->BIO_set_data
 #define BIO_set_flags                    ossl()->BIO_set_flags
 #define BIO_set_init                     ossl()->BIO_set_init
-#define CRYPTO_free                      ossl()->CRYPTO_free
 #define ERR_clear_error                  ossl()->ERR_clear_error
 #define ERR_peek_last_error              ossl()->ERR_peek_last_error
 #define EVP_EncodeBlock                  ossl()->EVP_EncodeBlock
@@ -96,13 +95,13 @@ const struct ossl *ossl(void);
 #define SSL_free                         ossl()->SSL_free
 #define SSL_get0_peer_certificate        ossl()->SSL_get0_peer_certificate
 #define SSL_get_error                    ossl()->SSL_get_error
-#define SSL_get_peer_cert_chain          ossl()->SSL_get_peer_cert_chain
 #define SSL_get_version                  ossl()->SSL_get_version
 #define SSL_is_init_finished             ossl()->SSL_is_init_finished
 #define SSL_new                          ossl()->SSL_new
 #define SSL_read_ex                      ossl()->SSL_read_ex
 #define SSL_set_bio                      ossl()->SSL_set_bio
 #define SSL_set_connect_state            ossl()->SSL_set_connect_state
+#define SSL_set_msg_callback             ossl()->SSL_set_msg_callback
 #define SSL_write_ex                     ossl()->SSL_write_ex
 #define TLS_client_method                ossl()->TLS_client_method
 #define X509_NAME_cmp                    ossl()->X509_NAME_cmp
@@ -130,5 +129,4 @@ const struct ossl *ossl(void);
 #define X509_verify_cert                 ossl()->X509_verify_cert
 #define X509_verify_cert_error_string    ossl()->X509_verify_cert_error_string
 #define d2i_X509                         ossl()->d2i_X509
-#define i2d_X509                         ossl()->i2d_X509
 #endif

@@ -477,6 +477,11 @@ void *stream_tls(const struct stream *s)
 	return s->tls ? streamtls_ssl(s->tls) : NULL;
 }
 
+struct bytes stream_certificates(const struct stream *s)
+{
+	return s->tls ? streamtls_certificates(s->tls) : (struct bytes){NULL, 0};
+}
+
 const struct streams_stats *streams_stats(const struct streams *all)
 {
 	return &all->stats;

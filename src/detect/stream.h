@@ -76,6 +76,9 @@ void stream_forget(struct stream *s);
 /** After STREAM_FAILED: -ECONNREFUSED, -ECONNRESET, -E_UNSUPPORTED (the peer speaks no TLS),
  * -EPROTO (it does, but refuses ours), ... */
 int stream_error(const struct stream *s);
+/** The certificates of a TLS stream's peer, as streamtls_certificates(); also after STREAM_FAILED.
+ */
+struct bytes stream_certificates(const struct stream *s);
 /** The OpenSSL connection of a TLS stream (SSL *), NULL on a plain one. Borrowed. */
 void *stream_tls(const struct stream *s);
 /** Close at once (RST, so that no port of ours waits) and free. Accepts NULL. Not from inside

@@ -13,6 +13,7 @@
 
 #include "base/mem.h"
 #include "detect/ossl.h"
+#include "detect/tlshello.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -34,6 +35,9 @@ struct layer {
 	int fd;
 	size_t n_left; /* bytes that this call may still read */
 	bool wants_write, is_at_end;
+	bool has_spoken; /* the peer sent a message of a handshake */
+	uint8_t *certs;  /* its certificates; owned */
+	size_t n_certs_bytes;
 };
 
 /* --- the socket as OpenSSL sees it ---------------------------------------------------- */
@@ -154,6 +158,27 @@ void streamtls_context_free(void *context)
 	mem_free(c);
 }
 
+/** What comes in before it is understood: OpenSSL ends a handshake at a certificate that it cannot
+ * read, and shows none of the chain then. */
+static void on_message(int is_sent, int version, int type, const void *p, size_t n, SSL *ssl,
+		       void *arg)
+{
+	enum { HEAD_BYTES = 4, TYPE_CERTIFICATE = 11 };
+	struct layer *l = arg;
+	const uint8_t *message = p;
+
+	(void)ssl;
+	if (is_sent || type != SSL3_RT_HANDSHAKE || n < HEAD_BYTES)
+		return;
+	l->has_spoken = true;
+	if (message[0] != TYPE_CERTIFICATE || l->certs || !(l->certs = mem_alloc(1, n)))
+		return;
+	struct wcursor w = wcursor_of(l->certs, n);
+	tls_certificate_list((struct bytes){message + HEAD_BYTES, n - HEAD_BYTES},
+			     version == TLS1_3_VERSION, &w);
+	l->n_certs_bytes = w.pos;
+}
+
 /* --- layers ------------------------------------------------------------------------------- */
 
 int streamtls_new(void *context, const char *sni, void **ret)
@@ -179,6 +204,8 @@ int streamtls_new(void *context, const char *sni, void **ret)
 		streamtls_free(l);
 		return -ENOMEM;
 	}
+	SSL_set_msg_callback(l->ssl, on_message);
+	SSL_set_msg_callback_arg(l->ssl, l);
 	SSL_set_connect_state(l->ssl);
 	*ret = l;
 	return 0;
@@ -191,7 +218,15 @@ void streamtls_free(void *tls)
 	if (!l)
 		return;
 	SSL_free(l->ssl);
+	mem_free(l->certs);
 	mem_free(l);
+}
+
+struct bytes streamtls_certificates(const void *tls)
+{
+	const struct layer *l = tls;
+
+	return (struct bytes){l->certs, l->n_certs_bytes};
 }
 
 /** An alert, or something only a TLS peer can send that we do not accept. */
@@ -220,8 +255,9 @@ static int reason(struct layer *l, int rc)
 	case SSL_ERROR_SYSCALL:
 		return saved ? -saved : -ECONNRESET;
 	default:
-		return is_tls_refusal(ERR_GET_REASON(ERR_peek_last_error())) ? -EPROTO
-									     : -E_UNSUPPORTED;
+		return l->has_spoken || is_tls_refusal(ERR_GET_REASON(ERR_peek_last_error()))
+			       ? -EPROTO
+			       : -E_UNSUPPORTED;
 	}
 }
 

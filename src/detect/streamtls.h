@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "base/cursor.h"
 #include "base/err.h"
 
 #include <sys/types.h>
@@ -36,5 +37,8 @@ bool streamtls_wants_write(const void *tls);
  * are the caller's business. 0: nothing is agreed.
  */
 size_t streamtls_summary(void *ssl, char *ret, size_t cap);
+/** The chain as the peer sent it, whether or not it could be read: tls_next_certificate().
+ * Borrowed; empty: none came. */
+struct bytes streamtls_certificates(const void *tls);
 /** The SSL object. */
 void *streamtls_ssl(void *tls);

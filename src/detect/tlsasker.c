@@ -178,28 +178,20 @@ static void line_close(struct line *l)
 	l->state = LINE_FREE;
 }
 
-/** Keep the chain as a Certificate message of TLS 1.2 has it. */
-static void keep_chain(struct target *t, SSL *ssl)
+/** Also of a handshake that failed, perhaps because of it. Whole certificates, as many as fit. */
+static void keep_chain(struct target *t, struct bytes chain)
 {
-	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
 	struct tls_learned *l = &t->scan.learned;
-	struct wcursor w = wcursor_of(l->chain, sizeof(l->chain));
+	struct bytes left = chain, der;
+	size_t n = chain.len;
 
-	for (int i = 0; chain && i < sk_X509_num(chain); i++) {
-		uint8_t *der = NULL;
-		int len = i2d_X509(sk_X509_value(chain, i), &der);
-		size_t before = w.pos;
-
-		if (len <= 0)
-			break;
-		wcursor_u8(&w, (uint8_t)(len >> 16));
-		wcursor_u16(&w, (uint16_t)len);
-		wcursor_put(&w, der, (size_t)len);
-		OPENSSL_free(der);
-		l->chain_len = (uint32_t)(w.failed ? before : w.pos);
-		if (w.failed)
-			break;
-	}
+	if (n > sizeof(l->chain))
+		for (n = 0;
+		     tls_next_certificate(&left, &der) && chain.len - left.len <= sizeof(l->chain);)
+			n = chain.len - left.len;
+	if (n)
+		memcpy(l->chain, chain.p, n);
+	l->chain_len = (uint32_t)n;
 }
 
 static void send_hello(struct line *l)
@@ -245,14 +237,12 @@ static bool go_through(struct line *l)
 
 static void on_handshake(struct line *l, enum stream_event ev)
 {
-	SSL *ssl = ev == STREAM_OPEN ? stream_tls(l->stream) : NULL;
+	bool is_agreed = ev == STREAM_OPEN && stream_tls(l->stream);
 
-	if (ssl) {
-		keep_chain(l->target, ssl);
-	} else if (ev == STREAM_OPEN || ev == STREAM_DATA) {
-		if (!go_through(l) || stream_start_tls(l->stream, l->target->scan.sni) == 0)
-			return;
-	}
+	if (!is_agreed && (ev == STREAM_OPEN || ev == STREAM_DATA) &&
+	    (!go_through(l) || stream_start_tls(l->stream, l->target->scan.sni) == 0))
+		return;
+	keep_chain(l->target, stream_certificates(l->stream));
 	line_close(l);
 }
 

@@ -256,6 +256,37 @@ bool tls_next_certificate(struct bytes *left, struct bytes *ret_der)
 	return true;
 }
 
+/** Length and bytes. */
+static bool put_certificate(struct wcursor *w, uint32_t len, struct bytes der)
+{
+	if (w->cap - w->pos < der.len + 3)
+		return false;
+	wcursor_u8(w, (uint8_t)(len >> 16));
+	wcursor_u16(w, (uint16_t)len);
+	wcursor_put(w, der.p, der.len);
+	return true;
+}
+
+void tls_certificate_list(struct bytes body, bool is_13, struct wcursor *w)
+{
+	struct cursor c = cursor_of(body.p, body.len);
+
+	if (is_13)
+		cursor_skip(&c, cursor_u8(&c));
+	struct bytes list = take_view(&c, cursor_u24(&c));
+	c = cursor_of(list.p, list.len);
+	while (cursor_left(&c)) {
+		uint32_t len = cursor_u24(&c);
+		struct bytes rest = {c.p + c.pos, cursor_left(&c)}, der = take_view(&c, len);
+		if (c.failed)
+			der = rest;
+		if (!put_certificate(w, len, der) || c.failed)
+			return;
+		if (is_13)
+			cursor_skip(&c, cursor_u16(&c));
+	}
+}
+
 bool tls_next_extension(struct bytes *left, uint16_t *ret_type, struct bytes *ret)
 {
 	struct cursor c = cursor_of(left->p, left->len);

@@ -71,6 +71,13 @@ struct tls_answer {
  * are needed, -E_SYNTAX when it began as TLS and is not.
  */
 int tlsanswer_read(struct bytes in, uint8_t *scratch, struct tls_answer *ret) MUST_CHECK;
+/**
+ * The list of a Certificate message as tls_next_certificate() reads it.
+ * @param body of the message, behind its length. @param is_13 with a context in front and
+ * extensions behind each (RFC 8446 4.4.2). @param w as many whole ones as have room are appended,
+ * and what is left when one is longer than the message.
+ */
+void tls_certificate_list(struct bytes body, bool is_13, struct wcursor *w);
 /** Take one certificate's DER off @p left. @return false at the end. */
 bool tls_next_certificate(struct bytes *left, struct bytes *ret_der);
 /** Take one extension off @p left. @return false at the end. */

@@ -22,10 +22,16 @@ struct evidence {
 	uint32_t n_certs;
 	const struct trust_verdict *v;
 	bool matches_name;
+	char fault[192]; /* of the first certificate that cannot be read; "": none */
 };
 
 /* --- rules -------------------------------------------------------------------------------------
  */
+
+static bool is_unreadable(const struct evidence *e)
+{
+	return e->fault[0] != 0;
+}
 
 static bool is_expired(const struct evidence *e)
 {
@@ -181,8 +187,9 @@ static bool renegotiates_insecurely(const struct evidence *e)
 static const struct rule {
 	const char *code, *severity;
 	bool (*is_so)(const struct evidence *e);
-	const char *text;
+	const char *text; /* NULL: the fault's */
 } rules[] = {
+	{"bad-certificate", "medium", is_unreadable, NULL},
 	{"expired", "high", is_expired, "the certificate has expired"},
 	{"not-yet-valid", "high", is_too_early, "the certificate is not valid yet"},
 	{"expires-soon", "low", expires_soon, "the certificate expires within 14 days"},
@@ -211,6 +218,13 @@ static const struct rule {
 	{"renegotiation", "low", renegotiates_insecurely, "secure renegotiation is not supported"},
 };
 
+static const char *keep(struct facts *b, const char *text)
+{
+	const char *kept = facts_keep(b, text);
+
+	return kept ? kept : "";
+}
+
 static void put_findings(struct tls_facts *t, const struct evidence *e, struct facts *b)
 {
 	struct tls_finding *f = facts_alloc(b, ARRAY_LEN(rules) * sizeof(*f));
@@ -219,17 +233,13 @@ static void put_findings(struct tls_facts *t, const struct evidence *e, struct f
 		if (rules[i].is_so(e))
 			f[t->n_findings++] = (struct tls_finding){rules[i].code, rules[i].severity,
 								  rules[i].text};
+	for (uint32_t i = 0; f && i < t->n_findings; i++)
+		if (!f[i].text)
+			f[i].text = keep(b, e->fault);
 	t->findings = f;
 }
 
 /* --- certificates ---------------------------------------------------------------------------- */
-
-static const char *keep(struct facts *b, const char *text)
-{
-	const char *kept = facts_keep(b, text);
-
-	return kept ? kept : "";
-}
 
 static const struct cert_pair *put_parts(struct bytes name, struct facts *b, uint32_t *ret_n)
 {
@@ -369,16 +379,40 @@ static void put_cert(const struct cert_facts *f, int64_t now_s, struct facts *b,
 	put_cert_texts(f, b, c);
 }
 
-/** The chain as it was sent, up to the first that is no certificate. */
-static uint32_t read_chain(const struct tls_learned *l, struct bytes *ders,
-			   struct cert_facts *certs)
+/** Which certificate of the chain, what of it, and by what it is known again. */
+static void put_fault(struct evidence *e, uint32_t idx, struct bytes der, const char *what)
 {
-	struct bytes left = {l->chain, l->chain_len};
+	uint8_t sha1[20], sha256[32];
+	struct wcursor w = wcursor_of(e->fault, sizeof(e->fault) - 1);
+	char text[96];
+
+	trust_fingerprints(der, sha1, sha256);
+	int n = snprintf(text, sizeof(text),
+			 "certificate %u cannot be parsed: %s; %zu bytes, SHA-256 ", idx + 1, what,
+			 der.len);
+	wcursor_put(&w, text, (size_t)n);
+	for (size_t i = 0; i < sizeof(sha256); i++) {
+		(void)snprintf(text, sizeof(text), "%02x", sha256[i]);
+		wcursor_put(&w, text, 2);
+	}
+	e->fault[w.pos] = 0;
+}
+
+/** The chain as it was sent, up to the first that is no certificate, which is told. */
+static uint32_t read_chain(struct evidence *e, struct bytes *ders, struct cert_facts *certs)
+{
+	struct bytes left = {e->l->chain, e->l->chain_len};
 	uint32_t n = 0;
 
-	while (n < TRUST_CHAIN_MAX && tls_next_certificate(&left, &ders[n]) &&
-	       x509_parse(ders[n], &certs[n]) >= 0)
+	while (n < TRUST_CHAIN_MAX && tls_next_certificate(&left, &ders[n])) {
+		if (x509_parse(ders[n], &certs[n]) < 0) {
+			put_fault(e, n, ders[n], x509_fault(ders[n]));
+			return n;
+		}
 		n++;
+	}
+	if (left.len && n < TRUST_CHAIN_MAX)
+		put_fault(e, n, left, "the chain ends inside of it");
 	return n;
 }
 
@@ -448,9 +482,11 @@ const struct tls_facts *tlsreport_make(const struct tls_learned *l, const char *
 
 	if (!t)
 		return NULL;
-	e.n_certs = read_chain(l, ders, certs);
-	if (e.n_certs && trust_check(c->trust, ders, e.n_certs, &v) < 0)
-		v.reason = "the certificate cannot be read";
+	e.n_certs = read_chain(&e, ders, certs);
+	if (e.n_certs && (trust_check(c->trust, ders, e.n_certs, &v) < 0 || v.n_read < e.n_certs))
+		put_fault(&e, v.n_read, ders[v.n_read], "OpenSSL refuses it");
+	if (e.fault[0] && !v.is_trusted)
+		v.reason = "a certificate cannot be parsed";
 	e.matches_name = e.n_certs && trust_matches(&certs[0], c->host);
 	jarm_text(l->jarm, jarm);
 	t->sni = facts_keep(block, sni);

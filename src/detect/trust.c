@@ -121,6 +121,7 @@ int trust_check(struct trust *t, const struct bytes *ders, uint32_t n, struct tr
 	if (n_read && others) {
 		check_links(x, n_read, &v);
 		find_path(t, x[0], others, &v);
+		v.n_read = n_read;
 		*ret = v;
 	}
 	sk_X509_free(others);

@@ -462,38 +462,71 @@ static bool take_name(struct bytes *tbs, struct bytes *ret)
 	return true;
 }
 
-static bool read_tbs(struct bytes tbs, struct cert_facts *f)
+/** @return what cannot be read, NULL: nothing. */
+static const char *read_tbs(struct bytes tbs, struct cert_facts *f)
 {
 	struct bytes explicit, alg;
 	uint64_t version = 0;
 
 	if (der_take(&tbs, DER_CONTEXT | DER_IS_MADE | 0, &explicit) &&
 	    (!der_take_number(&explicit, DER_INTEGER, &version) || version > 2))
-		return false;
+		return "its version";
 	f->version = (uint8_t)(version + 1);
-	if (!der_take(&tbs, DER_INTEGER, &f->serial) || !f->serial.len ||
-	    !der_take(&tbs, DER_SEQUENCE, &alg) || !take_name(&tbs, &f->issuer) ||
-	    !read_validity(&tbs, f) || !take_name(&tbs, &f->subject) || !read_key(&tbs, f))
-		return false;
+	if (!der_take(&tbs, DER_INTEGER, &f->serial) || !f->serial.len)
+		return "its serial number";
+	if (!der_take(&tbs, DER_SEQUENCE, &alg))
+		return "its signature algorithm";
+	if (!take_name(&tbs, &f->issuer))
+		return "its issuer";
+	if (!read_validity(&tbs, f))
+		return "its validity";
+	if (!take_name(&tbs, &f->subject))
+		return "its subject";
+	if (!read_key(&tbs, f))
+		return "its public key";
 	f->is_self_issued = der_equal(f->issuer, f->subject);
-	return read_extensions(&tbs, f);
+	return read_extensions(&tbs, f) ? NULL : "its extensions";
+}
+
+static const char cut_short[] = "its end, which is missing";
+
+/** As read_tbs(), of the whole. */
+static const char *read_certificate(struct bytes der, struct cert_facts *f)
+{
+	struct bytes left = der, alg, bits;
+	struct der whole, tbs;
+
+	if (!der_next(&left, &whole))
+		return der.len && der.p[0] != DER_SEQUENCE ? "its first byte" : cut_short;
+	if (whole.tag != DER_SEQUENCE)
+		return "its first byte";
+	if (left.len)
+		return "the bytes behind it";
+	left = whole.body;
+	if (!der_next(&left, &tbs) || tbs.tag != DER_SEQUENCE)
+		return "the part that is signed";
+	const char *fault = read_tbs(tbs.body, f);
+	if (fault)
+		return fault;
+	bool is_signed = der_take(&left, DER_SEQUENCE, &alg) &&
+			 read_signature(alg, &f->signature) && der_take_bits(&left, &bits);
+	return is_signed && !left.len ? NULL : "its signature";
 }
 
 int x509_parse(struct bytes der, struct cert_facts *ret)
 {
 	struct cert_facts f = {.der = der, .path_len = CERT_PATH_LEN_NONE};
-	struct bytes left = der, alg, bits;
-	struct der whole, tbs;
+	const char *fault = read_certificate(der, &f);
 
-	if (!der_next(&left, &whole))
-		return der.len && der.p[0] != DER_SEQUENCE ? -E_SYNTAX : -E_TRUNCATED;
-	if (left.len || whole.tag != DER_SEQUENCE)
-		return -E_SYNTAX;
-	left = whole.body;
-	if (!der_next(&left, &tbs) || tbs.tag != DER_SEQUENCE || !read_tbs(tbs.body, &f) ||
-	    !der_take(&left, DER_SEQUENCE, &alg) || !read_signature(alg, &f.signature) ||
-	    !der_take_bits(&left, &bits) || left.len)
-		return -E_SYNTAX;
+	if (fault)
+		return fault == cut_short ? -E_TRUNCATED : -E_SYNTAX;
 	*ret = f;
 	return 0;
+}
+
+const char *x509_fault(struct bytes der)
+{
+	struct cert_facts f = {.der = der, .path_len = CERT_PATH_LEN_NONE};
+
+	return read_certificate(der, &f);
 }

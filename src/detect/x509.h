@@ -92,6 +92,9 @@ struct cert_facts {
  * -E_SYNTAX. Cost: see bench/results/micro.jsonl, x509_parse.
  */
 int x509_parse(struct bytes der, struct cert_facts *ret) MUST_CHECK;
+/** @return what of a certificate x509_parse() cannot read: "its validity"; static. NULL: nothing.
+ */
+const char *x509_fault(struct bytes der);
 
 /** One attribute of a Name. */
 struct cert_attr {

@@ -87,10 +87,11 @@ static void put_code_json(struct buf *b, uint32_t c)
 		buf_printf(b, "\\u%04x", c);
 }
 
-/** May XML 1.0 name it by number? C1 controls it may, but readers would see them as they are. */
-static bool has_xml_number(uint32_t c)
+/** U+FFFE, U+FFFF and so on are no characters. C1 controls XML 1.0 may name, but its readers would
+ * see them as they are. */
+static bool has_number(uint32_t c, enum text_kind kind)
 {
-	return c >= 0xa0 && (c & 0xfffe) != 0xfffe;
+	return (c & 0xfffe) != 0xfffe && (kind == TEXT_JSON || c >= 0xa0);
 }
 
 /** A character beyond ASCII of JSON or XML; what cannot be seen is named by number, and what is no
@@ -102,10 +103,11 @@ static size_t put_wide(struct buf *b, const uint8_t *s, enum text_kind kind)
 
 	if (n && utf8_is_shown(c)) {
 		buf_put(b, s, n);
-	} else if (n && kind == TEXT_JSON) {
-		put_code_json(b, c);
-	} else if (n && has_xml_number(c)) {
-		buf_printf(b, "&#x%x;", c);
+	} else if (n && has_number(c, kind)) {
+		if (kind == TEXT_JSON)
+			put_code_json(b, c);
+		else
+			buf_printf(b, "&#x%x;", c);
 	} else {
 		n = MAX(n, (size_t)1);
 		for (size_t i = 0; i < n; i++)

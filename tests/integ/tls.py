@@ -71,6 +71,33 @@ while True: threading.Thread(target=talk, args=(l.accept()[0],), daemon=True).st
 """
 
 
+#: TLS 1.3 alone, and behind the good certificate one with an object identifier that goes on behind its end
+UNREADABLE = """
+import ctypes, socket, sys
+C, S = ctypes.CDLL("libcrypto.so.3"), ctypes.CDLL("libssl.so.3")
+for lib, names in ((C, "BIO_new_file PEM_read_bio_X509 X509_get_ext X509_EXTENSION_get_object OBJ_get0_data"),
+                   (S, "TLS_server_method SSL_CTX_new SSL_new")):
+    for name in names.split():
+        getattr(lib, name).restype = ctypes.c_void_p
+P, L = ctypes.c_void_p, ctypes.c_long
+pem, key = sys.argv[1].encode(), sys.argv[2].encode()
+x = P(C.PEM_read_bio_X509(P(C.BIO_new_file(pem, b"r")), None, None, None))
+objects = [P(C.X509_EXTENSION_get_object(P(C.X509_get_ext(x, i)))) for i in range(C.X509_get_ext_count(x))]
+unknown = next(o for o in objects if C.OBJ_obj2nid(o) == 0)
+ctypes.memset(C.OBJ_get0_data(unknown) + 2, 0x84, 1)
+C.i2d_re_X509_tbs(x, None)
+ctx = P(S.SSL_CTX_new(P(S.TLS_server_method())))
+S.SSL_CTX_ctrl(ctx, 123, L(0x304), None)
+assert S.SSL_CTX_use_certificate_file(ctx, pem, 1) == 1 == S.SSL_CTX_use_PrivateKey_file(ctx, key, 1)
+assert S.SSL_CTX_ctrl(ctx, 14, L(0), x) == 1
+l = socket.create_server(("127.0.0.1", 4499))
+while True:
+    c = l.accept()[0]
+    ssl = P(S.SSL_new(ctx))
+    S.SSL_set_fd(ssl, c.fileno()), S.SSL_accept(ssl), S.SSL_free(ssl), c.close()
+"""
+
+
 def make(directory, name, key, sans):
     command = (f"openssl req -x509 -nodes {key} -keyout {name}.key -out {name}.pem -subj /C=DE/O=Test/CN={NAME} "
                f"-addext subjectAltName={sans or 'DNS:' + NAME} -addext extendedKeyUsage=serverAuth "
@@ -177,6 +204,29 @@ def test_no_tls(cases, space, directory):
     cases.equal("ends well", (done.returncode, len(suite.json_records(done.stdout, "host"))), (0, 1))
 
 
+def test_unreadable(cases, space, directory):
+    """A chain that OpenSSL ends the handshake at: what can be read of it is told, and what cannot be is a finding."""
+    make(directory, "unreadable", EC + "P-256 -addext 1.2.3.4=ASN1:UTF8String:x", "")
+    process = space.start([sys.executable, "-c", UNREADABLE, directory / "unreadable.pem", directory / "unreadable.key"])
+    try:
+        netns.wait_until(lambda: "LISTEN" in space.sh("ss -ltnH sport = :4499"))
+        base = directory / "unreadable"
+        done = space.run([suite.PRTIP, "-sT", "-n", "-Pn", "-p4499", "127.0.0.1", "--tls-cert-analysis", "-oA", base], 60)
+        found = space.run([suite.PRTIP, "-sT", "-n", "-Pn", "-p4499", "127.0.0.1", "-sV"], 60)
+    finally:
+        process.kill()
+    record = suite.json_records(base.with_suffix(".json").read_text(), "tls")[0]
+    bad = [f for f in record["findings"] if f["code"] == "bad-certificate"]
+    cases.equal("it is a finding", [f["severity"] for f in bad], ["medium"])
+    text = bad[0]["text"] if bad else "no finding"
+    cases.check("which, and why", text.startswith("certificate 2 cannot be parsed: OpenSSL refuses it; ") and "SHA-256" in text, text)
+    cases.equal("the first is read", suite.json_records(base.with_suffix(".json").read_text(), "certificate")[0]["subject"]
+                .startswith("CN=" + NAME), True)
+    for extension in (".nmap", ".xml"):
+        cases.check(f"told in {extension}", "bad-certificate" in base.with_suffix(extension).read_text(), done)
+    cases.check("-sV knows TLS", "4499/tcp open  ssl" in found.stdout, found.stdout)
+
+
 def test_broken_loop(cases, space, directory):
     """A thread that cannot go on has found neither something nor nothing: a resumed scan asks again."""
     journal = directory / "broken.journal"
@@ -227,7 +277,8 @@ if __name__ == "__main__":
         processes = []
         try:
             start(space, directory, processes)
-            code = suite.run([test_fields, test_trust, test_reports, test_no_tls, test_broken_loop, test_without_library], space, directory)
+            code = suite.run([test_fields, test_trust, test_reports, test_no_tls, test_unreadable, test_broken_loop, test_without_library],
+                             space, directory)
         finally:
             for process in processes:
                 process.kill()

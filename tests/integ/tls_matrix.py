@@ -65,7 +65,7 @@ ROWS = {
     "client": ({}, ["mid"], {"wants_client": True}, set()),
     "client 1.3": ({}, ["mid"], {"wants_client": True, "low": "TLSv1_3"}, set()),
     "alpn": ({}, ["mid"], {"alpn": ["http/1.1", "imap"]}, set()),
-    "ugly": ({}, ["mid"], {"talk": "raw"}, {"name-mismatch", "untrusted", "renegotiation"}),
+    "ugly": ({}, ["mid"], {"talk": "raw"}, {"bad-certificate", "name-mismatch", "untrusted", "renegotiation"}),
 }
 #: openssl's word, our row in TALKS, port
 CLEAR = {"smtp": ("smtp", 25), "submission": ("smtp", 587), "imap": ("imap", 143), "pop3": ("pop3", 110), "ftp": ("ftp", 21),

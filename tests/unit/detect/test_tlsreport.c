@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "certmake.h"
+#include "support/guard.h"
 
 #define CA_EXT                                                                                     \
 	{                                                                                          \
@@ -227,6 +228,79 @@ static void texts(void **state)
 	free(l);
 }
 
+/** A chain with bytes that are no certificate: the finding says which, what of it, and which bytes.
+ */
+static void unreadable_certificates(void **state)
+{
+	static const struct {
+		int at; /* of the last certificate's bytes; negative: from its end */
+		uint8_t byte;
+		const char *chain, *says;
+		uint32_t n_certs;
+	} cases[] = {
+		{0, 0x31, "l", "certificate 1 cannot be parsed: its first byte; ", 0},
+		{3, 0xff, "l", "certificate 1 cannot be parsed: its end, which is missing; ", 0},
+		{4, 0x31, "lm", "certificate 2 cannot be parsed: the part that is signed; ", 1},
+		{10, 9, "lm", "certificate 2 cannot be parsed: its version; ", 1},
+		{12, 3, "l", "certificate 1 cannot be parsed: its serial number; ", 0},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct row r = rows[0];
+		r.chain = cases[i].chain;
+		struct tls_learned *l = learned_of(&r);
+		struct bytes left = {l->chain, l->chain_len}, der = left;
+		while (left.len)
+			assert_true(tls_next_certificate(&left, &der));
+		l->chain[der.p - l->chain + cases[i].at] = cases[i].byte;
+		struct facts *b = facts_new(FACTS_BLOCK_MAX);
+		const struct tls_facts *t = report(l, "a.example", b);
+		assert_int_equal(t->n_certs, cases[i].n_certs);
+		assert_string_equal(t->findings[0].code, "bad-certificate");
+		assert_string_equal(t->findings[0].severity, "medium");
+		if (strncmp(t->findings[0].text, cases[i].says, strlen(cases[i].says)) != 0)
+			fail_msg("%zu: %s", i, t->findings[0].text);
+		assert_non_null(strstr(t->findings[0].text, " bytes, SHA-256 "));
+		assert_int_equal(strlen(strstr(t->findings[0].text, "256 ")), 4 + 64);
+		assert_false(t->is_trusted && !cases[i].n_certs);
+		facts_free(b);
+		free(l);
+	}
+}
+
+/** As TLS 1.2 and TLS 1.3 send a chain, cut at every byte. */
+static void certificate_lists(void **state)
+{
+	static const uint8_t old[] = {0, 0, 9, 0, 0, 2, 'a', 'b', 0, 0, 1, 'c'};
+	static const uint8_t new[] = {2, 'x', 'y', 0, 0, 17, 0, 0, 2,   'a', 'b', 0,
+				      4, 1,   2,   3, 4, 0,  0, 1, 'c', 0,   0};
+
+	for (int is_13 = 0; is_13 < 2; is_13++) {
+		size_t n = is_13 ? sizeof(new) : sizeof(old);
+		for (size_t cut = 0; cut <= n; cut++) {
+			uint8_t *p = guard_copy(is_13 ? new : old, cut), out[16];
+			struct wcursor c = wcursor_of(out, sizeof(out));
+			tls_certificate_list((struct bytes){p, cut}, is_13, &c);
+			guard_free(p, cut);
+			assert_int_equal(c.pos, cut == n ? 9 : 0);
+			if (c.pos)
+				assert_memory_equal(out, old + 3, 9);
+			assert_false(c.failed);
+		}
+	}
+	/* one that is longer than the list, and one that has no room */
+	uint8_t out[16], longer[sizeof(old)];
+	memcpy(longer, old, sizeof(old));
+	longer[10] = 7;
+	struct wcursor c = wcursor_of(out, sizeof(out));
+	tls_certificate_list((struct bytes){longer, sizeof(longer)}, false, &c);
+	assert_int_equal(c.pos, 9);
+	assert_int_equal(out[7], 7);
+	c = wcursor_of(out, 8);
+	tls_certificate_list((struct bytes){old, sizeof(old)}, false, &c);
+	assert_int_equal(c.pos, 5);
+}
+
 /** Too little room, none at all, a chain cut anywhere: fewer facts, never a crash. */
 static void little_room(void **state)
 {
@@ -304,6 +378,8 @@ int main(void)
 		cmocka_unit_test(findings),
 		cmocka_unit_test(texts),
 		cmocka_unit_test(names_weigh_more_than_addresses),
+		cmocka_unit_test(unreadable_certificates),
+		cmocka_unit_test(certificate_lists),
 		cmocka_unit_test(little_room),
 		cmocka_unit_test(names),
 		cmocka_unit_test(no_authorities),

@@ -54,7 +54,7 @@ static void escapes(void **state)
 		 {"\\xc0\\xaf", "\\xc0\\xaf", "\\xc0\\xaf", "\\xc0\\xaf", "\\\\xc0\\\\xaf"}},
 		{"\xef\xbf\xbf",
 		 {"\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf", "\\xef\\xbf\\xbf",
-		  "\\uffff"}},
+		  "\\\\xef\\\\xbf\\\\xbf"}},
 		{"\xc2\x9b"
 		 "1m",
 		 {"\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\xc2\\x9b1m", "\\u009b1m"}},
