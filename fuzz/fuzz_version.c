@@ -3,6 +3,7 @@
  * nothing. */
 #include "detect/version.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		if (out.len > VERSION_FIELD_BYTES_MAX + 5 || memcmp(out.p, "cpe:/", 5) != 0 ||
 		    (err && out.len != 5))
 			abort();
+		for (size_t i = 5; is_cpe && i < out.len; i++)
+			if (!isalnum(out.p[i]) && !strchr("-._~:%", out.p[i]))
+				abort();
 		buf_fini(&out);
 	}
 	return 0;

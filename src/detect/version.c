@@ -149,6 +149,23 @@ static int call_helper(struct reader *r, struct buf *out)
 	return -E_SYNTAX;
 }
 
+/** Unreserved in a CPE 2.2 URI (specification, section 5.4), but for capital letters. */
+static bool is_cpe_plain(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || isdigit(c) || (c && strchr("-._~", c));
+}
+
+static void put_cpe_byte(struct buf *out, uint8_t c)
+{
+	c = (uint8_t)tolower(c);
+	if (isspace(c))
+		buf_putc(out, '_');
+	else if (is_cpe_plain(c))
+		buf_putc(out, (char)c);
+	else
+		buf_printf(out, "%%%02x", c);
+}
+
 /** The bytes appended since @p from, as a CPE 2.2 URI wants them. */
 static void escape_cpe(struct buf *out, size_t from)
 {
@@ -157,14 +174,56 @@ static void escape_cpe(struct buf *out, size_t from)
 
 	memcpy(text, out->p + from, n);
 	out->len = from;
-	for (size_t i = 0; i < n; i++) {
-		if (text[i] && strchr(":/?#[]@!$&'()*+,;=%<>\"", text[i]))
-			buf_printf(out, "%%%02X", text[i]);
-		else if (isspace(text[i]))
-			buf_putc(out, '_');
-		else
-			buf_putc(out, (char)tolower(text[i]));
+	for (size_t i = 0; i < n; i++)
+		put_cpe_byte(out, text[i]);
+}
+
+static bool is_escape(const uint8_t *p, size_t left)
+{
+	return p[0] == '%' && left > 2 && isxdigit(p[1]) && isxdigit(p[2]);
+}
+
+/** Bytes of a part that stand as they should. */
+static size_t n_cpe_plain(const uint8_t *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && (is_cpe_plain(p[n]) || is_escape(p + n, len - n)))
+		n += p[n] == '%' ? 3 : 1;
+	return n;
+}
+
+/**
+ * What the line's author wrote himself: "busybox:1.14.0 or later" is no version of a CPE, and all
+ * from there on is left out; in part, vendor and product what does not fit is escaped.
+ */
+static void tidy_cpe(struct buf *out, size_t from)
+{
+	enum { PART_VERSION = 3 };
+	uint8_t text[VERSION_FIELD_BYTES_MAX];
+	size_t n = MIN(out->len - from, sizeof(text)), len;
+
+	memcpy(text, out->p + from, n);
+	out->len = from;
+	for (size_t cut = n; n == sizeof(text) && cut-- > n - 2;) /* an escape that was cut */
+		if (text[cut] == '%')
+			n = cut;
+	for (size_t at = 0, part = 0; at < n; at += len + 1, part++) {
+		const uint8_t *colon = memchr(text + at, ':', n - at);
+		len = colon ? (size_t)(colon - text) - at : n - at;
+		size_t plain = n_cpe_plain(text + at, len);
+		if (plain < len && part >= PART_VERSION)
+			break;
+		if (part)
+			buf_putc(out, ':');
+		for (size_t i = 0; i < len; i++)
+			if (is_escape(text + at + i, len - i))
+				buf_putc(out, '%');
+			else
+				put_cpe_byte(out, text[at + i]);
 	}
+	while (out->len > from && out->p[out->len - 1] == ':')
+		out->len--;
 }
 
 int version_expand(struct bytes tmpl, const struct match_hit *hit, bool is_cpe, struct buf *out)
@@ -188,6 +247,8 @@ int version_expand(struct bytes tmpl, const struct match_hit *hit, bool is_cpe, 
 		if (!err && is_cpe && !out->error)
 			escape_cpe(out, from);
 	}
+	if (is_cpe && !err && !out->error)
+		tidy_cpe(out, start);
 	if (!err && out->error)
 		err = out->error;
 	if (err)

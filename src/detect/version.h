@@ -2,7 +2,7 @@
 /*
  * Version templates of a match line: what the captured pieces of an answer say about the service.
  * $1 to $9, $P(n) printable bytes only, $SUBST(n,"a","b"), $I(n,">") a big-endian number, "<" a
- * little-endian one. In CPEs substituted text is made fit for a CPE 2.2 URI.
+ * little-endian one. CPEs are made fit for a CPE 2.2 URI.
  * Source: nmap's reference, "nmap-service-probes File Format", table of helper functions.
  */
 #pragma once
@@ -15,7 +15,8 @@
 
 /**
  * Expand one template.
- * @param is_cpe substituted text is escaped for a CPE.
+ * @param is_cpe it is a CPE without its "cpe:/": substituted text is escaped, and a version that is
+ * none ("1.14.0 or later") left out.
  * @return 0 with the text appended to @p out; -E_SYNTAX when a helper does not apply (then nothing
  * is appended): the field is unknown.
  */
