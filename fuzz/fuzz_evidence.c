@@ -2,7 +2,7 @@
 /* A pattern (first line), a product (second) and an answer (the rest): judged without a fault, a
  * denial and a mirror likewise; who names nothing is always believed. */
 #include "detect/evidence.h"
-#include "detect/stock.h"
+#include "detect/naming.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		return 0;
 	memcpy(product, name.p, name.len < 63 ? name.len : 63);
 	(void)evidence_is_enough(&hit, in, product);
-	(void)stock_is_no_name(name);
+	(void)naming_is_none(name);
 	(void)evidence_is_mirror(in, name);
 	if (!evidence_is_enough(&hit, in, NULL))
 		abort();

@@ -99,7 +99,7 @@ static int read_head(struct bytes in, const char *start, struct answer *a)
 
 /* --- programs known by other marks ------------------------------------------------ */
 
-/** Where a mark stands. */
+/** Where a mark stands. A title has nothing behind it but a version: pages tell of programs too. */
 enum place { IN_HEAD, IN_TITLE, IN_BODY };
 
 /** A mark is matched ignoring case. */
@@ -131,7 +131,7 @@ static const struct mark {
 	{IN_HEAD, "\nkbn-name: ", NULL, "Kibana", "a:elastic:kibana", NULL, NULL},
 	{IN_HEAD, "\nX-Nomad-Index: ", NULL, "HashiCorp Nomad", NULL, NULL, NULL},
 	{IN_HEAD, "\nX-Consul-", NULL, "HashiCorp Consul", NULL, NULL, NULL},
-	{IN_BODY, "\"You Know, for Search\"", NULL, "Elasticsearch REST API",
+	{IN_BODY, "\"You Know, for Search\"", "\"number\"", "Elasticsearch REST API",
 	 "a:elastic:elasticsearch", "\"number\"", NULL},
 	{IN_BODY, "\"The OpenSearch Project: ", NULL, "OpenSearch REST API", "a:amazon:opensearch",
 	 "\"number\"", NULL},
@@ -160,7 +160,7 @@ static const struct mark {
 	 "<h3>Apache Tomcat/", NULL},
 	{IN_TITLE, "Apache Tomcat/", NULL, "Apache Tomcat", "a:apache:tomcat", "Apache Tomcat/",
 	 NULL},
-	{IN_TITLE, "Prometheus Time Series Collection", NULL, "Prometheus",
+	{IN_TITLE, "Prometheus Time Series Collection and Processing Server", NULL, "Prometheus",
 	 "a:prometheus:prometheus", NULL, NULL},
 	{IN_TITLE, "Alertmanager", NULL, "Prometheus Alertmanager", NULL, NULL, NULL},
 	{IN_TITLE, "Node Exporter", NULL, "Prometheus node exporter", NULL, NULL, NULL},
@@ -170,6 +170,10 @@ static const struct mark {
 	 NULL, NULL},
 	{IN_BODY, "\nNo server is available to handle this request.\n</body>", NULL,
 	 "HAProxy http proxy", "a:haproxy:haproxy", NULL, "http-proxy"},
+	{IN_BODY,
+	 "<html><body><h1>400 Bad request</h1>\nYour browser sent an invalid "
+	 "request.\n</body></html>",
+	 NULL, "HAProxy http proxy", "a:haproxy:haproxy", NULL, "http-proxy"},
 	{IN_BODY, "Invalid header received from client.\n", NULL, "Privoxy http proxy",
 	 "a:privoxy:privoxy", NULL, "http-proxy"},
 	{IN_BODY, "<title>PowerDNS Authoritative Server Monitor<", NULL,
@@ -215,13 +219,26 @@ static struct bytes title_of(struct bytes body)
 	return app_trim(app_until(at, "<"));
 }
 
+/** "Apache Tomcat/9.0.70", "Home - CUPS 2.4.2"; not "Apache Tomcat/9.0.1 - migration guide". */
+static bool title_fits(struct bytes title, const char *text)
+{
+	struct bytes at;
+
+	if (!app_find(title, text, &at) || (at.p != title.p && text[0] != ' '))
+		return false;
+	at = app_skip(at, strlen(text));
+	at = app_skip(at, at.len && at.p[0] == 'v');
+	at = app_skip(at, app_version(at).len);
+	return !at.len || app_starts(at, " - Error report") || app_starts(at, " (");
+}
+
 static bool mark_fits(const struct mark *m, const struct answer *a, struct bytes in)
 {
 	struct bytes at;
 
 	if (m->also && !app_find(a->body, m->also, &at))
 		return false;
-	return app_find(in, m->text, &at);
+	return m->place == IN_TITLE ? title_fits(in, m->text) : app_find(in, m->text, &at);
 }
 
 /** @return whether a mark named the program. */

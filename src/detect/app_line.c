@@ -8,7 +8,7 @@
  * 3977 5.1, RFC 2812.
  */
 #include "detect/app.h"
-#include "detect/stock.h"
+#include "detect/naming.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -19,7 +19,8 @@ enum { GREETING_BYTES_MAX = 4096 };
 struct word {
 	const char *text;
 	const char *product, *cpe;
-	bool has_version; /* right behind the word */
+	bool has_version;                                      /* right behind the word */
+	enum { NEEDS_NOTHING, NEEDS_VERSION, NEEDS_ALL } need; /* the text is all of the greeting */
 };
 
 struct greeting {
@@ -51,25 +52,54 @@ static bool find_word(struct bytes in, const char *word, struct bytes *ret_behin
 	return false;
 }
 
+/** Where a word first stands for the program that greets. @return the text behind it, p NULL: it
+ * does not. */
+static struct bytes claimed(struct bytes text, const char *word)
+{
+	struct bytes in = text, behind;
+	size_t n = strlen(word);
+
+	while (find_word(in, word, &behind)) {
+		if (naming_is_claim(text, (struct bytes){behind.p - n, n}, nothing(text)))
+			return behind;
+		in = behind;
+	}
+	return (struct bytes){NULL, 0};
+}
+
+static bool word_fits(const struct word *w, struct bytes text, struct bytes behind)
+{
+	if (w->need == NEEDS_VERSION)
+		return app_version(app_trim(behind)).len != 0;
+	return w->need != NEEDS_ALL || app_trim(text).len == strlen(w->text);
+}
+
+/** The word that comes first; of those in the same place the first in the table. */
 static void read_words(struct app_facts *f, const struct greeting *g)
 {
-	struct bytes behind;
+	const struct word *first = NULL;
+	struct bytes behind = {NULL, 0};
+	size_t first_at = 0;
 
 	f->service = g->service;
 	for (size_t i = 0; i < g->n_words; i++) {
-		const struct word *w = &g->words[i];
-		if (!find_word(g->text, w->text, &behind) ||
-		    stock_is_denied(g->text, behind.p - strlen(w->text)))
+		struct bytes it = claimed(g->text, g->words[i].text);
+		size_t at = it.p ? (size_t)(it.p - g->text.p) - strlen(g->words[i].text) : 0;
+		if (!it.p || (first && at >= first_at) || !word_fits(&g->words[i], g->text, it))
 			continue;
-		while (behind.len && strchr(" /-(v", behind.p[0] ?: 'x'))
-			behind = app_skip(behind, 1);
-		struct bytes v = w->has_version ? app_version(behind) : nothing(behind);
-		app_puts(f, APP_PRODUCT, w->product);
-		app_put(f, APP_VERSION, v);
-		if (w->cpe)
-			app_cpe(f, w->cpe, v);
-		return;
+		first = &g->words[i];
+		first_at = at;
+		behind = it;
 	}
+	if (!first)
+		return;
+	while (behind.len && strchr(" /-(v", behind.p[0] ?: 'x'))
+		behind = app_skip(behind, 1);
+	struct bytes v = first->has_version ? app_version(behind) : nothing(behind);
+	app_puts(f, APP_PRODUCT, first->product);
+	app_put(f, APP_VERSION, v);
+	if (first->cpe)
+		app_cpe(f, first->cpe, v);
 }
 
 static bool has_any(struct bytes text, const char *const *words, size_t n)
@@ -152,6 +182,7 @@ static const struct word ftp_words[] = {
 	{"Microsoft FTP Service", "Microsoft ftpd", NULL, false},
 	{"Serv-U FTP Server", "Serv-U ftpd", "a:serv-u:serv-u", true},
 	{"WU-FTPD", "WU-FTPD", NULL, true},
+	{"Version wu-", "WU-FTPD", "a:redhat:wu_ftpd", true},
 	{"bftpd", "bftpd", NULL, true},
 	{"Gene6 FTP Server", "Gene6 ftpd", NULL, true},
 	{"SFTPGo", "SFTPGo ftpd", NULL, true},
@@ -293,7 +324,7 @@ static const struct word pop3_words[] = {
 	{"Dovecot", "Dovecot pop3d", "a:dovecot:dovecot", false},
 	{"Cyrus POP3", "Cyrus pop3d", "a:cmu:cyrus_imap_server", true},
 	{"Courier", "Courier pop3d", NULL, false},
-	{"Hello there", "Courier pop3d", NULL, false},
+	{"+OK Hello there.", "Courier pop3d", NULL, false, NEEDS_ALL},
 	{"Qpopper", "Qpopper pop3d", "a:qualcomm:qpopper", false},
 	{"Microsoft Exchange", "Microsoft Exchange pop3d", "a:microsoft:exchange_server", false},
 	{"popa3d", "popa3d", NULL, true},
@@ -319,7 +350,7 @@ static const struct word nntp_words[] = {
 	{"InterNetNews NNRP server INN", "InterNetNews (INN)", "a:isc:inn", true},
 	{"InterNetNews server INN", "InterNetNews (INN)", "a:isc:inn", true},
 	{"Leafnode NNTP Daemon, version", "Leafnode", NULL, true},
-	{"NNTP Service", "Microsoft NNTP Service", NULL, false},
+	{"NNTP Service", "Microsoft NNTP Service", NULL, true, NEEDS_VERSION},
 };
 
 static int one_line(struct bytes in, const char *start, struct bytes *ret)

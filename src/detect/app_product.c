@@ -5,7 +5,7 @@
  * Sources: the servers' own documentation, RFC 9110 10.2.4; product names follow nmap's use.
  */
 #include "detect/app.h"
-#include "detect/stock.h"
+#include "detect/naming.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -113,6 +113,9 @@ static const struct app_product products[] = {
 	{"Express", "Node.js Express framework", "a:nodejs:node.js", NULL},
 	{"ASP.NET", "", NULL, NULL},
 	{"Servlet", "", NULL, NULL},
+	{"MiniUPnPd", "MiniUPnPd", "a:miniupnp_project:miniupnpd", "upnp"},
+	{"MiniDLNA", "MiniDLNA", NULL, "upnp"},
+	{"Portable SDK for UPnP devices", "Portable SDK for UPnP devices", NULL, "upnp"},
 	/* SIP and RTSP */
 	{"kamailio", "Kamailio", "a:kamailio:kamailio", NULL},
 	{"OpenSIPS", "OpenSIPS", "a:opensips:opensips", NULL},
@@ -168,6 +171,33 @@ static size_t name_len(struct bytes name)
 	return name.len;
 }
 
+/** Models by their maker's series, for routers that tell nothing else. */
+static const struct {
+	const char *start, *maker;
+} models[] = {{"DIR-", "D-Link"}, {"DSL-", "D-Link"}, {"DAP-", "D-Link"}, {"DWR-", "D-Link"}};
+
+static void put_name(struct app_facts *f, struct bytes name)
+{
+	app_put(f, APP_PRODUCT, name);
+	for (size_t i = 0; i < ARRAY_LEN(models); i++)
+		if (app_starts(name, models[i].start))
+			app_putf(f, APP_PRODUCT, "%s %.*s http config", models[i].maker,
+				 (int)MIN(name.len, 40), name.p);
+}
+
+/** "DIR-615 Ver" is the name "DIR-615". */
+static struct bytes without_version_word(struct bytes name)
+{
+	static const char *const words[] = {" Ver", " Version", " v", " Release", " ver."};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		size_t n = strlen(words[i]);
+		if (name.len > n && app_equals(app_skip(name, name.len - n), words[i]))
+			name.len -= n;
+	}
+	return name;
+}
+
 /** Words before the first "/", "(" or number, as a name; a version is what follows. @return
  * whether it is a name. */
 static bool put_unlisted(struct app_facts *f, struct bytes server)
@@ -175,14 +205,56 @@ static bool put_unlisted(struct app_facts *f, struct bytes server)
 	struct bytes name = app_until(server, "/(;,"), rest = app_skip(server, name_len(name));
 
 	name.len = name_len(name);
-	if (stock_is_no_name(name))
+	name = without_version_word(name);
+	if (naming_is_none(name))
 		return false;
-	app_put(f, APP_PRODUCT, name);
+	put_name(f, name);
 	if (rest.len && rest.p[0] == ' ')
 		app_put(f, APP_VERSION, app_version(app_skip(rest, 1)));
 	if (rest.len && rest.p[0] == '/')
 		app_put(f, APP_VERSION, app_version(app_skip(rest, 1)));
 	return true;
+}
+
+/** What stands first where a system does, and is no program. */
+static bool is_system(struct bytes token)
+{
+	static const char *const names[] = {"Linux",   "Unix",   "Windows", "WindowsNT", "Win32",
+					    "FreeBSD", "NetBSD", "OpenBSD", "Darwin",    "SunOS",
+					    "HTTP",    "UPnP",   "DLNADOC", "Unknown"};
+	struct bytes name = app_until(token, "/");
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (app_equals(name, names[i]))
+			return true;
+	return false;
+}
+
+/** Behind all of them, which may leave nothing. */
+static struct bytes behind_systems(struct bytes left)
+{
+	struct bytes token = app_until(left, " ,");
+
+	while (left.len && (!token.len || is_system(token))) {
+		left = app_skip(left, token.len + 1);
+		token = app_until(left, " ,");
+	}
+	return left;
+}
+
+/** UPnP Device Architecture 1.2.2 asks for "system/version UPnP/1.0 product/version", and others
+ * list them: the program is what comes last. @return the part with it. */
+static struct bytes without_system(struct app_facts *f, struct bytes server)
+{
+	struct bytes at, left = {server.p, 0};
+
+	if (app_find(server, " UPnP/", &at))
+		left = behind_systems(at);
+	if (!left.len)
+		left = behind_systems(server);
+	if (left.p != server.p)
+		app_os_of(f, app_until(server, " ,"));
+	return left;
 }
 
 static void put_listed(struct app_facts *f, const struct app_product *p, struct bytes server)
@@ -213,7 +285,7 @@ static void put_comment(struct app_facts *f, struct bytes server)
 
 void app_put_server(struct app_facts *f, struct bytes server)
 {
-	server = app_trim(server);
+	server = without_system(f, app_trim(server));
 	const struct app_product *p = app_product_of(server);
 
 	if (!server.len || (p && !p->product[0]))

@@ -10,6 +10,7 @@
 
 #include "base/compiler.h"
 #include "detect/literal.h"
+#include "detect/naming.h"
 #include "detect/stock.h"
 
 #include <ctype.h>
@@ -30,58 +31,103 @@ static uint32_t weight_of_byte(uint8_t c)
 	return strchr("_|\\#%@^~{}[]*&$", c) ? HALVES : 0;
 }
 
+/** A line that fits an answer. */
+struct claim {
+	const struct match_hit *hit;
+	struct bytes answer;
+};
+
+static bool find(struct bytes text, struct bytes word, size_t *at)
+{
+	for (; *at + word.len <= text.len; ++*at)
+		if (strncasecmp((const char *)text.p + *at, (const char *)word.p, word.len) == 0)
+			return true;
+	return false;
+}
+
+/** Is the word that the pattern demands said somewhere of nobody else, or not said as it is? */
+static bool is_borne(const struct claim *c, struct bytes word)
+{
+	struct bytes pattern = c->hit->match->pattern;
+	bool is_said = false;
+
+	for (size_t at = 0; find(c->answer, word, &at); at++) {
+		struct bytes here = {c->answer.p + at, word.len};
+		bool is_longer =
+			word.len > NAME_BYTES_MIN && naming_is_longer(c->answer, here, pattern);
+		is_said = true;
+		if (!is_longer && !naming_is_host(c->answer, here, pattern) &&
+		    !naming_is_mention(c->answer, here, pattern))
+			return true;
+	}
+	return !is_said;
+}
+
 /** What a text holds beyond the stock, in halves of bytes. */
-static uint32_t weight_of(struct bytes text)
+static uint32_t weight_of(const struct claim *c, struct bytes text)
 {
 	struct bytes left = text, word;
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < text.len; i++)
 		n += weight_of_byte(text.p[i]);
-	while (stock_next_word(&left, &word))
-		n += stock_is_word(word) ? 0 : HALVES * (uint32_t)word.len;
+	while (n < ENOUGH && stock_next_word(&left, &word))
+		n += stock_is_word(word) || !is_borne(c, word) ? 0 : HALVES * (uint32_t)word.len;
 	return n;
 }
 
 /** What the pattern demands in so many letters. */
-static uint32_t weight_of_pattern(struct bytes pattern)
+static uint32_t weight_of_pattern(const struct claim *c)
 {
 	struct literals l;
 	uint32_t n = 0, begin = 0;
 
-	literals_of(pattern, &l);
+	literals_of(c->hit->match->pattern, &l);
 	for (uint32_t i = 0; i < l.n_runs; begin = l.run_end[i++])
-		n += weight_of((struct bytes){l.bytes + begin, l.run_end[i] - begin});
+		n += weight_of(c, (struct bytes){l.bytes + begin, l.run_end[i] - begin});
 	return n;
 }
 
 /** Of what was matched, all but the pieces that were captured: those are what may differ. */
-static uint32_t weight_of_rest(const struct match_hit *hit)
+static uint32_t weight_of_rest(const struct claim *c)
 {
-	const uint8_t *at = hit->group[0].p, *end = at + hit->group[0].len;
+	const uint8_t *at = c->hit->group[0].p, *end = at + c->hit->group[0].len;
 	uint32_t n = 0;
 
 	for (size_t i = 1; i < MATCH_GROUPS_MAX; i++) {
-		struct bytes g = hit->group[i];
+		struct bytes g = c->hit->group[i];
 		if (!g.p || g.p < at || g.p + g.len > end)
 			continue;
-		n += weight_of((struct bytes){at, (size_t)(g.p - at)});
+		n += weight_of(c, (struct bytes){at, (size_t)(g.p - at)});
 		at = g.p + g.len;
 	}
-	return n + weight_of((struct bytes){at, (size_t)(end - at)});
+	return n + weight_of(c, (struct bytes){at, (size_t)(end - at)});
 }
 
-/** @return 1: @p word is said, -1: and only to deny it, 0: it is not said. */
-static int says_word(struct bytes text, struct bytes word)
+/** Where a piece that was captured ends the pattern makes an end: "(\\w+)v". */
+static bool is_captured_end(const struct match_hit *hit, const uint8_t *at)
 {
+	for (size_t i = 1; i < MATCH_GROUPS_MAX; i++)
+		if (hit->group[i].p && hit->group[i].p + hit->group[i].len == at)
+			return true;
+	return false;
+}
+
+/** @return 1: @p word is said, -1: and only of others, 0: it is not said, or only as a part of a
+ * host's name or of another word. */
+static int says_word(const struct claim *c, struct bytes word)
+{
+	struct bytes pattern = c->hit->match->pattern;
 	int says = 0;
 
-	for (size_t i = 0; i + word.len <= text.len; i++) {
-		bool is_inside = i && isalpha(text.p[i - 1]) && isalpha(text.p[i]);
-		if (is_inside ||
-		    strncasecmp((const char *)text.p + i, (const char *)word.p, word.len) != 0)
+	for (size_t at = 0; find(c->answer, word, &at); at++) {
+		struct bytes here = {c->answer.p + at, word.len};
+		if ((at && isalpha(here.p[-1])) || naming_is_host(c->answer, here, pattern))
 			continue;
-		if (!stock_is_denied(text, text.p + i))
+		if (naming_is_longer(c->answer, here, pattern) &&
+		    !is_captured_end(c->hit, here.p + here.len))
+			continue;
+		if (!naming_is_mention(c->answer, here, pattern))
 			return 1;
 		says = -1;
 	}
@@ -89,15 +135,18 @@ static int says_word(struct bytes text, struct bytes word)
 }
 
 /** The same of any word of the product's name. */
-static int names(struct bytes text, const char *product)
+static int names(const struct claim *c, const char *product)
 {
 	struct bytes left = {(const uint8_t *)product, strlen(product)}, word;
 	int says = 0;
 
 	while (stock_next_word(&left, &word)) {
+		/* "WU-FTPD" writes "wu-2.6.2" */
+		bool is_joined = word.len + 1 == NAME_BYTES_MIN && left.len && left.p[0] == '-';
+		word.len += is_joined;
 		if (word.len < NAME_BYTES_MIN || stock_is_word(word))
 			continue;
-		int it = says_word(text, word);
+		int it = says_word(c, word);
 		if (it > 0)
 			return it;
 		says = MIN(says, it);
@@ -118,16 +167,17 @@ bool evidence_is_enough(const struct match_hit *hit, struct bytes answer, const 
 {
 	if (!product)
 		return true;
-	int named = names(answer, product);
+	const struct claim c = {hit, answer};
+	int named = names(&c, product);
 	if (named)
 		return named > 0;
 	if (evidence_is_nameless(hit->match->service))
 		return false;
 	struct bytes pattern = hit->match->pattern;
-	if (weight_of_pattern(pattern) >= ENOUGH)
+	if (weight_of_pattern(&c) >= ENOUGH)
 		return true;
 	/* of alternatives a pattern demands none */
-	return memchr(pattern.p, '|', pattern.len) && weight_of_rest(hit) >= ENOUGH;
+	return memchr(pattern.p, '|', pattern.len) && weight_of_rest(&c) >= ENOUGH;
 }
 
 /* --- mirrors ---------------------------------------------------------------------------- */

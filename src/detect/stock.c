@@ -12,7 +12,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { WORD_BYTES_MAX = 32, DENIAL_BYTES = 48, NAME_WORDS_MAX = 5 };
+enum { WORD_BYTES_MAX = 32 };
 
 static const char words[] =
 	/* headers, reason phrases */
@@ -52,11 +52,7 @@ static const char words[] =
 	"to up was we were what when where which who why will with without won would you your yes "
 	"sun mon tue wed thu fri sat jan feb mar apr may jun jul aug sep oct nov dec am pm ";
 
-/** Behind one of these the name of a program is not the name of this one. */
-static const char denials[] = " not no never without isn aren don doesn won cannot neither nor "
-			      "unlike instead than fake pretend pretends honeypot heard formerly ";
-
-static bool is_listed(const char *list, size_t list_len, struct bytes word)
+bool stock_is_listed(const char *list, size_t list_len, struct bytes word)
 {
 	char padded[WORD_BYTES_MAX + 2];
 
@@ -71,7 +67,7 @@ static bool is_listed(const char *list, size_t list_len, struct bytes word)
 
 bool stock_is_word(struct bytes word)
 {
-	return is_listed(words, sizeof(words) - 1, word);
+	return stock_is_listed(words, sizeof(words) - 1, word);
 }
 
 bool stock_next_word(struct bytes *in, struct bytes *ret)
@@ -85,42 +81,4 @@ bool stock_next_word(struct bytes *in, struct bytes *ret)
 	*ret = (struct bytes){in->p + i, n};
 	*in = (struct bytes){in->p + i + n, in->len - i - n};
 	return n != 0;
-}
-
-bool stock_is_no_name(struct bytes name)
-{
-	struct bytes word;
-	uint32_t n = 0, n_stock = 0;
-
-	for (bool is_first = true; stock_next_word(&name, &word); is_first = false) {
-		if (is_first && is_listed(denials, sizeof(denials) - 1, word))
-			return true;
-		n_stock += stock_is_word(word);
-		n++;
-	}
-	return n_stock == n || n > NAME_WORDS_MAX;
-}
-
-/** A sentence ends before @p p: "no.1" and "mail.no" are names. */
-static bool is_sentence_end(const uint8_t *p, const uint8_t *end)
-{
-	return strchr("\r\n;!?", p[-1] ?: '\n') || (p[-1] == '.' && p < end && *p == ' ');
-}
-
-bool stock_is_denied(struct bytes text, const uint8_t *at)
-{
-	const uint8_t *from = at;
-	struct bytes word;
-
-	while (from > text.p && at - from < DENIAL_BYTES && !is_sentence_end(from, at))
-		from--;
-	struct bytes before = {from, (size_t)(at - from)};
-	while (stock_next_word(&before, &word)) {
-		const uint8_t *behind = word.p + word.len;
-		bool is_whole = (word.p == from || word.p[-1] == ' ') && behind < at &&
-				strchr(" '", *behind ?: 'x');
-		if (is_whole && is_listed(denials, sizeof(denials) - 1, word))
-			return true;
-	}
-	return false;
 }

@@ -5,6 +5,7 @@
  */
 #include "detect/verdict.h"
 
+#include "detect/naming.h"
 #include "detect/version.h"
 
 static bool has_prefix(struct bytes b, const char *text)
@@ -59,8 +60,11 @@ void verdict_of(const struct match_hit *hit, struct facts *block, struct service
 			buf_puts(&text, "cpe:/");
 		if (field == SVC_VERSION)
 			ret->is_guessed = !memchr(tmpl.p, '$', tmpl.len);
-		if (version_expand(tmpl, hit, field == SVC_CPE, &text) == 0)
-			put_field(ret, field, facts_text(block, text.p, text.len));
+		if (version_expand(tmpl, hit, field == SVC_CPE, &text) != 0 ||
+		    (field == SVC_HOSTNAME &&
+		     !naming_is_host_name((struct bytes){text.p, text.len}, hit->group[0])))
+			continue;
+		put_field(ret, field, facts_text(block, text.p, text.len));
 	}
 	buf_fini(&text);
 }

@@ -2,10 +2,13 @@
 /* What a match rests on: stock phrases, denials, mirrors; and that real names are believed. */
 #include "detect/app.h"
 #include "detect/evidence.h"
+#include "detect/naming.h"
 #include "detect/stock.h"
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,30 +94,128 @@ static void names_and_words(void **state)
 					    "Apache"};
 
 	for (size_t i = 0; i < ARRAY_LEN(no_names); i++)
-		assert_true(stock_is_no_name(app_text(no_names[i])));
+		assert_true(naming_is_none(app_text(no_names[i])));
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
-		assert_false(stock_is_no_name(app_text(names[i])));
+		assert_false(naming_is_none(app_text(names[i])));
 	assert_true(stock_is_word(app_text("ERROR")));
 	assert_false(stock_is_word(app_text("ERRO")));
 	assert_false(stock_is_word((struct bytes){NULL, 0}));
 }
 
-/** At every place of texts before an unreadable page. */
-static void denials_at_every_place(void **state)
-{
-	static const char text[] = "220 it isn't Exim; no.1 is Exim. Not Exim";
-	static const size_t denied[] = {13, 37};
-	size_t n = strlen(text);
-	uint8_t *p = guard_copy(text, n);
+/** A name ("X" stands for Exim) in answers, and whether it is the speaker's. */
+static const struct {
+	const char *text;
+	bool is_claim;
+} namings[] = {
+	{"220 mx.example.org ESMTP X 4.96", true},
+	{"220 mail.no ESMTP X", true},
+	{"220 mx ESMTP X 4.96 Mon, 01 Jan 2024", true},
+	{"220 host NO UCE ESMTP X 4.96", true},
+	{"220 Welcome to the ACME mail server: X 4.96", true},
+	{"220 host ESMTP (X 4.96)", true},
+	{"* OK [CAPABILITY IMAP4rev1 not a word] mx X v2.4 server ready", true},
+	{"220-we use nothing here\r\n220 mx ESMTP X", true},
+	{"220 it is no.1: X", true},
+	{"not here\nX", true},
+	{"220 X.example.org ESMTP", false},
+	{"220 X-4-94.example.org ESMTP ready", false},
+	{"220 X ESMTP", false},
+	{"220 x FTP server (Version 6.4) ready", false},
+	{"+OK <1.2@X>", false},
+	{"+OK ready <1.2@X.example.org>", false},
+	{"220 ready [X.example.org]", false},
+	{"220 ready [X]\r\n", false},
+	{":X 001 nick :Welcome", false},
+	{"see https://example.org/X/now", false},
+	{"220 mx ESMTP XAdminGate", false},
+	{"220 it isn't X", false},
+	{"220 mx ESMTP definitely-not-X 3", false},
+	{"220 mx ESMTP (no X 4 please)", false},
+	{"220 mx ESMTP replaces X 4.94", false},
+	{"220 mx ESMTP obsoletes X 4.94", false},
+	{"220 mx ESMTP gateway in front of X", false},
+	{"220 mx ESMTP we hate X", false},
+	{"220 mx ESMTP X 4.94 was retired in 2019", false},
+	{"220 mx ESMTP X-compatible 4.94", false},
+	{"220 mx ESMTP X is gone.", false},
+	{"HTTP/1.0 200 OK\r\n\r\n<title>Moving off X</title>", false},
+	{"HTTP/1.0 200 OK\r\n\r\n<title>X alternatives</title>", false},
+	{"HTTP/1.0 200 OK\r\n\r\n<title>my page, powered by X</title>", true},
+};
 
-	for (size_t i = 0; i + 4 <= n; i++) {
-		bool is = stock_is_denied((struct bytes){p, n}, p + i);
-		if (memcmp(p + i, "Exim", 4) == 0)
-			assert_int_equal(is, i == denied[0] || i == denied[1]);
+/** Each before an unreadable page, whole and cut off behind and within the name. */
+static void whom_names_mean(void **state)
+{
+	static const struct bytes none = {NULL, 0};
+
+	for (size_t i = 0; i < ARRAY_LEN(namings); i++) {
+		const char *in = namings[i].text, *at = strpbrk(in, "Xx");
+		while (at > in && (isalpha(at[-1]) || isalpha(at[1])) && strncmp(at, "XAdmin", 6))
+			at = strpbrk(at + 1, "Xx");
+		size_t before = (size_t)(at - in), n = strlen(in) + 3;
+		char text[256];
+		snprintf(text, sizeof(text), "%.*s%s%s", (int)before, in,
+			 *at == 'X' ? "Exim" : "exim", at + 1);
+		uint8_t *p = guard_copy(text, n);
+		struct bytes name = {p + before, 4};
+		if (naming_is_claim((struct bytes){p, n}, name, none) != namings[i].is_claim)
+			fail_msg("%s", text);
+		for (size_t cut = 1; cut <= n; cut++) {
+			uint8_t *q = guard_copy(text, cut);
+			for (size_t k = 0; k < cut; k++)
+				(void)naming_is_claim((struct bytes){q, cut},
+						      (struct bytes){q + k, MIN(cut - k, 4u)},
+						      none);
+			guard_free(q, cut);
+		}
+		guard_free(p, n);
 	}
-	for (size_t cut = 0; cut <= n; cut++)
-		(void)stock_is_denied((struct bytes){p, cut}, p + cut);
-	guard_free(p, n);
+}
+
+/** What the pattern spells out itself is the program's own text. */
+static void spelled_words_are_its_own(void **state)
+{
+	struct bytes text = app_text("220 we left www.exim.org to you, Eximizer");
+	struct bytes name = {text.p + 16, 4}, longer = {text.p + 33, 4};
+
+	assert_memory_equal(name.p, "exim", 4);
+	assert_memory_equal(longer.p, "Exim", 4);
+	assert_true(naming_is_host(text, name, app_text("^220 we")));
+	assert_false(naming_is_host(text, name, app_text("^220 we left www\\.exim\\.org")));
+	assert_true(naming_is_mention(text, longer, app_text("^220")));
+	assert_false(naming_is_mention(text, longer, app_text("^220 we left .* to you, ")));
+	assert_true(naming_is_longer(text, longer, app_text("Exim")));
+	assert_false(naming_is_longer(text, longer, app_text("Eximizer")));
+}
+
+static void names_of_hosts(void **state)
+{
+	static const struct {
+		const char *name, *answer;
+		bool is;
+	} hosts[] = {
+		{"mx.example.org", "", true},
+		{"mx.example.org.", "", true},
+		{"10.0.0.1", "", true},
+		{"::1", "", true},
+		{"mx", "220 mx ESMTP", true},
+		{"EX01", "220 EX01 Microsoft", true},
+		{"server", "220 server ESMTP", true},
+		{"Acme", "220 Acme FTP server", true},
+		{"Acme", "220 Acme is the best", false},
+		{"We", "220 We migrated", false},
+		{"The", "* OK The Microsoft", false},
+		{"Welcome.", "220 Welcome. ProFTPD", false},
+		{"Private", "220 Private FTP server", false},
+		{"no way", "", false},
+		{"", "", false},
+		{"15", "", false},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(hosts); i++)
+		if (naming_is_host_name(app_text(hosts[i].name), app_text(hosts[i].answer)) !=
+		    hosts[i].is)
+			fail_msg("%s", hosts[i].name);
 }
 
 int main(void)
@@ -124,7 +225,9 @@ int main(void)
 		cmocka_unit_test(captured_pieces_are_left_out),
 		cmocka_unit_test(mirrors),
 		cmocka_unit_test(names_and_words),
-		cmocka_unit_test(denials_at_every_place),
+		cmocka_unit_test(whom_names_mean),
+		cmocka_unit_test(spelled_words_are_its_own),
+		cmocka_unit_test(names_of_hosts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Whom a name in an answer means. Programs write theirs in a place of their own, mostly behind
+ * words of the protocol; hosts are called after programs; and greetings tell of programs that are
+ * not there. So a name counts when it stands by itself, outside host names and addresses, in a
+ * clause whose other words are those of greetings: in front of it in greetings with a code only
+ * words of protocols, names and what the pattern spells; anywhere no word that turns a sentence to
+ * others. Sources: RFC 5321 4.2 and RFC 959 5.4 (a host begins a greeting), RFC 1939 7 (time
+ * stamps), RFC 1123 2.1 (names of hosts).
+ */
+#include "detect/naming.h"
+
+#include "base/compiler.h"
+#include "detect/stock.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+	CLAUSE_BYTES = 160, /* of a clause on each side of a name */
+	TOKEN_BYTES = 255,
+	WORDS_BEHIND = 6,
+	NAME_WORDS_MAX = 5,
+	WORDS_AFTER_NO = 2,
+	TLD_BYTES_MIN = 2,
+	TLD_BYTES_MAX = 24
+};
+
+/** In front of a name they say that it is not the speaker's. */
+static const char turns[] =
+	" not never without isn aren don doesn won cannot neither nor non none unlike instead than "
+	"fake pretend pretends pretending honeypot mock heard formerly former once ex of off from "
+	"for behind against like replaces replaced replace replacing migrated migrate migrating "
+	"moved moving left leaving removed retired goodbye bye farewell dropped vs versus beats "
+	"compatible emulates emulating mimics imitates clone use using uses prefer about review "
+	"how why we they he she us them used obsoletes deprecated avoid ";
+/** Behind it they say that it is gone, or only looked like. */
+static const char ends[] =
+	" was were been had gone retired removed dead replaced obsolete deprecated decommissioned "
+	"discontinued dropped disabled compatible like alike clone clones alternative alternatives "
+	"emulation emulator emulated imitation vs versus migration guide tutorial blog review "
+	"backend backends replacement lookalike honeypot mock fake free isn wasn not no style "
+	"killer hater haters ";
+/** The same joined to it. */
+static const char joins[] = " compatible like alike clone alternative emulator emulation imitation "
+			    "lookalike replacement free style killer hater mock fake not ";
+/** Small letters that a greeting may well begin with. */
+static const char plain[] =
+	" powered running runs based served serving provided hosted company corporate external "
+	"main primary secondary backup relay exchanger hub node cluster test production secure "
+	"linux unix debian ubuntu windows net network site home smart proxied ";
+/** Words of sentences that are no names of hosts. */
+static const char prose[] =
+	" the a an we you i it this that these they he she welcome hello hi please no not yes "
+	"sorry "
+	"all any only if there here your our my to for of from by with in on at and or be is are "
+	"was were has have will must do who what when where how why authorized authorised "
+	"unauthorized unauthorised warning attention notice connected restricted ";
+/** Behind a label they tell that it begins a sentence. */
+static const char verbs[] =
+	" is are was were has have had will must may can do does of to be been from and or for in "
+	"you we your our us not only use left ";
+/** Behind the last dot of versions and of files. */
+static const char endings[] = " alpha beta rc pre dev final release stable ready tar gz rpm deb "
+			      "css js html htm shtml php "
+			      "cgi asp aspx jsp png gif jpg ico svg xml txt exe dll jar conf cfg ";
+
+static bool is_listed(const char *list, struct bytes word)
+{
+	return stock_is_listed(list, strlen(list), word);
+}
+
+static bool is_name_byte(uint8_t c)
+{
+	return isalnum(c) || c == '-' || c == '_' || c == '.';
+}
+
+/** The bytes around @p name that may be of one host's name or version. */
+static struct bytes token_of(struct bytes text, struct bytes name)
+{
+	const uint8_t *from = name.p, *to = name.p + name.len, *end = text.p + text.len;
+
+	while (from > text.p && name.p - from < TOKEN_BYTES && is_name_byte(from[-1]))
+		from--;
+	while (to < end && to - name.p < TOKEN_BYTES && is_name_byte(*to))
+		to++;
+	while (from < name.p && !isalnum(*from))
+		from++;
+	while (to > name.p + name.len && !isalnum(to[-1]))
+		to--;
+	return (struct bytes){from, (size_t)(to - from)};
+}
+
+/** Does @p pattern have @p text at its place @p at, escaped or not? @return the place behind, 0:
+ * no.
+ */
+static size_t spelled_at(struct bytes pattern, size_t at, struct bytes text)
+{
+	size_t k = 0;
+
+	for (; k < text.len && at < pattern.len; at++) {
+		if (pattern.p[at] == '\\' && text.p[k] != '\\')
+			continue;
+		if (tolower(pattern.p[at]) != tolower(text.p[k]))
+			return 0;
+		k++;
+	}
+	return k == text.len ? at : 0;
+}
+
+/** Is the place in a pattern not inside a word? In "\\rno" a word begins with "no". */
+static bool is_edge(struct bytes pattern, size_t at)
+{
+	bool is_inside =
+		at && at < pattern.len && isalpha(pattern.p[at]) && isalpha(pattern.p[at - 1]);
+
+	return !is_inside || (at > 1 && pattern.p[at - 2] == '\\');
+}
+
+/** Does the pattern have this text in it, as whole words? */
+static bool is_spelled(struct bytes pattern, struct bytes text)
+{
+	for (size_t i = 0; text.len && i + text.len <= pattern.len; i++) {
+		size_t behind = is_edge(pattern, i) ? spelled_at(pattern, i, text) : 0;
+		if (behind && is_edge(pattern, behind))
+			return true;
+	}
+	return false;
+}
+
+/** Does the pattern begin with all that stands before and in a name? */
+static bool is_placed(struct bytes pattern, struct bytes text)
+{
+	return pattern.len && text.len && pattern.p[0] == '^' && spelled_at(pattern, 1, text);
+}
+
+/* --- hosts ----------------------------------------------------------------------------- */
+
+/** The label behind the last dot: none without a dot, or where dots stand side by side. */
+static struct bytes last_label(struct bytes token)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i + 1 < token.len; i++)
+		if (token.p[i] == '.' && token.p[i + 1] == '.')
+			return (struct bytes){token.p, 0};
+	while (n < token.len && token.p[token.len - 1 - n] != '.')
+		n++;
+	return (struct bytes){token.p + token.len - n, n < token.len ? n : 0};
+}
+
+/** "exim-4-94.example.org", not "3.0.3" and not "3.0.beta". */
+static bool is_dotted_host(struct bytes token)
+{
+	struct bytes tld = last_label(token);
+	bool is_idn = tld.len > 4 && strncasecmp((const char *)tld.p, "xn--", 4) == 0;
+
+	if (tld.len < TLD_BYTES_MIN || tld.len > TLD_BYTES_MAX || is_listed(endings, tld))
+		return false;
+	for (size_t i = 0; i < tld.len && !is_idn; i++)
+		if (!isalpha(tld.p[i]))
+			return false;
+	return true;
+}
+
+/** Is there "://" in front of it without a blank between? */
+static bool is_in_url(struct bytes text, const uint8_t *at)
+{
+	for (uint32_t i = 0; i < TOKEN_BYTES && at - text.p >= 3; i++, at--) {
+		if (memcmp(at - 3, "://", 3) == 0)
+			return true;
+		if (isspace(at[-1]) || strchr("\"'<>()", at[-1] ?: '<'))
+			return false;
+	}
+	return false;
+}
+
+/** Does the line begin so that what follows is a greeting's first word? */
+static bool is_greeting_start(struct bytes before)
+{
+	while (before.len && before.p[before.len - 1] == ' ')
+		before.len--;
+	if (before.len && before.p[before.len - 1] == ']' && before.len > 5)
+		return memcmp(before.p, "* OK [", 6) == 0;
+	return (before.len >= 3 && before.len <= 4 && isdigit(before.p[0]) &&
+		isdigit(before.p[1]) && isdigit(before.p[2])) ||
+	       (before.len == 3 && memcmp(before.p, "+OK", 3) == 0) ||
+	       (before.len == 4 && memcmp(before.p, "* OK", 4) == 0);
+}
+
+static bool starts_with(struct bytes in, const char *what)
+{
+	size_t n = strlen(what);
+
+	return in.len >= n && strncasecmp((const char *)in.p, what, n) == 0;
+}
+
+/** What stands between the start of the line and @p at. */
+static struct bytes line_before(struct bytes text, const uint8_t *at)
+{
+	const uint8_t *from = at;
+
+	while (from > text.p && at - from < CLAUSE_BYTES && from[-1] != '\n')
+		from--;
+	return (struct bytes){from, (size_t)(at - from)};
+}
+
+/** A label where a host stands: "220 exim ESMTP", "220 proftpd FTP server (". */
+static bool is_greeting_host(struct bytes text, struct bytes token)
+{
+	static const char *const mail[] = {" ESMTP", " SMTP", " LMTP"};
+	static const char *const others[] = {" IMAP", " POP", " FTP server (", " FTP server ready",
+					     " NNTP"};
+	const uint8_t *to = token.p + token.len;
+	struct bytes behind = {to, (size_t)(text.p + text.len - to)};
+
+	if (!is_greeting_start(line_before(text, token.p)))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(mail); i++)
+		if (starts_with(behind, mail[i]))
+			return true;
+	for (size_t i = 0; i < token.len; i++)
+		if (isupper(token.p[i]))
+			return false;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (starts_with(behind, others[i]))
+			return true;
+	return false;
+}
+
+/** "[exim]" at the end of a line, "x@exim", "exim@x", ":exim 001 ...". */
+static bool is_marked_host(struct bytes text, struct bytes token)
+{
+	const uint8_t *to = token.p + token.len, *end = text.p + text.len;
+	uint8_t before = token.p > text.p ? token.p[-1] : '\n', behind = to < end ? *to : '\n';
+	bool is_line = token.p - text.p < 2 || token.p[-2] == '\n';
+
+	if (before == '@' || behind == '@' || (before == ':' && is_line))
+		return true;
+	return before == '[' && behind == ']' && (to + 1 == end || to[1] == '\r' || to[1] == '\n');
+}
+
+bool naming_is_host(struct bytes text, struct bytes name, struct bytes pattern)
+{
+	struct bytes token = token_of(text, name), tld = last_label(token);
+	struct bytes start = line_before(text, name.p);
+	struct bytes from_name = {name.p, (size_t)(token.p + token.len - name.p)};
+
+	start.len += name.len;
+	if (is_placed(pattern, start) || starts_with(token, "SSH-"))
+		return false;
+	/* a name with a dot of its own */
+	bool is_own = tld.len && tld.p - 1 >= name.p && tld.p <= name.p + name.len;
+	bool is = (is_dotted_host(token) && !is_own) || is_marked_host(text, token) ||
+		  is_in_url(text, token.p);
+	if (is)
+		return !is_spelled(pattern, token) && !is_spelled(pattern, from_name);
+	return is_greeting_host(text, token);
+}
+
+/* --- sentences -------------------------------------------------------------------------- */
+
+/** The part of @p text around a name that belongs to it. */
+struct clause {
+	struct bytes before, behind;
+	bool is_line; /* begins where a line does */
+};
+
+static bool is_break(uint8_t c)
+{
+	return !c || (c < ' ' && c != '\t') || strchr(";!?<>\"{}[]", c);
+}
+
+static struct bytes clause_before(struct bytes text, struct bytes name)
+{
+	const uint8_t *from = name.p;
+	uint32_t depth = 0;
+
+	for (; from > text.p && name.p - from < CLAUSE_BYTES; from--) {
+		uint8_t c = from[-1];
+		depth += c == ')';
+		if (is_break(c) || (c == '(' && !depth))
+			break;
+		depth -= c == '(';
+		if (c == '.' && from < name.p && *from == ' ')
+			break;
+	}
+	return (struct bytes){from, (size_t)(name.p - from)};
+}
+
+static struct bytes clause_behind(struct bytes text, struct bytes name)
+{
+	const uint8_t *from = name.p + name.len, *end = text.p + text.len, *to = from;
+
+	for (; to < end && to - from < CLAUSE_BYTES; to++) {
+		bool is_dot = *to == '.' && (to + 1 == end || isspace(to[1]));
+		if (is_break(*to) || is_dot || strchr("(),:", *to))
+			break;
+	}
+	return (struct bytes){from, (size_t)(to - from)};
+}
+
+static struct clause clause_of(struct bytes text, struct bytes name)
+{
+	struct clause c = {clause_before(text, name), clause_behind(text, name), true};
+
+	if (c.before.p > text.p && c.before.len < CLAUSE_BYTES)
+		c.is_line = strchr("\n]>", c.before.p[-1] ?: 'x') != NULL;
+	return c;
+}
+
+/** The next piece without blanks; commas, colons and brackets around it are left out. */
+static bool next_token(struct bytes *in, struct bytes *ret)
+{
+	static const char around[] = " \t,:()'*";
+	size_t i = 0, n = 0;
+
+	while (i < in->len && strchr(around, in->p[i] ?: ' '))
+		i++;
+	while (i + n < in->len && !strchr(" \t,:()", in->p[i + n] ?: ' '))
+		n++;
+	*ret = (struct bytes){in->p + i, n};
+	*in = (struct bytes){in->p + i + n, in->len - i - n};
+	while (ret->len && strchr(".'*", ret->p[ret->len - 1] ?: 'x'))
+		ret->len--;
+	return n != 0;
+}
+
+/** "don't" is the word "don"; "x86_64", "mail.no" are none. */
+static bool is_plain_word(struct bytes *token)
+{
+	const uint8_t *quote = memchr(token->p, '\'', token->len);
+
+	if (quote)
+		token->len = (size_t)(quote - token->p);
+	for (size_t i = 0; i < token->len; i++)
+		if (!isalpha(token->p[i]))
+			return false;
+	return token->len != 0;
+}
+
+static bool is_lower(struct bytes word)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (!islower(word.p[i]))
+			return false;
+	return true;
+}
+
+/** Are there words in the pieces joined to a name by "-" and "_" that are in @p list? */
+static bool has_joined(struct bytes part, const char *list, struct bytes pattern)
+{
+	struct bytes word;
+
+	while (stock_next_word(&part, &word))
+		if (is_listed(list, word) && !is_spelled(pattern, word))
+			return true;
+	return false;
+}
+
+/** A greeting begins with a code; there the words in front of a name are known. */
+static bool is_greeting(struct bytes text)
+{
+	bool is_code = text.len > 4 && text.p[0] == '2' && isdigit(text.p[1]) &&
+		       isdigit(text.p[2]) && strchr(" -", text.p[3] ?: 'x');
+
+	return is_code || starts_with(text, "+OK ") || starts_with(text, "* OK ") ||
+	       starts_with(text, "* PREAUTH ");
+}
+
+enum kind { KIND_PLAIN, KIND_STRANGE, KIND_NO, KIND_TURN };
+
+/** A strange word is one of small letters that no greeting begins with. */
+static enum kind kind_of(struct bytes word, struct bytes pattern)
+{
+	if (!is_plain_word(&word) || is_spelled(pattern, word))
+		return KIND_PLAIN;
+	if (is_listed(turns, word))
+		return KIND_TURN;
+	if (is_listed(" no ", word))
+		return KIND_NO;
+	bool is_known = !is_lower(word) || stock_is_word(word) || is_listed(plain, word);
+	return is_known ? KIND_PLAIN : KIND_STRANGE;
+}
+
+/** Cut off what is joined to the name: "definitely-not-" of "what is definitely-not-X". */
+static struct bytes cut_joined(struct bytes *before)
+{
+	const uint8_t *end = before->p + before->len;
+	size_t n = 0;
+
+	if (!before->len || !strchr("-_", end[-1] ?: 'x'))
+		return (struct bytes){end, 0};
+	while (n < before->len && !isspace(end[-1 - (ptrdiff_t)n]))
+		n++;
+	before->len -= n;
+	return (struct bytes){end - n, n};
+}
+
+/** Do words in front of the name turn the sentence to somebody else? */
+static bool is_turned(const struct clause *c, bool is_strict, struct bytes pattern)
+{
+	struct bytes left = c->before, t, joined = cut_joined(&left);
+	uint32_t n = 0, no_at = UINT32_MAX, n_strange = 0, n_strange_max = c->is_line; /* a host */
+
+	if (has_joined(joined, turns, pattern))
+		return true;
+	for (; next_token(&left, &t); n++) {
+		enum kind kind = kind_of(t, pattern);
+		if (kind == KIND_TURN)
+			return true;
+		n_strange += kind == KIND_STRANGE;
+		no_at = kind == KIND_NO ? n : no_at;
+	}
+	if (is_strict && n_strange > n_strange_max)
+		return true;
+	return no_at != UINT32_MAX && n - no_at <= WORDS_AFTER_NO;
+}
+
+static bool is_ended(const struct clause *c, struct bytes pattern)
+{
+	struct bytes left = c->behind, t;
+	size_t n = 0;
+
+	while (n < left.len && (is_name_byte(left.p[n]) || left.p[n] == '/'))
+		n++;
+	if (n && strchr("-_", left.p[0]) && has_joined((struct bytes){left.p, n}, joins, pattern))
+		return true;
+	left = (struct bytes){left.p + n, left.len - n};
+	for (uint32_t i = 0; i < WORDS_BEHIND && next_token(&left, &t); i++)
+		if (is_plain_word(&t) && is_listed(ends, t) && !is_spelled(pattern, t))
+			return true;
+	return false;
+}
+
+bool naming_is_mention(struct bytes text, struct bytes name, struct bytes pattern)
+{
+	struct clause c = clause_of(text, name);
+
+	return is_turned(&c, is_greeting(text), pattern) || is_ended(&c, pattern);
+}
+
+/** Does the pattern itself let the word go on: "mtu\\w+", "Foo([a-z]+)"? */
+static bool is_open_ended(struct bytes pattern, struct bytes word)
+{
+	for (size_t i = 0; i + word.len < pattern.len; i++) {
+		size_t at = is_edge(pattern, i) ? spelled_at(pattern, i, word) : 0;
+		bool is_class = at + 1 < pattern.len && pattern.p[at] == '\\' &&
+				strchr("wSd", pattern.p[at + 1] ?: 'x');
+		if (at && at < pattern.len && (is_class || strchr("[(", pattern.p[at] ?: 'x')))
+			return true;
+	}
+	return false;
+}
+
+bool naming_is_longer(struct bytes text, struct bytes name, struct bytes pattern)
+{
+	const uint8_t *to = name.p + name.len, *end = text.p + text.len;
+	struct bytes rest = {to, (size_t)(end - to)}, more, some = name;
+
+	if (!name.len || to >= end || !isalpha(to[-1]) || !isalpha(*to))
+		return false;
+	stock_next_word(&rest, &more);
+	bool is_daemon = more.len == 1 && tolower(more.p[0]) == 'd';
+	if (is_daemon || stock_is_word(more))
+		return false;
+	/* of "SitecomWLabc" the pattern may spell "SitecomWL" and let it go on from there */
+	for (; some.p + some.len < more.p + more.len; some.len++)
+		if (is_open_ended(pattern, some))
+			return false;
+	return !is_spelled(pattern, some);
+}
+
+bool naming_is_claim(struct bytes text, struct bytes name, struct bytes pattern)
+{
+	return !naming_is_longer(text, name, pattern) && !naming_is_host(text, name, pattern) &&
+	       !naming_is_mention(text, name, pattern);
+}
+
+bool naming_is_none(struct bytes name)
+{
+	uint32_t n = 0, n_stock = 0;
+	struct bytes word;
+
+	for (; stock_next_word(&name, &word); n++) {
+		bool is_no = !n && word.len == 2 && starts_with(word, "no");
+		if (is_no || is_listed(turns, word))
+			return true;
+		if (n && is_lower(word) && word.p[-1] == ' ' && !stock_is_word(word))
+			return true;
+		n_stock += stock_is_word(word);
+	}
+	return n_stock == n || n > NAME_WORDS_MAX;
+}
+
+/* --- names of hosts ----------------------------------------------------------------------- */
+
+/** Does a sentence go on behind the label? */
+static bool begins_sentence(struct bytes label, struct bytes answer)
+{
+	for (size_t i = 0; i + label.len < answer.len; i++) {
+		struct bytes left = {answer.p + i + label.len, answer.len - i - label.len}, word;
+		if (memcmp(answer.p + i, label.p, label.len) != 0 || left.p[0] != ' ')
+			continue;
+		return stock_next_word(&left, &word) && is_listed(verbs, word);
+	}
+	return false;
+}
+
+bool naming_is_host_name(struct bytes name, struct bytes answer)
+{
+	bool has_letter = false;
+
+	while (name.len && name.p[name.len - 1] == '.')
+		name.len--;
+	for (size_t i = 0; i < name.len; i++) {
+		if (!is_name_byte(name.p[i]) && name.p[i] != ':')
+			return false;
+		has_letter |= isalpha(name.p[i]);
+	}
+	if (!name.len || memchr(name.p, ':', name.len) || last_label(name).len)
+		return name.len != 0;
+	bool is_capital = isupper(name.p[0]) && name.len > 1 &&
+			  is_lower((struct bytes){name.p + 1, name.len - 1});
+	if (is_listed(prose, name) || (is_capital && stock_is_word(name)))
+		return false;
+	return has_letter && !begins_sentence(name, answer);
+}
