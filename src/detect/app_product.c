@@ -198,6 +198,17 @@ static struct bytes without_version_word(struct bytes name)
 	return name;
 }
 
+/** "Frontend of Apache" is another program than Apache, if any. */
+static bool tells_of_other(struct bytes name)
+{
+	for (struct bytes at = name; app_find(at, " ", &at);) {
+		at = app_skip(at, 1);
+		if (app_product_of(at))
+			return true;
+	}
+	return false;
+}
+
 /** Words before the first "/", "(" or number, as a name; a version is what follows. @return
  * whether it is a name. */
 static bool put_unlisted(struct app_facts *f, struct bytes server)
@@ -206,7 +217,7 @@ static bool put_unlisted(struct app_facts *f, struct bytes server)
 
 	name.len = name_len(name);
 	name = without_version_word(name);
-	if (naming_is_none(name))
+	if (naming_is_none(name) || tells_of_other(name))
 		return false;
 	put_name(f, name);
 	if (rest.len && rest.p[0] == ' ')

@@ -6,6 +6,7 @@
  * gitprotocol-pack(5), [MS-SMB2] 2.2.1 and 2.2.4.
  */
 #include "detect/app.h"
+#include "detect/naming.h"
 
 #include <string.h>
 
@@ -57,7 +58,9 @@ static int xmpp_parse(struct bytes in, struct app_facts *ret)
 	if (from.len > 2 && !app_find(from, "prtip.invalid", &at))
 		app_put(ret, APP_HOSTNAME, (struct bytes){from.p + 1, from.len - 2});
 	for (size_t i = 0; i < ARRAY_LEN(xmpp_words); i++)
-		if (app_find(in, xmpp_words[i].text, &at)) {
+		if (app_find(in, xmpp_words[i].text, &at) &&
+		    naming_is_claim(in, (struct bytes){at.p, strlen(xmpp_words[i].text)},
+				    (struct bytes){in.p, 0})) {
 			app_puts(ret, APP_PRODUCT, xmpp_words[i].product);
 			app_cpe(ret, xmpp_words[i].cpe, (struct bytes){NULL, 0});
 			return (int)in.len;

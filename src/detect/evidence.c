@@ -31,6 +31,11 @@ static uint32_t weight_of_byte(uint8_t c)
 	return strchr("_|\\#%@^~{}[]*&$", c) ? HALVES : 0;
 }
 
+static struct bytes text_of(const char *text)
+{
+	return (struct bytes){(const uint8_t *)text, strlen(text)};
+}
+
 /** A line that fits an answer. */
 struct claim {
 	const struct match_hit *hit;
@@ -137,7 +142,7 @@ static int says_word(const struct claim *c, struct bytes word)
 /** The same of any word of the product's name. */
 static int names(const struct claim *c, const char *product)
 {
-	struct bytes left = {(const uint8_t *)product, strlen(product)}, word;
+	struct bytes left = text_of(product), word;
 	int says = 0;
 
 	while (stock_next_word(&left, &word)) {
@@ -163,10 +168,23 @@ bool evidence_is_nameless(struct bytes service)
 	return false;
 }
 
+/** Is the product what the server wrote where its name is, and nothing else? */
+static bool is_own_word(const struct match_hit *hit, const char *product)
+{
+	size_t n = strlen(product);
+
+	for (size_t i = 1; i < MATCH_GROUPS_MAX; i++)
+		if (hit->group[i].len == n && memcmp(hit->group[i].p, product, n) == 0)
+			return true;
+	return false;
+}
+
 bool evidence_is_enough(const struct match_hit *hit, struct bytes answer, const char *product)
 {
 	if (!product)
 		return true;
+	if (is_own_word(hit, product) && naming_is_sentence(text_of(product)))
+		return false;
 	const struct claim c = {hit, answer};
 	int named = names(&c, product);
 	if (named)

@@ -29,7 +29,8 @@ enum {
 
 /** In front of a name they say that it is not the speaker's. */
 static const char turns[] =
-	" not never without isn aren don doesn won cannot neither nor non none unlike instead than "
+	" not never but without isn aren don doesn won cannot neither nor non none unlike instead "
+	"than "
 	"fake pretend pretends pretending honeypot mock heard formerly former once ex of off from "
 	"for behind against like replaces replaced replace replacing migrated migrate migrating "
 	"moved moving left leaving removed retired goodbye bye farewell dropped vs versus beats "
@@ -206,24 +207,33 @@ static struct bytes line_before(struct bytes text, const uint8_t *at)
 	return (struct bytes){from, (size_t)(at - from)};
 }
 
-/** A label where a host stands: "220 exim ESMTP", "220 proftpd FTP server (". */
+static bool has_capital(struct bytes word)
+{
+	for (size_t i = 0; i < word.len; i++)
+		if (isupper(word.p[i]))
+			return true;
+	return false;
+}
+
+/** A label where a host stands: "220 exim ESMTP", "220 proftpd FTP server (", "* OK cyrus IMAP4".
+ */
 static bool is_greeting_host(struct bytes text, struct bytes token)
 {
 	static const char *const mail[] = {" ESMTP", " SMTP", " LMTP"};
 	static const char *const others[] = {" IMAP", " POP", " FTP server (", " FTP server ready",
 					     " NNTP"};
-	const uint8_t *to = token.p + token.len;
-	struct bytes behind = {to, (size_t)(text.p + text.len - to)};
+	const uint8_t *blank = memchr(token.p, ' ', token.len);
+	bool is_phrase = blank != NULL; /* a name of several words: "Microsoft ESMTP MAIL" */
 
 	if (!is_greeting_start(line_before(text, token.p)))
 		return false;
-	for (size_t i = 0; i < ARRAY_LEN(mail); i++)
+	token.len = blank ? (size_t)(blank - token.p) : token.len;
+	const uint8_t *to = token.p + token.len;
+	struct bytes behind = {to, (size_t)(text.p + text.len - to)};
+	for (size_t i = 0; i < ARRAY_LEN(mail) && !is_phrase; i++)
 		if (starts_with(behind, mail[i]))
 			return true;
-	for (size_t i = 0; i < token.len; i++)
-		if (isupper(token.p[i]))
-			return false;
-	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+	for (size_t i = 0; i < ARRAY_LEN(others) && !has_capital(token); i++)
 		if (starts_with(behind, others[i]))
 			return true;
 	return false;
@@ -478,20 +488,32 @@ bool naming_is_claim(struct bytes text, struct bytes name, struct bytes pattern)
 	       !naming_is_mention(text, name, pattern);
 }
 
+/** "Zoiper for Windows" is a name. */
+bool naming_is_sentence(struct bytes name)
+{
+	static const char binds[] = " for of from ";
+	bool is_capital = name.len && !islower(name.p[0]);
+	struct bytes word;
+
+	for (uint32_t n = 0; stock_next_word(&name, &word); n++) {
+		bool is_binding = n && is_capital && is_listed(binds, word);
+		if ((is_listed(turns, word) && !is_binding) || (!n && is_listed(" no ", word)))
+			return true;
+	}
+	return false;
+}
+
 bool naming_is_none(struct bytes name)
 {
 	uint32_t n = 0, n_stock = 0;
-	struct bytes word;
+	struct bytes left = name, word;
 
-	for (; stock_next_word(&name, &word); n++) {
-		bool is_no = !n && word.len == 2 && starts_with(word, "no");
-		if (is_no || is_listed(turns, word))
-			return true;
+	for (; stock_next_word(&left, &word); n++) {
 		if (n && is_lower(word) && word.p[-1] == ' ' && !stock_is_word(word))
 			return true;
 		n_stock += stock_is_word(word);
 	}
-	return n_stock == n || n > NAME_WORDS_MAX;
+	return n_stock == n || n > NAME_WORDS_MAX || naming_is_sentence(name);
 }
 
 /* --- names of hosts ----------------------------------------------------------------------- */

@@ -19,8 +19,9 @@ bool naming_is_host(struct bytes text, struct bytes name, struct bytes pattern);
 bool naming_is_mention(struct bytes text, struct bytes name, struct bytes pattern);
 /** Does another word go on behind @p name, as "nginxious" on "nginx"? "MiniUPnPd" is not one. */
 bool naming_is_longer(struct bytes text, struct bytes name, struct bytes pattern);
-/** Are all words of a name such as anybody says, or is it a sentence: "not nginx", "frontend for
- * Apache"? */
+/** Is what stands where a program writes its name a sentence: "not nginx", "frontend for Apache"? */
+bool naming_is_sentence(struct bytes name);
+/** Are all words of a name such as anybody says, or is it a sentence? */
 bool naming_is_none(struct bytes name);
 /**
  * Can it be the name of a host: with dots, an address, or one label that is no word of the sentence
