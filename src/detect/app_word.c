@@ -59,7 +59,7 @@ static int xmpp_parse(struct bytes in, struct app_facts *ret)
 		app_put(ret, APP_HOSTNAME, (struct bytes){from.p + 1, from.len - 2});
 	for (size_t i = 0; i < ARRAY_LEN(xmpp_words); i++)
 		if (app_find(in, xmpp_words[i].text, &at) &&
-		    naming_is_claim(in, (struct bytes){at.p, strlen(xmpp_words[i].text)},
+		    !naming_is_host(in, (struct bytes){at.p, strlen(xmpp_words[i].text)},
 				    (struct bytes){in.p, 0})) {
 			app_puts(ret, APP_PRODUCT, xmpp_words[i].product);
 			app_cpe(ret, xmpp_words[i].cpe, (struct bytes){NULL, 0});

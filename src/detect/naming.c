@@ -82,9 +82,13 @@ static struct bytes token_of(struct bytes text, struct bytes name)
 {
 	const uint8_t *from = name.p, *to = name.p + name.len, *end = text.p + text.len;
 
-	while (from > text.p && name.p - from < TOKEN_BYTES && is_name_byte(from[-1]))
+	if (!name.len)
+		return name;
+	while (from > text.p && name.p - from < TOKEN_BYTES && is_name_byte(from[-1]) &&
+	       is_name_byte(*from))
 		from--;
-	while (to < end && to - name.p < TOKEN_BYTES && is_name_byte(*to))
+	while (to < end && to > name.p && to - name.p < TOKEN_BYTES && is_name_byte(*to) &&
+	       is_name_byte(to[-1]))
 		to++;
 	while (from < name.p && !isalnum(*from))
 		from++;

@@ -19,7 +19,8 @@ bool naming_is_host(struct bytes text, struct bytes name, struct bytes pattern);
 bool naming_is_mention(struct bytes text, struct bytes name, struct bytes pattern);
 /** Does another word go on behind @p name, as "nginxious" on "nginx"? "MiniUPnPd" is not one. */
 bool naming_is_longer(struct bytes text, struct bytes name, struct bytes pattern);
-/** Is what stands where a program writes its name a sentence: "not nginx", "frontend for Apache"? */
+/** Is what stands where a program writes its name a sentence: "not nginx", "frontend for Apache"?
+ */
 bool naming_is_sentence(struct bytes name);
 /** Are all words of a name such as anybody says, or is it a sentence? */
 bool naming_is_none(struct bytes name);
