@@ -453,7 +453,7 @@ static int finish(struct run *r)
 	ev.completed.broke_off = r->is_failed;
 	ev.completed.elapsed_ns = clock_now_ns() - r->start_ns;
 	ev.completed.n_up = t.n_up;
-	ev.completed.n_down = t.n_down;
+	ev.completed.n_down = t.n_down + ev.completed.n_unseen;
 	ev.completed.n_dishonest = t.n_dishonest;
 	memcpy(ev.completed.n_ports, t.n_ports, sizeof(t.n_ports));
 	if (ev.completed.interrupted)

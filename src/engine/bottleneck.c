@@ -48,6 +48,8 @@ static double share_after(const struct bottleneck_facts *f)
 SAYS(receive, f->n_rx_drops > 0,
      "this machine's receive buffers: %llu replies found no room (lower --max-rate)",
      (unsigned long long)f->n_rx_drops)
+SAYS(no_route, f->n_no_route > 0, "routes: from here none leads to any of the %llu targets",
+     (unsigned long long)f->n_no_route)
 SAYS(tracking, f->n_tracking_drops > 0,
      "this machine's connection tracking: its full table dropped %llu packets",
      (unsigned long long)f->n_tracking_drops)
@@ -92,9 +94,9 @@ static const struct {
 	bool (*is)(const struct bottleneck_facts *f);
 	void (*say)(const struct bottleneck_facts *f, char *out, size_t cap);
 } causes[] = {
-	ROW(receive),   ROW(tracking), ROW(transmit), ROW(sockets), ROW(stolen),
-	ROW(detection), ROW(cap),      ROW(delay),    ROW(paced),   ROW(results),
-	ROW(cpu),       ROW(silent),   ROW(sending),  ROW(nothing),
+	ROW(no_route), ROW(receive),   ROW(tracking), ROW(transmit), ROW(sockets),
+	ROW(stolen),   ROW(detection), ROW(cap),      ROW(delay),    ROW(paced),
+	ROW(results),  ROW(cpu),       ROW(silent),   ROW(sending),  ROW(nothing),
 };
 
 void bottleneck_say(const struct bottleneck_facts *f, char *out, size_t cap)

@@ -28,7 +28,8 @@ struct bottleneck_facts {
 	uint64_t n_socket_errors; /* connects that failed for want of ports or descriptors */
 	uint64_t n_result_waits;  /* workers waited for the outputs */
 	uint64_t n_tracking_drops;
-	double stolen; /* share of the CPU time that the hypervisor gave to others */
+	uint64_t n_no_route; /* targets, where nothing was sent to any */
+	double stolen;       /* share of the CPU time that the hypervisor gave to others */
 };
 
 /** Write the sentence, without full stop, to follow "Limited by". */

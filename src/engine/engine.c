@@ -500,6 +500,11 @@ int engine_run(struct engine *e)
 	int err = replan(e);
 
 	machine_read(&e->began, engine_is_large(e));
+	if (e->survey.is_unreachable && !err) {
+		e->pass_stats.n_no_route = n_hosts(e);
+		e->ended_ns = clock_now_ns();
+		return 0;
+	}
 	if (e->seeds || !e->conf.n_types)
 		bus_enter(e->bus, STAGE_DISCOVERING_HOSTS);
 	if (!err && e->seeds)

@@ -23,6 +23,7 @@ struct survey {
 	bool has_many_ether;      /* there are more */
 	bool has_arp;             /* on-link IPv4 targets whose MAC must be asked for */
 	bool has_discovery;       /* some targets need discovery probes */
+	bool is_unreachable;      /* many targets, and no route to any of them */
 	uint32_t batch;           /* packets per transmit call, by the narrowest of the ways */
 	struct pktio_trial trial; /* over that interface */
 };

@@ -4,7 +4,12 @@
  */
 #include "engine/engine_int.h"
 
-enum { SURVEY_RANGES_MAX = 4096, SURVEY_PER_RANGE = 16 };
+enum {
+	SURVEY_RANGES_MAX = 4096,
+	SURVEY_PER_RANGE = 16,
+	UNREACHABLE_MIN = 4096, /* fewer hosts are told one by one */
+	UNREACHABLE_RANGES_MAX = 64
+};
 
 /** Packets a transmit call, by the way: what leaves at once must fit the queues on it. */
 static const uint32_t batch_of_way[ROUTE_KIND_N] = {
@@ -56,6 +61,23 @@ static bool has_family(const struct route_table *t, uint8_t family)
 	return false;
 }
 
+/** Routes are of prefixes: of a wide scan without any it is known at once. */
+static bool is_unreachable(const struct engine *e)
+{
+	const struct range_set *set = &e->targets->set;
+
+	if (set->n_addrs < UNREACHABLE_MIN || set->n > UNREACHABLE_RANGES_MAX)
+		return false;
+	for (uint32_t i = 0; i < set->n; i++) {
+		const struct range *r = &set->r[i];
+		struct addr lo = addr_from_u128(r->family, r->lo, r->zone),
+			    hi = addr_from_u128(r->family, r->hi, r->zone);
+		if (route_may_reach(e->routes, &lo, &hi, e->conf.if_idx ? e->conf.if_idx : r->zone))
+			return false;
+	}
+	return true;
+}
+
 /** Look at a spread of addresses of each range: enough to choose back ends; stragglers are handled
  * when met. */
 void survey_targets(struct engine *e)
@@ -76,6 +98,7 @@ void survey_targets(struct engine *e)
 			survey_addr(e, &a);
 		}
 	}
+	e->survey.is_unreachable = is_unreachable(e);
 	if (!e->conf.batch)
 		e->conf.batch = e->survey.batch;
 }

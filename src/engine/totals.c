@@ -27,7 +27,8 @@ static void fill_bottleneck(struct engine *e, const struct ev_scan_completed *c)
 	struct bottleneck_facts f = {.n_cores = engine_n_cores(e),
 				     .max_rate_pps = e->conf.max_rate_pps,
 				     .n_rx_drops = c->n_rx_drops,
-				     .n_tx_errors = c->n_tx_errors};
+				     .n_tx_errors = c->n_tx_errors,
+				     .n_no_route = c->n_sent ? 0 : c->n_no_route};
 	struct machine_state m;
 
 	machine_read(&m, engine_is_large(e));
@@ -124,6 +125,7 @@ void engine_totals(struct engine *e, struct ev_scan_completed *ret)
 		ret->n_local_drops -= MIN(w->outage.n_refused, ret->n_local_drops);
 	}
 	ret->n_no_route += e->pass_stats.n_no_route;
+	ret->n_unseen = e->survey.is_unreachable ? e->pass_stats.n_no_route : 0;
 	ret->n_left_out += e->pass_stats.n_left_out;
 	ret->n_dup += e->pass_stats.n_dup;
 	ret->n_late += e->pass_stats.n_late;

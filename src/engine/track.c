@@ -27,7 +27,8 @@ enum {
 	RTO_MAX_US = 1800000000, /* ages are compared in 31 bits */
 	RTT_UNKNOWN_CHECK_US = 25000,
 	RIPE_LOOK_NS = 1000000,
-	WAITING_MAX = 1 << 16
+	WAITING_MAX = 1 << 16,
+	EMPTY_GROUPS_MAX = 1024
 };
 
 static uint32_t us_of(uint64_t ns)
@@ -374,6 +375,11 @@ static bool next_new(struct track *t, struct track_group *g, uint64_t now_ns,
 	return false;
 }
 
+static bool can_open(const struct track *t)
+{
+	return !t->is_exhausted && t->n_live < t->groups_max;
+}
+
 /** Groups before ready_from and new_from are passed over: each of many would cost every probe. */
 static bool next_of_live(struct track *t, uint64_t now_ns, struct track_probe *ret)
 {
@@ -390,6 +396,23 @@ static bool next_of_live(struct track *t, uint64_t now_ns, struct track_probe *r
 	return false;
 }
 
+/** Open groups until one has a probe. Those whose hosts are all done at once, as without a route,
+ * make room for the next; not all of many in one turn. */
+static int next_of_new_group(struct track *t, uint64_t now_ns, struct track_probe *ret)
+{
+	for (uint32_t n = 0; n < EMPTY_GROUPS_MAX && can_open(t); n++) {
+		struct track_group *g;
+		int err = group_open(t, now_ns, &g);
+		if (err < 0)
+			return err;
+		if (g && next_new(t, g, now_ns, ret))
+			return 1;
+		if (g && !g->n_open)
+			groups_advance(t, now_ns);
+	}
+	return 0;
+}
+
 int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 {
 	if (!hold_path_passes(t, now_ns))
@@ -400,15 +423,7 @@ int track_next(struct track *t, uint64_t now_ns, struct track_probe *ret)
 		return 1;
 	if (next_of_live(t, now_ns, ret))
 		return 1;
-	while (!t->is_exhausted && t->n_live < t->groups_max) {
-		struct track_group *g;
-		int err = group_open(t, now_ns, &g);
-		if (err < 0)
-			return err;
-		if (g && next_new(t, g, now_ns, ret))
-			return 1;
-	}
-	return 0;
+	return next_of_new_group(t, now_ns, ret);
 }
 
 void track_defer(struct track *t, const struct track_probe *p, uint64_t now_ns, uint32_t delay_us)
@@ -524,7 +539,7 @@ static bool has_work(const struct track *t)
 		    (g->n_picked < g->n_probes && t->n_waiting < WAITING_MAX))
 			return true;
 	}
-	return !t->is_exhausted && t->n_live < t->groups_max;
+	return can_open(t);
 }
 
 static bool has_ready(const struct track *t)
@@ -554,7 +569,7 @@ uint32_t track_wait_us(const struct track *t, uint64_t now_ns, uint32_t most_us)
 	} else if (t->path.gap_ns && t->path.next_ns > now_ns) {
 		if (has_work(t))
 			best = us_until(t->path.next_ns, now_ns, best);
-	} else if (has_ready(t)) {
+	} else if (has_ready(t) || (can_open(t) && !t->n_live)) {
 		return 0;
 	}
 	for (uint32_t i = 0; i < t->n_live; i++) {

@@ -479,6 +479,29 @@ int route_lookup(struct route_table *t, const struct addr *dst, uint32_t if_idx,
 	return fill(t, (const struct nl_route *)t->routes.p + value, dst, ret);
 }
 
+bool route_may_reach(const struct route_table *t, const struct addr *lo, const struct addr *hi,
+		     uint32_t if_idx)
+{
+	const struct nl_route *r = t->routes.p;
+	u128 from = addr_to_u128(lo), to = addr_to_u128(hi);
+	uint32_t bits = lo->family == ADDR_V4 ? 32 : 128;
+
+	if (t->asks_kernel[fam_of(lo)])
+		return true;
+	for (uint32_t i = 0; i < t->routes.n; i++) {
+		u128 first = addr_to_u128(&r[i].dst), len = 0;
+		if (r[i].family != lo->family || (if_idx && r[i].oif != if_idx) ||
+		    (r[i].type != RTN_UNICAST && r[i].type != RTN_LOCAL &&
+		     r[i].type != RTN_ANYCAST))
+			continue;
+		if (r[i].dst_len < bits)
+			len = (((u128)1 << (bits - r[i].dst_len - 1)) - 1) * 2 + 1;
+		if (first <= to && first + len >= from)
+			return true;
+	}
+	return false;
+}
+
 int route_neigh(struct route_table *t, uint32_t if_idx, const struct addr *a, struct mac *ret)
 {
 	if (!t->neighs.is_read && neigh_load(&t->neighs, &t->nl))

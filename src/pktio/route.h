@@ -62,6 +62,12 @@ void route_table_free(struct route_table *t);
  */
 int route_lookup(struct route_table *t, const struct addr *dst, uint32_t if_idx,
 		 struct route *ret) MUST_CHECK;
+/**
+ * May a route lead to any address from @p lo to @p hi (one family)? @return false: none does.
+ * @param if_idx as route_lookup's. Cost: a look at each route. Thread: any.
+ */
+bool route_may_reach(const struct route_table *t, const struct addr *lo, const struct addr *hi,
+		     uint32_t if_idx);
 uint32_t route_n_ifaces(const struct route_table *t);
 const struct iface *route_iface_at(const struct route_table *t, uint32_t i);
 const struct iface *route_iface(const struct route_table *t, uint32_t if_idx);

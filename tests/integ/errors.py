@@ -136,9 +136,23 @@ def test_no_route(cases, bed, directory):
                         ["prtip: note: 1 target(s) left out: no route to them from here"])
 
 
+def test_no_route_to_many(cases, bed, directory):
+    """Routes are of prefixes: nobody is asked one by one, nothing is sent, and it is said what was in the way."""
+    for options in (["-sS", "-Pn", "-p-"], ["-sT", "-p80"], ["-sn"]):
+        done = bed.scanner.run([suite.PRTIP, *options, "-n", "--yes", "100.64.0.0/10", "-oJ", "-"])
+        summary = suite.json_summary(done.stdout)
+        name = " ".join(options)
+        cases.equal(f"{name}, no route to any of 4,194,304: exit code, packets, hosts",
+                    (done.returncode, summary["sent"], summary["hosts"]), (0, 0, {"up": 0, "down": 1 << 22}))
+        cases.check(f"{name}, no route to any: the bottleneck", "routes" in summary["bottleneck"], summary["bottleneck"])
+    done = bed.scanner.run([suite.PRTIP, "-sS", "-Pn", "-p-", "-n", "--yes", "100.64.0.0/14", "10.99.0.2", "-oJ", "-"])
+    cases.equal("262,144 without a route beside one host: that one is scanned, the others are told",
+                (done.returncode, suite.json_summary(done.stdout)["hosts"]), (0, {"up": 1, "down": 1 << 18}))
+
+
 if __name__ == "__main__":
     suite.need_root()
     suite.need_tools("ip", "nmap")
     with netns.Bed() as bed, suite.scratch() as directory:
-        code = suite.run([test_usage, test_files, test_service_files, test_what_failed, test_reserved, test_name_unknown, test_no_route], bed, directory)
+        code = suite.run([test_usage, test_files, test_service_files, test_what_failed, test_reserved, test_name_unknown, test_no_route, test_no_route_to_many], bed, directory)
     sys.exit(code)

@@ -72,6 +72,9 @@ static void thresholds(void **state)
 		bottleneck_say(&f, text, sizeof(text));
 		assert_non_null(strstr(text, f.max_rate_pps ? "sending" : "nothing"));
 	}
+	bottleneck_say(&(struct bottleneck_facts){.n_no_route = 7, .n_tx_full = 10}, text,
+		       sizeof(text));
+	assert_non_null(strstr(text, "none leads to any of the 7 targets"));
 	bottleneck_say(&(struct bottleneck_facts){.n_rx_drops = UINT64_MAX}, text, 20);
 	assert_int_equal(strlen(text), 19);
 }
