@@ -294,12 +294,19 @@ static void put_comment(struct app_facts *f, struct bytes server)
 	app_addf(f, APP_EXTRAINFO, "%.*s", (int)MIN(comment.len, 80), comment.p);
 }
 
+/** "Apache compatible" */
+static bool is_mention(struct bytes server, const struct app_product *p)
+{
+	return naming_is_mention(server, (struct bytes){server.p, strlen(p->spelling)},
+				 (struct bytes){server.p, 0});
+}
+
 void app_put_server(struct app_facts *f, struct bytes server)
 {
 	server = without_system(f, app_trim(server));
 	const struct app_product *p = app_product_of(server);
 
-	if (!server.len || (p && !p->product[0]))
+	if (!server.len || (p && (!p->product[0] || is_mention(server, p))))
 		return;
 	if (p)
 		put_listed(f, p, server);

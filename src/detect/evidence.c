@@ -68,14 +68,30 @@ static bool is_borne(const struct claim *c, struct bytes word)
 	return !is_said;
 }
 
+/** RFC 854: echo, go-ahead, kind and size of the terminal, about which all of telnet haggles. */
+static bool is_common_option(const uint8_t *p, size_t len)
+{
+	return len > 2 && p[0] == 0xff && p[1] >= 0xfb && p[1] < 0xff && p[2] &&
+	       strchr("\x01\x03\x18\x1f", p[2]);
+}
+
+/** A line end the wrong way round, which few write. */
+static bool is_odd_end(const uint8_t *p, size_t i, size_t len)
+{
+	return i + 1 < len && p[i] == '\n' && p[i + 1] == '\r' && (!i || p[i - 1] != '\r');
+}
+
 /** What a text holds beyond the stock, in halves of bytes. */
 static uint32_t weight_of(const struct claim *c, struct bytes text)
 {
 	struct bytes left = text, word;
 	uint32_t n = 0;
 
-	for (size_t i = 0; i < text.len; i++)
+	for (size_t i = 0; i < text.len; i++) {
 		n += weight_of_byte(text.p[i]);
+		n += is_odd_end(text.p, i, text.len) ? 2 * HALVES : 0;
+		i += is_common_option(text.p + i, text.len - i) ? 2 : 0;
+	}
 	while (n < ENOUGH && stock_next_word(&left, &word))
 		n += stock_is_word(word) || !is_borne(c, word) ? 0 : HALVES * (uint32_t)word.len;
 	return n;
@@ -139,13 +155,29 @@ static int says_word(const struct claim *c, struct bytes word)
 	return says;
 }
 
+/** "HP", in these letters and by itself. */
+static bool says_maker(const struct claim *c, const char *product)
+{
+	bool is_short = isupper(product[0]) && isupper(product[1]) && product[2] == ' ';
+	const uint8_t *at = c->answer.p, *end = at + c->answer.len;
+
+	for (; is_short && at + 2 <= end; at++) {
+		bool is_alone = (at == c->answer.p || !isalnum(at[-1])) &&
+				(at + 2 == end || !isalnum(at[2]));
+		if (is_alone && memcmp(at, product, 2) == 0 &&
+		    naming_is_claim(c->answer, (struct bytes){at, 2}, c->hit->match->pattern))
+			return true;
+	}
+	return false;
+}
+
 /** The same of any word of the product's name. */
 static int names(const struct claim *c, const char *product)
 {
 	struct bytes left = text_of(product), word;
-	int says = 0;
+	int says = says_maker(c, product);
 
-	while (stock_next_word(&left, &word)) {
+	while (says <= 0 && stock_next_word(&left, &word)) {
 		/* "WU-FTPD" writes "wu-2.6.2" */
 		bool is_joined = word.len + 1 == NAME_BYTES_MIN && left.len && left.p[0] == '-';
 		word.len += is_joined;

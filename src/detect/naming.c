@@ -31,7 +31,8 @@ enum {
 static const char turns[] =
 	" not never but without isn aren don doesn won cannot neither nor non none unlike instead "
 	"than "
-	"fake pretend pretends pretending honeypot mock heard formerly former once ex of off from "
+	"fake pretend pretends pretending honeypot mock heard formerly former once old previous ex "
+	"of off from "
 	"for behind against like replaces replaced replace replacing migrated migrate migrating "
 	"moved moving left leaving removed retired goodbye bye farewell dropped vs versus beats "
 	"compatible emulates emulating mimics imitates clone use using uses prefer about review "
@@ -46,6 +47,8 @@ static const char ends[] =
 /** The same joined to it. */
 static const char joins[] = " compatible like alike clone alternative emulator emulation imitation "
 			    "lookalike replacement free style killer hater mock fake not ";
+/** The same as the first word in brackets behind it. */
+static const char remarks[] = " not fake mock formerly compatible emulated ";
 /** Small letters that a greeting may well begin with. */
 static const char plain[] =
 	" powered running runs based served serving provided hosted company corporate external "
@@ -278,7 +281,8 @@ bool naming_is_host(struct bytes text, struct bytes name, struct bytes pattern)
 /** The part of @p text around a name that belongs to it. */
 struct clause {
 	struct bytes before, behind;
-	bool is_line; /* begins where a line does */
+	struct bytes comment; /* first word of what is in brackets right behind */
+	bool is_line;         /* begins where a line does */
 };
 
 static bool is_break(uint8_t c)
@@ -317,10 +321,19 @@ static struct bytes clause_behind(struct bytes text, struct bytes name)
 
 static struct clause clause_of(struct bytes text, struct bytes name)
 {
-	struct clause c = {clause_before(text, name), clause_behind(text, name), true};
+	struct clause c = {clause_before(text, name), clause_behind(text, name), {text.p, 0}, true};
+	const uint8_t *to = c.behind.p + c.behind.len, *end = text.p + text.len;
 
+	if (to < end && *to == '(') {
+		struct bytes left = {to, (size_t)(end - to)};
+		(void)stock_next_word(&left, &c.comment);
+		c.behind.len -= to > c.behind.p && to[-1] == ' ';
+	}
 	if (c.before.p > text.p && c.before.len < CLAUSE_BYTES)
 		c.is_line = strchr("\n]>", c.before.p[-1] ?: 'x') != NULL;
+	/* "220-old" is no word */
+	if (c.before.len > 3 && is_greeting_start((struct bytes){c.before.p, 4}))
+		c.before = (struct bytes){c.before.p + 4, c.before.len - 4};
 	return c;
 }
 
@@ -412,11 +425,13 @@ static struct bytes cut_joined(struct bytes *before)
 	return (struct bytes){end - n, n};
 }
 
-/** Do words in front of the name turn the sentence to somebody else? */
+/** Do words in front of the name turn the sentence to somebody else? One that is strange, or has
+ * dots, may be the host; what a comma sets apart is no matter. */
 static bool is_turned(const struct clause *c, bool is_strict, struct bytes pattern)
 {
 	struct bytes left = c->before, t, joined = cut_joined(&left);
-	uint32_t n = 0, no_at = UINT32_MAX, n_strange = 0, n_strange_max = c->is_line; /* a host */
+	uint32_t n = 0, no_at = UINT32_MAX, n_strange = 0;
+	bool has_host = !c->is_line;
 
 	if (has_joined(joined, turns, pattern))
 		return true;
@@ -424,10 +439,12 @@ static bool is_turned(const struct clause *c, bool is_strict, struct bytes patte
 		enum kind kind = kind_of(t, pattern);
 		if (kind == KIND_TURN)
 			return true;
-		n_strange += kind == KIND_STRANGE;
+		n_strange += kind == KIND_STRANGE && has_host;
+		n_strange = left.len && strchr(",:", left.p[0] ?: 'x') ? 0 : n_strange;
+		has_host |= kind == KIND_STRANGE || is_dotted_host(t);
 		no_at = kind == KIND_NO ? n : no_at;
 	}
-	if (is_strict && n_strange > n_strange_max)
+	if (is_strict && n_strange)
 		return true;
 	return no_at != UINT32_MAX && n - no_at <= WORDS_AFTER_NO;
 }
@@ -440,6 +457,8 @@ static bool is_ended(const struct clause *c, struct bytes pattern)
 	while (n < left.len && (is_name_byte(left.p[n]) || left.p[n] == '/'))
 		n++;
 	if (n && strchr("-_", left.p[0]) && has_joined((struct bytes){left.p, n}, joins, pattern))
+		return true;
+	if (n == left.len && has_joined(c->comment, remarks, pattern))
 		return true;
 	left = (struct bytes){left.p + n, left.len - n};
 	for (uint32_t i = 0; i < WORDS_BEHIND && next_token(&left, &t); i++)
