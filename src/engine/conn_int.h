@@ -120,7 +120,8 @@ bool conn_slot_is_ours(const struct conn *c, const struct conn_slot *s);
 /** A socket of the family with the scan's options (source, port, interface, TTL). @return fd or
  * -errno. */
 int conn_socket_open(const struct engine_conf *conf, uint8_t family, int socket_flags) MUST_CHECK;
-/** Back to unconnected without a trace: RST if established, silence if not. Cost: 0.3-1 us. */
+/** Back to unconnected without a trace: FIN and RST if established, silence if not. Cost: 0.3-1 us.
+ */
 void conn_socket_reset(int fd);
 /**
  * Hold @p from's address and a port that nobody uses for as long as the socket lives. The kernel

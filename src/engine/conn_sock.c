@@ -2,7 +2,8 @@
 /*
  * Sockets of the connect scan: opened with the scan's options, reset instead of closed, counted
  * against the descriptor limit. connect(AF_UNSPEC) on an established socket sends RST and leaves
- * no TIME_WAIT, as SO_LINGER {1,0} with close() would, and the socket can be used again.
+ * no TIME_WAIT, as SO_LINGER {1,0} with close() would, and the socket can be used again. A FIN goes
+ * before it: nothing repeats a RST, and where it is lost the target kept the connection for ever.
  */
 #include "engine/conn_int.h"
 
@@ -103,6 +104,7 @@ void conn_socket_reset(int fd)
 {
 	struct sockaddr none = {.sa_family = AF_UNSPEC};
 
+	(void)!shutdown(fd, SHUT_WR);
 	/* an error means that there was nothing to reset */
 	(void)!connect(fd, &none, sizeof(none));
 }

@@ -141,6 +141,17 @@ def test_no_half_open(cases, bed):
                         bed.target.sh("ss -H -t -n state syn-recv"), "")
 
 
+def test_connect_ends(cases, bed):
+    """Where the RST is lost the target is told of the end all the same."""
+    bed.target.filter_input("tcp flags & rst == rst drop")
+    try:
+        scan(bed, "-sT", "-n", "-Pn", "-p22,80,443", "10.99.0.2", raw=False)
+        cases.equal("-sT, each RST is lost: no connection is left established", bed.target.sh("ss -H -t -n state established"), "")
+        cases.equal("-sT, each RST is lost: all three had been made", len(bed.target.sh("ss -H -t -n state close-wait").splitlines()), 3)
+    finally:
+        bed.target.filter_input()
+
+
 def test_seed(cases, bed):
     def order(*options):
         _, packets = scan(bed, "-Pn", "-p1-200", "--threads", "1", *options, "10.99.0.2")
@@ -157,6 +168,6 @@ if __name__ == "__main__":
     suite.need_tools("ip", "nft", "ss")
     with netns.Bed() as bed:
         listeners = [bed.target.listen(port) for port in (22, 80, 443)]
-        code = suite.run([test_shapes, test_threads, test_source, test_exclude, test_retries, test_no_half_open,
+        code = suite.run([test_shapes, test_threads, test_source, test_exclude, test_retries, test_no_half_open, test_connect_ends,
                           test_seed], bed)
     sys.exit(code)
