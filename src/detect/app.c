@@ -139,7 +139,8 @@ static const char *const libraries[] = {
 	"Werkzeug",
 	"NTP",
 	"Microsoft Terminal Service",
-	"MySQL", /* MariaDB's greeting begins as MySQL 5.5.5's */
+	"MySQL",                 /* MariaDB's greeting begins as MySQL 5.5.5's */
+	"Redis key-value store", /* others tell its version before their own */
 };
 
 static bool is_library(const char *product)

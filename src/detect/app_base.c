@@ -167,31 +167,63 @@ static int pgsql_parse(struct bytes in, struct app_facts *ret)
 
 /* --- Redis, memcached, ZooKeeper ----------------------------------------------------------- */
 
-/** Others speak the protocol too, and POP3 says "-ERR unknown command", with nothing behind. */
+/** KeyDB, Valkey, Dragonfly and others say the same as Redis, to the letter: only an error that
+ * names its program does. POP3 says "-ERR unknown command" too, with nothing behind. */
 static const struct redis_error {
 	const char *text;
-	bool is_named; /* says that it is Redis */
+	const char *product, *extrainfo, *cpe;
 } redis_errors[] = {
-	{"-NOAUTH Authentication required.", true},
-	{"-DENIED Redis is running in protected mode", true},
-	{"-ERR unknown command '", false},
-	{"-ERR unknown command `", false},
-	{"-ERR wrong number of arguments for '", false},
-	{"-ERR operation not permitted", false},
+	{"-NOAUTH Authentication required.", NULL, "authentication required", NULL},
+	{"-DENIED Redis is running in protected mode", "Redis key-value store", "protected mode",
+	 "a:redislabs:redis"},
+	{"-DENIED KeyDB is running in protected mode", "KeyDB key-value store", "protected mode",
+	 "a:snapchat:keydb"},
+	{"-DENIED Running in protected mode ", NULL, "protected mode", NULL},
+	{"-ERR unknown command '", NULL, NULL, NULL},
+	{"-ERR unknown command `", NULL, NULL, NULL},
+	{"-ERR wrong number of arguments for '", NULL, NULL, NULL},
+	{"-ERR operation not permitted", NULL, NULL, NULL},
 };
+
+/** Who says more of itself than the version of Redis that it can stand in for. */
+static const struct redis_kind {
+	const char *key, *product, *cpe;
+} redis_kinds[] = {
+	{"\nvalkey_version:", "Valkey key-value store", "a:lfprojects:valkey"},
+	{"\ndragonfly_version:", "Dragonfly key-value store", "a:dragonflydb:dragonfly"},
+	{"\ngarnet_version:", "Garnet cache-store", "a:microsoft:garnet"},
+	{"\nkvrocks_version:", "Apache Kvrocks", "a:apache:kvrocks"},
+	{"\nredis_version:", "Redis key-value store", "a:redislabs:redis"},
+};
+
+/** Dragonfly says "df-v1.2.3". */
+static struct bytes version_in(struct bytes text)
+{
+	size_t i = 0;
+
+	while (i < text.len && !isdigit(text.p[i]))
+		i++;
+	return app_version(app_skip(text, i));
+}
 
 /** Lines "name:value" of INFO. */
 static void redis_info(struct app_facts *f, struct bytes in)
 {
-	struct bytes v = app_between(in, "\nredis_version:", "\r\n");
-	struct bytes valkey = app_between(in, "\nvalkey_version:", "\r\n");
-	struct bytes os = app_between(in, "\nos:", "\r\n");
+	struct bytes os = app_between(in, "\nos:", "\r\n"), v;
 	struct bytes mode = app_between(in, "\nredis_mode:", "\r\n");
+	struct bytes file = app_between(in, "\nexecutable:", "\r\n");
+	bool is_keydb = app_find(file, "keydb-server", &v); /* gives its own as redis_version */
 
-	app_puts(f, APP_PRODUCT, valkey.len ? "Valkey key-value store" : "Redis key-value store");
-	app_put(f, APP_VERSION, valkey.len ? valkey : v);
-	app_cpe(f, valkey.len ? "a:lfprojects:valkey" : "a:redislabs:redis",
-		valkey.len ? valkey : v);
+	for (size_t i = 0; i < ARRAY_LEN(redis_kinds) && !f->field[APP_PRODUCT][0]; i++) {
+		const struct redis_kind *k = &redis_kinds[i];
+		v = app_between(in, k->key, "\r\n");
+		if (!v.len)
+			continue;
+		v = version_in(v);
+		app_puts(f, APP_PRODUCT, is_keydb ? "KeyDB key-value store" : k->product);
+		app_put(f, APP_VERSION, v);
+		app_cpe(f, is_keydb ? "a:snapchat:keydb" : k->cpe, v);
+	}
 	app_os_of(f, app_until(os, " "));
 	if (mode.len && !app_equals(mode, "standalone"))
 		app_addf(f, APP_EXTRAINFO, "%.*s", (int)MIN(mode.len, 20), mode.p);
@@ -231,8 +263,10 @@ static int redis_parse(struct bytes in, struct app_facts *ret)
 	const struct redis_error *error = redis_error_of(line);
 	if (error) {
 		ret->service = "redis";
-		if (error->is_named)
-			app_puts(ret, APP_PRODUCT, "Redis key-value store");
+		app_puts(ret, APP_PRODUCT, error->product ?: "");
+		app_puts(ret, APP_EXTRAINFO, error->extrainfo ?: "");
+		if (error->cpe)
+			app_cpe(ret, error->cpe, nothing);
 		return (int)(in.len - left.len);
 	}
 	return in.p[0] == '$' && left.len < 64 ? 0 : -E_SYNTAX;

@@ -305,12 +305,20 @@ static void merged(void **state)
 	/* so does what a program was made from, with the version that is not its own */
 	s = (struct service_facts){
 		.name = "mysql", .product = "MySQL", .version = "5.5.5-10.11.6-MariaDB-0+deb12u1"};
-	struct app_facts maria = {.service = "mysql"};
-	app_puts(&maria, APP_PRODUCT, "MariaDB");
-	app_puts(&maria, APP_VERSION, "10.11.6");
-	assert_true(app_merge(&maria, block, &s, true));
+	struct app_facts other = {.service = "mysql"};
+	app_puts(&other, APP_PRODUCT, "MariaDB");
+	app_puts(&other, APP_VERSION, "10.11.6");
+	assert_true(app_merge(&other, block, &s, true));
 	assert_string_equal(s.product, "MariaDB");
 	assert_string_equal(s.version, "10.11.6");
+	s = (struct service_facts){
+		.name = "redis", .product = "Redis key-value store", .version = "7.2.4"};
+	other = (struct app_facts){.service = "redis"};
+	app_puts(&other, APP_PRODUCT, "Valkey key-value store");
+	app_puts(&other, APP_VERSION, "8.0.1");
+	assert_true(app_merge(&other, block, &s, true));
+	assert_string_equal(s.product, "Valkey key-value store");
+	assert_string_equal(s.version, "8.0.1");
 	/* so does the name of a protocol */
 	s = (struct service_facts){.name = "amqp", .product = "Advanced Message Queue Protocol"};
 	f.service = "amqp";

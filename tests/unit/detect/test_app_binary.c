@@ -181,8 +181,26 @@ static const struct app_case cases[] = {
 	 APP_TCP, "redis", "redis", "Redis key-value store", "7.0.15", NULL, NULL, "Linux",
 	 "cpe:/a:redislabs:redis:7.0.15"},
 	/* after the documents */
-	{CAPTURE("-NOAUTH Authentication required.\r\n"), APP_TCP, "redis", "redis",
-	 "Redis key-value store"},
+	/* what all that speak the protocol say, and what one alone does */
+	{CAPTURE("-NOAUTH Authentication required.\r\n"), APP_TCP, "redis", "redis", NULL, NULL,
+	 "authentication required"},
+	{CAPTURE("-DENIED Running in protected mode because protected mode is enabled\r\n"),
+	 APP_TCP, "redis", "redis", NULL, NULL, "protected mode"},
+	{CAPTURE("-DENIED Redis is running in protected mode because\r\n"), APP_TCP, "redis",
+	 "redis", "Redis key-value store", NULL, "protected mode", NULL, NULL,
+	 "cpe:/a:redislabs:redis"},
+	{CAPTURE("$75\r\n# Server\r\nredis_version:7.4.0\r\ndragonfly_version:df-v1.24.0\r\n"
+		 "os:Linux 6.1 x86_64\r\n"),
+	 APP_TCP, "redis", "redis", "Dragonfly key-value store", "1.24.0", NULL, NULL, "Linux",
+	 "cpe:/a:dragonflydb:dragonfly:1.24.0"},
+	{CAPTURE("$72\r\n# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\n"
+		 "valkey_version:8.0.1\r\n"),
+	 APP_TCP, "redis", "redis", "Valkey key-value store", "8.0.1", NULL, NULL, NULL,
+	 "cpe:/a:lfprojects:valkey:8.0.1"},
+	{CAPTURE("$73\r\n# Server\r\nredis_version:6.3.4\r\n"
+		 "executable:/usr/bin/keydb-server\r\nx:12345\r\n"),
+	 APP_TCP, "redis", "redis", "KeyDB key-value store", "6.3.4", NULL, NULL, NULL,
+	 "cpe:/a:snapchat:keydb:6.3.4"},
 	{CAPTURE("$10\r\nredis:7.0.\r\n"), APP_TCP, NULL},
 	{CAPTURE("\x4a\0\0\0\x0a"
 		 "8.0.36\0\x08\0\0\0abcdefgh\0\xff\xff\xff\2\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0"
