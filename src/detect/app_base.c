@@ -229,12 +229,22 @@ static void redis_info(struct app_facts *f, struct bytes in)
 		app_addf(f, APP_EXTRAINFO, "%.*s", (int)MIN(mode.len, 20), mode.p);
 }
 
-static const struct redis_error *redis_error_of(struct bytes line)
+/** @return whether the line is an error of the protocol. */
+static bool redis_refusal(struct app_facts *f, struct bytes line)
 {
-	for (size_t i = 0; i < ARRAY_LEN(redis_errors); i++)
+	const struct redis_error *e = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(redis_errors) && !e; i++)
 		if (app_starts(line, redis_errors[i].text))
-			return &redis_errors[i];
-	return NULL;
+			e = &redis_errors[i];
+	if (!e)
+		return false;
+	f->service = "redis";
+	app_puts(f, APP_PRODUCT, e->product ?: "");
+	app_puts(f, APP_EXTRAINFO, e->extrainfo ?: "");
+	if (e->cpe)
+		app_cpe(f, e->cpe, nothing);
+	return true;
 }
 
 /** The number of "$LENGTH". */
@@ -260,15 +270,8 @@ static int redis_parse(struct bytes in, struct app_facts *ret)
 		redis_info(ret, left);
 		return left.len >= bulk_len(line) || in.len > TEXT_BYTES_MAX ? (int)in.len : 0;
 	}
-	const struct redis_error *error = redis_error_of(line);
-	if (error) {
-		ret->service = "redis";
-		app_puts(ret, APP_PRODUCT, error->product ?: "");
-		app_puts(ret, APP_EXTRAINFO, error->extrainfo ?: "");
-		if (error->cpe)
-			app_cpe(ret, error->cpe, nothing);
+	if (redis_refusal(ret, line))
 		return (int)(in.len - left.len);
-	}
 	return in.p[0] == '$' && left.len < 64 ? 0 : -E_SYNTAX;
 }
 
