@@ -85,7 +85,8 @@ static int open_tls(struct detection *d, const struct config *c, const struct pl
 					       .n_endpoints = TLS_AT_ONCE},
 				     .sni = c->tls_name,
 				     .hosts = hosts,
-				     .n_parts = hosts_n_parts(hosts)};
+				     .n_parts = hosts_n_parts(hosts),
+				     .host_timeout_ms = c->bounds.host_timeout_ms};
 	int err = tlsstage_new(&conf, bus, &d->tls);
 
 	if (err == -ENOENT)
@@ -113,6 +114,7 @@ int detection_open(struct detection *d, const struct config *c, const struct pla
 			  .version = p->scan.version},
 		.hosts = hosts,
 		.n_ports_per_host = PORTS_PER_HOST,
+		.host_timeout_ms = c->bounds.host_timeout_ms,
 		.asks_excluded = c->asks_all_ports,
 		.wants_banners = c->wants_banners,
 		.wants_services = c->wants_services,

@@ -197,7 +197,7 @@ const struct opt_spec opt_table[] = {
 	 .help = "Limits found for a host put at most this long between two probes to it"},
 	{LONG("host-timeout"), .kind = OPT_DURATION, .scale_ns = NS_PER_MS, .min = 1, .max = 86400000, AT(bounds.host_timeout_ms),
 	 .metavar = "TIME", .group = OPT_TIMING, .nmap = NMAP_EXTENDED,
-	 .help = "Give up a host whose port scan takes longer; what was found is kept"},
+	 .help = "Give up a host whose port scan and detection take longer; what was found is kept"},
 	{LONG("min-hostgroup"), UINT(bounds.min_hosts, 1, 8192, "hosts"), .zero = "by ports and threads", .metavar = "N", .group = OPT_TIMING,
 	 .nmap = NMAP_SAME, .help = "Scan the ports of at least this many hosts at a time"},
 	{LONG("max-hostgroup"), UINT(bounds.max_hosts, 1, 100000000, "hosts"), .zero = "by ports and threads", .metavar = "N",

@@ -63,6 +63,7 @@ int osdetect_open(struct osdetect *d, const struct config *c, const struct hosts
 		.routes = d->routes,
 		.n_parts = n_parts,
 		.max_tries = c->os_tries,
+		.host_timeout_ms = c->bounds.host_timeout_ms,
 		.wants_limit = c->limits_os,
 		.wants_guess = c->guesses_os,
 		.wants_trace = c->wants_trace,

@@ -350,8 +350,8 @@ static int exit_code(const struct run *r, const struct ev_scan_completed *c)
 	if (r->is_failed)
 		return EXIT_FATAL;
 	if (hosts_error(r->hosts) || r->is_journal_broken || is_degraded(r, c) ||
-	    detection_is_degraded(&r->detection) || outs_have_failed(r->report.outs) ||
-	    monitor_has_failed(&r->monitor))
+	    detection_is_degraded(&r->detection) || hosts_has_detection_timed_out(r->hosts) ||
+	    outs_have_failed(r->report.outs) || monitor_has_failed(&r->monitor))
 		return EXIT_DEGRADED;
 	return EXIT_DONE;
 }

@@ -124,6 +124,7 @@ static int add_host(struct unions *u, const struct json_host *j)
 		h->done.evidence = j->done.evidence;
 	h->done.is_partial |= j->done.is_partial;
 	h->done.is_timed_out |= j->done.is_timed_out;
+	h->done.is_detection_timed_out |= j->done.is_detection_timed_out;
 	h->is_finished = true;
 	h->n_files += j->found.state == HOST_UP;
 	h->is_typed |= j->is_typed;

@@ -51,6 +51,7 @@ struct port {
 	bool is_upgraded;           /* it is under way or over */
 	uint64_t effort_ns;         /* spent on its long answers */
 	bool is_stalled;            /* could not open a conversation */
+	bool has_timed_out;
 };
 
 struct asker {
@@ -66,7 +67,8 @@ struct asker {
 	pthread_t thread;
 	int knock; /* eventfd: there are answers */
 	_Atomic bool is_stopped, is_ended;
-	bool has_stalled;
+	bool has_stalled, has_deadlines;
+	uint64_t look_ns; /* when they are looked at next */
 };
 
 /* --- answers ------------------------------------------------------------------------- */
@@ -102,7 +104,7 @@ static void put_fingerprint(struct port *p)
 	buf_fini(&text);
 }
 
-static void answer(struct asker *a, const struct asker_job *job, struct service *s)
+static void answer(struct asker *a, const struct asker_job *job, struct service *s, bool is_late)
 {
 	struct asker_answer *out = answer_place(a);
 	struct service_facts *copy;
@@ -110,7 +112,7 @@ static void answer(struct asker *a, const struct asker_job *job, struct service 
 
 	if (!out)
 		return;
-	*out = (struct asker_answer){.job = *job};
+	*out = (struct asker_answer){.job = *job, .has_timed_out = is_late};
 	out->job.heard = NULL; /* it ends with the question */
 	if (s) {
 		copy = facts_alloc(s->facts, sizeof(*copy));
@@ -143,7 +145,7 @@ static void port_end(struct port *p)
 	const char *tls = p->service.is_tunnel ? p->tls : p->upgrade.text;
 	p->service.result.tls_summary = facts_text(p->service.facts, tls, strlen(tls));
 	upgrade_fini(&p->upgrade);
-	answer(p->asker, &p->job, &p->service);
+	answer(p->asker, &p->job, &p->service, p->has_timed_out);
 	*p->link = p->next;
 	if (p->next)
 		p->next->link = p->link;
@@ -282,12 +284,14 @@ static void on_stream(void *ctx, struct stream *s, enum stream_event ev)
 
 static void port_begin(struct asker *a, const struct asker_job *job)
 {
-	struct port *p = mem_alloc(1, sizeof(*p));
 	uint64_t now_ns = clock_now_ns();
+	bool is_late = job->deadline_ns && now_ns >= job->deadline_ns;
+	struct port *p = is_late ? NULL : mem_alloc(1, sizeof(*p));
 
+	a->has_deadlines |= job->deadline_ns != 0;
 	if (!p || service_init(&p->service, &a->plan, &job->port, now_ns) < 0) {
 		mem_free(p);
-		answer(a, job, NULL);
+		answer(a, job, NULL, is_late);
 		return;
 	}
 	if (job->heard)
@@ -321,6 +325,33 @@ static void retry_stalled(struct asker *a)
 	}
 }
 
+/** What was heard so far is what there is. */
+static void port_time_out(struct port *p)
+{
+	for (uint32_t i = 0; i < SERVICE_TALKS_MAX; i++)
+		if (p->lines[i].stream)
+			service_hear_out(&p->service, i, stream_received(p->lines[i].stream));
+	service_finish(&p->service);
+	p->has_timed_out = true;
+	port_end(p);
+}
+
+/** --host-timeout. */
+static void time_out(struct asker *a)
+{
+	uint64_t now_ns = clock_now_ns();
+	struct port *next;
+
+	if (!a->has_deadlines || now_ns < a->look_ns)
+		return;
+	a->look_ns = now_ns + TURN_US * NS_PER_US / 2;
+	for (struct port *p = a->ports; p; p = next) {
+		next = p->next;
+		if (p->job.deadline_ns && now_ns >= p->job.deadline_ns)
+			port_time_out(p);
+	}
+}
+
 static void take_jobs(struct asker *a)
 {
 	const struct asker_job *job;
@@ -348,7 +379,7 @@ static void drain(struct asker *a)
 			struct asker_job copy = *job;
 			ring_pop(&a->jobs);
 			mem_free(copy.heard);
-			answer(a, &copy, NULL);
+			answer(a, &copy, NULL, false);
 		}
 		nanosleep(&nap, NULL);
 	}
@@ -368,6 +399,7 @@ static void *asker_main(void *arg)
 			break;
 		if (a->has_stalled)
 			retry_stalled(a);
+		time_out(a);
 	}
 	drain(a);
 	return NULL;

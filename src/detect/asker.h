@@ -31,6 +31,7 @@ struct asker_job {
 	uint64_t host_idx;
 	struct addr addr;
 	struct service_port port;
+	uint64_t deadline_ns;      /* ended then, with what is known; clock_now_ns(); 0: never */
 	struct asker_heard *heard; /* mem_alloc'd, taken; NULL: nothing */
 };
 
@@ -38,7 +39,8 @@ struct asker_answer {
 	struct asker_job job;
 	struct facts *block; /* taken by the receiver: facts_free; NULL: no memory */
 	const struct service_facts *service;
-	bool has_heard; /* it said something: the port is open */
+	bool has_heard;     /* it said something: the port is open */
+	bool has_timed_out; /* its deadline ended it */
 };
 
 /** Starts the thread. @return 0, -ENOMEM, -errno. Thread: coordinator, as all of these. */

@@ -3,49 +3,15 @@
  * The coordinator's half of service detection: which ports of which hosts are asked, a few of a
  * host at once and all hosts side by side; and when a host has no question left.
  */
-#include "detect/detect.h"
+#include "detect/detect_int.h"
 
-#include "base/hash.h"
 #include "base/mem.h"
+#include "detect/budget.h"
 
 #include <errno.h>
 
-#define HOSTS_MAX (1u << 24)
-
-/** A port to be asked. */
-struct pending {
-	struct service_port port;
-	struct asker_heard *heard; /* owned; NULL: it said nothing to the scan */
-};
-
-/** A host with open ports, or with parts still to be scanned. */
-struct subject {
-	uint64_t host_idx;
-	struct addr addr;
-	struct pending *pending;   /* a stack */
-	struct asker_heard *heard; /* owned: of ports that have not been told open yet */
-	uint32_t n_pending, pending_cap;
-	uint32_t n_asked;      /* under way */
-	uint32_t n_parts_done; /* of the port scan */
-	uint32_t next_ready;   /* slot, NO_SLOT: last or not in the list */
-	uint32_t next_free;
-	bool is_ready; /* in the list of hosts with something to ask */
-};
-#define NO_SLOT UINT32_MAX
-
-struct detect {
-	struct detect_conf conf;
-	uint32_t n_parts; /* EVENT_HOST_SCANNED of each host */
-	struct bus *bus;
-	struct asker *asker; /* made for the first job at the latest */
-	struct subject *subjects;
-	uint32_t n_subjects, subjects_cap, free;
-	struct map64 by_idx;
-	uint32_t ready_first, ready_last;
-	uint64_t n_open; /* jobs pending or under way */
-	bool is_scan_over, is_stopped, has_failed, has_begun;
-	bool is_publishing; /* our own events are no news */
-};
+#define HOSTS_MAX     (1u << 24)
+#define LOOK_EVERY_NS (10 * NS_PER_MS)
 
 /* --- hosts ------------------------------------------------------------------------------- */
 
@@ -100,9 +66,11 @@ static void subject_fini(struct subject *s)
 	s->pending = NULL;
 }
 
-static void publish_detected(struct detect *d, uint64_t host_idx)
+static void publish_detected(struct detect *d, uint64_t host_idx, bool is_timed_out)
 {
-	struct event ev = {.kind = EVENT_HOST_DETECTED, .host_idx = host_idx};
+	struct event ev = {.kind = EVENT_HOST_DETECTED,
+			   .host_idx = host_idx,
+			   .detected = {.is_timed_out = is_timed_out}};
 
 	bus_publish(d->bus, &ev);
 }
@@ -111,13 +79,36 @@ static void publish_detected(struct detect *d, uint64_t host_idx)
 static void try_end(struct detect *d, struct subject *s)
 {
 	uint64_t host_idx = s->host_idx;
+	bool is_timed_out = s->is_timed_out;
 
 	if (s->n_parts_done < d->n_parts || s->n_pending || s->n_asked || s->is_ready)
 		return;
 	subject_fini(s);
 	s->next_free = d->free;
 	d->free = map64_del(&d->by_idx, host_idx);
-	publish_detected(d, host_idx);
+	publish_detected(d, host_idx, is_timed_out);
+}
+
+static bool is_over(const struct subject *s, uint64_t now_ns)
+{
+	return s->deadline_ns && now_ns >= s->deadline_ns;
+}
+
+/** --host-timeout: what waits is not asked; what is under way ends by itself. */
+static void time_out(struct detect *d)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	if (!d->conf.host_timeout_ms || now_ns < d->look_ns)
+		return;
+	d->look_ns = now_ns + LOOK_EVERY_NS;
+	for (uint32_t i = 0; i < d->n_subjects; i++) {
+		struct subject *s = &d->subjects[i];
+		if (!s->n_pending || !is_over(s, now_ns))
+			continue;
+		s->is_timed_out = true;
+		drop_asks(d, s);
+	}
 }
 
 static void make_ready(struct detect *d, struct subject *s)
@@ -177,6 +168,10 @@ static void add_port(struct detect *d, struct subject *s, const struct service_p
 {
 	if (d->is_stopped || is_excluded(d, p))
 		return;
+	if (is_over(s, clock_now_ns())) {
+		s->is_timed_out = true;
+		return;
+	}
 	if (s->n_pending == s->pending_cap) {
 		uint32_t cap = s->pending_cap ? s->pending_cap * 2 : 8;
 		struct pending *grown = mem_resize(s->pending, cap, sizeof(*grown));
@@ -342,18 +337,19 @@ static void on_scanned(struct detect *d, const struct event *ev)
 	struct subject *s = subject_find(d, ev->host_idx);
 
 	if (!s && d->n_parts == 1 && (ev->done.state == HOST_DOWN || !scans(d, PROTO_UDP))) {
-		publish_detected(d, ev->host_idx); /* nothing was open */
+		publish_detected(d, ev->host_idx, false); /* nothing was open */
 		return;
 	}
 	if (!s && !(s = subject_new(d, ev->host_idx))) {
 		no_memory(d);
-		publish_detected(d, ev->host_idx);
+		publish_detected(d, ev->host_idx, false);
 		return;
 	}
 	s->addr = ev->done.addr;
-	if (ev->done.is_given_up) { /* dishonest: its ports would all be asked for nothing */
+	s->scanned_ns = s->n_parts_done + 1 == d->n_parts ? ev->time_ns : 0;
+	s->is_timed_out |= ev->done.is_timed_out && s->n_pending;
+	if (ev->done.is_given_up || ev->done.is_timed_out) /* dishonest, or its time is over */
 		drop_asks(d, s);
-	}
 	if (++s->n_parts_done == d->n_parts && scans(d, PROTO_UDP) && !ev->done.is_partial &&
 	    !ev->done.is_given_up)
 		add_doubtful(d, s);
@@ -419,6 +415,11 @@ static bool hand_out(struct detect *d)
 		struct subject *s = &d->subjects[d->ready_first];
 		struct asker_job job = {.host_idx = s->host_idx, .addr = s->addr};
 		if (s->n_pending) {
+			if (!s->deadline_ns)
+				s->deadline_ns = budget_deadline(
+					budget_left_ns(d->conf.hosts, s->host_idx, s->scanned_ns,
+						       d->conf.host_timeout_ms));
+			job.deadline_ns = s->deadline_ns;
 			job.port = s->pending[s->n_pending - 1].port;
 			job.heard = s->pending[s->n_pending - 1].heard;
 			if (!asker_put(d->asker, &job))
@@ -467,7 +468,7 @@ static void publish(struct detect *d, const struct asker_answer *a)
 
 	if (!a->service)
 		return;
-	if (is_silent || (!d->conf.wants_services && !a->service->banner))
+	if (!a->has_timed_out && (is_silent || (!d->conf.wants_services && !a->service->banner)))
 		publish_nothing(d, &a->job);
 	if (is_silent)
 		return;
@@ -491,6 +492,7 @@ bool detect_pump(struct detect *d)
 
 	if (!d->has_begun && !d->is_stopped)
 		begin(d);
+	time_out(d);
 	if (d->ready_first != NO_SLOT && (d->is_scan_over || !d->conf.waits_for_scan)) {
 		if (has_asker(d))
 			is_any = hand_out(d);
@@ -507,6 +509,7 @@ bool detect_pump(struct detect *d)
 		if (!s)
 			continue;
 		s->n_asked--;
+		s->is_timed_out |= a.has_timed_out;
 		make_ready(d, s);
 		try_end(d, s);
 	}

@@ -16,6 +16,7 @@ struct detect_conf {
 	struct asker_conf asker;
 	const struct hosts *hosts; /* borrowed */
 	uint32_t n_ports_per_host; /* asked at once */
+	uint32_t host_timeout_ms;  /* of a host's port scan and detection together; 0: no limit */
 	bool asks_excluded;        /* --all-ports */
 	bool wants_services;       /* publish EVENT_SERVICE_DETECTED */
 	bool wants_banners;        /* publish EVENT_BANNER_GRABBED */

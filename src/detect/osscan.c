@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
+#include "detect/budget.h"
 #include "detect/osmatch.h"
 #include "detect/osreport.h"
 #include "engine/pace.h"
@@ -45,9 +46,10 @@ struct job {
 	uint64_t host_idx;
 	struct os_conf conf;
 	struct os_answers a;
-	uint64_t due_ns;  /* when the next thing is to be done */
-	uint32_t wait_ms; /* for answers, after the last probe of a round */
-	uint8_t next;     /* probe to send; OS_PROBE_N: waiting */
+	uint64_t due_ns;      /* when the next thing is to be done */
+	uint64_t deadline_ns; /* --host-timeout; 0: none */
+	uint32_t wait_ms;     /* for answers, after the last probe of a round */
+	uint8_t next;         /* probe to send; OS_PROBE_N: waiting */
 	uint8_t round, n_tries;
 	bool is_direct, has_mac;
 	struct mac mac;
@@ -57,6 +59,11 @@ struct job {
 	struct os_sequence seq;
 	struct os_result match;
 	bool has_udp_answer;
+};
+
+/** In the line of hosts to be tested. */
+struct place {
+	uint64_t host_idx, left_ns; /* of its time */
 };
 
 struct osscan {
@@ -71,7 +78,7 @@ struct osscan {
 	uint32_t n_fds;
 	struct job *jobs[OSSCAN_JOBS_MAX];
 	uint32_t n_jobs;
-	uint64_t *waiting; /* hosts, a ring */
+	struct place *waiting; /* a ring */
 	uint32_t waiting_head, n_waiting, waiting_cap;
 	uint64_t start_ns;  /* when the next host may start */
 	struct map64 parts; /* host -> HOST_SCANNED heard, when a host has several */
@@ -82,9 +89,11 @@ struct osscan {
 
 /* --- hosts come and go ----------------------------------------------------------------- */
 
-static void publish_done(struct osscan *o, uint64_t host_idx)
+static void publish_done(struct osscan *o, uint64_t host_idx, bool is_timed_out)
 {
-	struct event ev = {.kind = EVENT_HOST_DETECTED, .host_idx = host_idx};
+	struct event ev = {.kind = EVENT_HOST_DETECTED,
+			   .host_idx = host_idx,
+			   .detected = {.is_timed_out = is_timed_out}};
 
 	bus_publish(o->bus, &ev);
 }
@@ -107,11 +116,11 @@ static bool choose_ports(struct osscan *o, const struct host *h, struct os_conf 
 	return !o->c.wants_limit || (ret->open_tcp && ret->closed_tcp);
 }
 
-static int wait_in_line(struct osscan *o, uint64_t host_idx)
+static int wait_in_line(struct osscan *o, struct place p)
 {
 	if (o->n_waiting == o->waiting_cap) {
 		uint32_t cap = MAX(2 * o->waiting_cap, 64u);
-		uint64_t *more = cap > WAITING_MAX ? NULL : mem_alloc(cap, sizeof(*more));
+		struct place *more = cap > WAITING_MAX ? NULL : mem_alloc(cap, sizeof(*more));
 		if (!more)
 			return -ENOMEM;
 		for (uint32_t i = 0; i < o->n_waiting; i++)
@@ -121,7 +130,7 @@ static int wait_in_line(struct osscan *o, uint64_t host_idx)
 		o->waiting_head = 0;
 		o->waiting_cap = cap;
 	}
-	o->waiting[(o->waiting_head + o->n_waiting++) % o->waiting_cap] = host_idx;
+	o->waiting[(o->waiting_head + o->n_waiting++) % o->waiting_cap] = p;
 	return 0;
 }
 
@@ -142,12 +151,12 @@ static bool is_last_part(struct osscan *o, uint64_t host_idx)
 static void on_known(struct osscan *o, const struct event *ev)
 {
 	for (uint32_t i = o->is_publishing ? 0 : o->n_waiting; i-- > 0;) {
-		uint64_t *at = &o->waiting[(o->waiting_head + i) % o->waiting_cap];
-		if (*at != ev->host_idx)
+		struct place *at = &o->waiting[(o->waiting_head + i) % o->waiting_cap];
+		if (at->host_idx != ev->host_idx)
 			continue;
 		o->n_waiting--;
 		*at = o->waiting[(o->waiting_head + o->n_waiting) % o->waiting_cap];
-		publish_done(o, ev->host_idx);
+		publish_done(o, ev->host_idx, false);
 		return;
 	}
 }
@@ -170,8 +179,10 @@ static void on_scanned(struct osscan *o, const struct event *ev)
 				 "their systems not looked at");
 	}
 	bool is_wanted = f.addr.family == ADDR_V4 && !f.is_partial && choose_ports(o, h, &ports);
-	if (!is_wanted || wait_in_line(o, ev->host_idx) < 0)
-		publish_done(o, ev->host_idx);
+	struct place p = {ev->host_idx, budget_left_ns(o->c.hosts, ev->host_idx, ev->time_ns,
+						       o->c.host_timeout_ms)};
+	if (!is_wanted || wait_in_line(o, p) < 0)
+		publish_done(o, ev->host_idx, false);
 }
 
 static void on_event(void *ctx, const struct event *ev)
@@ -209,16 +220,17 @@ static void start_try(struct osscan *o, struct job *j, uint64_t now_ns)
 	j->due_ns = now_ns;
 }
 
-static int start_job(struct osscan *o, uint64_t host_idx, uint64_t now_ns)
+static int start_job(struct osscan *o, const struct place *p, uint64_t now_ns)
 {
-	const struct host *h = hosts_find(o->c.hosts, host_idx);
+	const struct host *h = hosts_find(o->c.hosts, p->host_idx);
 	struct host_facts f;
 	struct job *j = h ? mem_alloc(1, sizeof(*j)) : NULL;
 
 	if (!j)
 		return -ENOMEM;
 	host_facts(o->c.hosts, h, &f);
-	j->host_idx = host_idx;
+	j->host_idx = p->host_idx;
+	j->deadline_ns = budget_deadline(p->left_ns);
 	j->conf.dst = f.addr;
 	(void)choose_ports(o, h, &j->conf);
 	int err = find_way(o, j);
@@ -243,11 +255,11 @@ static int start_job(struct osscan *o, uint64_t host_idx, uint64_t now_ns)
 static void start_jobs(struct osscan *o, uint64_t now_ns)
 {
 	while (o->n_waiting && o->n_jobs < OSSCAN_JOBS_MAX && now_ns >= o->start_ns) {
-		uint64_t host_idx = o->waiting[o->waiting_head];
+		struct place p = o->waiting[o->waiting_head];
 		o->waiting_head = (o->waiting_head + 1) % o->waiting_cap;
 		o->n_waiting--;
-		if (start_job(o, host_idx, now_ns) < 0)
-			publish_done(o, host_idx);
+		if (start_job(o, &p, now_ns) < 0)
+			publish_done(o, p.host_idx, false);
 		else
 			o->start_ns = now_ns + START_GAP_MS * NS_PER_MS;
 	}
@@ -311,7 +323,7 @@ static bool end_try(struct osscan *o, struct job *j, uint64_t now_ns)
 		return false;
 	}
 	publish_facts(o, j);
-	publish_done(o, j->host_idx);
+	publish_done(o, j->host_idx, false);
 	return true;
 }
 
@@ -443,6 +455,21 @@ static void end_one(struct osscan *o, uint64_t now_ns)
 	}
 }
 
+/** --host-timeout: the best try so far is what there is. */
+static void time_out(struct osscan *o, uint64_t now_ns)
+{
+	for (uint32_t i = o->n_jobs; i-- > 0;) {
+		struct job *j = o->jobs[i];
+		if (!j->deadline_ns || now_ns < j->deadline_ns)
+			continue;
+		if (j->accuracy >= 0)
+			publish_facts(o, j);
+		publish_done(o, j->host_idx, true);
+		mem_free(j);
+		o->jobs[i] = o->jobs[--o->n_jobs];
+	}
+}
+
 int osscan_turn(struct osscan *o, uint64_t now_ns, bool is_alone, uint32_t wait_us)
 {
 	int err = o->n_jobs ? receive(o, now_ns, wait_us) : 0;
@@ -456,6 +483,7 @@ int osscan_turn(struct osscan *o, uint64_t now_ns, bool is_alone, uint32_t wait_
 		if (!is_try_over(o->jobs[i], now_ns))
 			job_turn(o, o->jobs[i], now_ns);
 	end_one(o, now_ns);
+	time_out(o, now_ns);
 	return (int)(o->n_jobs + o->n_waiting);
 }
 

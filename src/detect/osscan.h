@@ -20,6 +20,7 @@ struct osscan_conf {
 	uint32_t n_parts;           /* HOST_SCANNED per host */
 	uint32_t max_tries;         /* of one host without a perfect match; 0: 5, or 2 when the
 				       conditions are bad */
+	uint32_t host_timeout_ms;   /* of a host's port scan and test together; 0: no limit */
 	bool wants_limit;           /* only hosts with an open and a closed TCP port */
 	bool wants_guess;           /* say also what is merely near */
 	bool wants_trace;           /* EVENT_PACKET */

@@ -489,6 +489,14 @@ uint32_t service_take_closed(struct service *s)
 
 /* --- life --------------------------------------------------------------------------------- */
 
+void service_hear_out(struct service *s, uint32_t talk, struct bytes received)
+{
+	struct service_talk *t = &s->talks[talk];
+
+	if (!s->is_done && t->stage == TALK_HEARING && received.len)
+		(void)said_all(s, t, received);
+}
+
 void service_finish(struct service *s)
 {
 	if (s->is_done)

@@ -152,5 +152,7 @@ void service_on(struct service *s, uint32_t talk, enum stream_event ev, struct b
 		int error, uint64_t now_ns);
 /** @return bit per conversation to close; each is named once. */
 uint32_t service_take_closed(struct service *s);
+/** What a conversation has heard is all that will be: let it say what it can. */
+void service_hear_out(struct service *s, uint32_t talk, struct bytes received);
 /** End now with what is known. */
 void service_finish(struct service *s);

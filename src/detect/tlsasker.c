@@ -48,6 +48,7 @@ struct target {
 	struct target *next, **link;
 	char addr_text[ADDR_TEXT_CAP];
 	bool has_fetched; /* the certificate was asked for */
+	bool has_timed_out;
 };
 
 struct tlsasker {
@@ -116,6 +117,7 @@ static void report(struct target *t)
 		r.facts = tlsreport_make(&t->scan.learned, t->scan.sni, &c, r.block);
 	}
 	r.has_failed = a->is_broken || (is_tls && !r.facts);
+	r.has_timed_out = t->has_timed_out;
 	put_result(a, &r);
 }
 
@@ -368,6 +370,21 @@ static void retry_waiting(struct tlsasker *a)
 	}
 }
 
+/** --host-timeout: what is known is reported, and that there may be more. */
+static void time_out(struct tlsasker *a)
+{
+	uint64_t now_ns = clock_now_ns();
+	struct target *next;
+
+	for (struct target *t = a->targets; t; t = next) {
+		next = t->next;
+		if (!t->job.deadline_ns || now_ns < t->job.deadline_ns)
+			continue;
+		t->has_timed_out = t->scan.learned.is_cut = true;
+		target_end(t);
+	}
+}
+
 static void take_jobs(struct tlsasker *a)
 {
 	const struct tls_job *job;
@@ -411,6 +428,7 @@ static void *tlsasker_main(void *arg)
 			break;
 		if (a->has_waiting)
 			retry_waiting(a);
+		time_out(a);
 	}
 	drain(a);
 	return NULL;

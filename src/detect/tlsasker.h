@@ -24,6 +24,7 @@ struct tls_job {
 	uint64_t host_idx;
 	struct addr addr;
 	uint16_t port;
+	uint64_t deadline_ns;    /* ended then, with what is known; clock_now_ns(); 0: never */
 	char name[TLS_NAME_CAP]; /* SNI and name to be certified; "": none */
 };
 
@@ -34,6 +35,7 @@ struct tls_result {
 	struct facts *block;           /* taken by the receiver: facts_free; NULL: no TLS there */
 	const struct tls_facts *facts; /* NULL: no TLS there */
 	bool has_failed;               /* it is not known whether there is */
+	bool has_timed_out;            /* its deadline ended it */
 };
 
 /** Starts the thread. @return 0, -ENOENT when ca_file has no certificate, -ENOMEM, -errno. Thread:

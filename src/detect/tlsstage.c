@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "detect/budget.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +19,9 @@ struct subject {
 	uint32_t n_jobs; /* waiting or under way */
 	uint32_t n_parts_done;
 	uint32_t next_free;
+	bool is_timed_out;    /* something was left out */
+	uint64_t scanned_ns;  /* when its ports were known; 0: not yet; wall clock */
+	uint64_t deadline_ns; /* --host-timeout; 0: none, or nothing was asked yet */
 };
 
 struct waiting {
@@ -100,9 +104,11 @@ static struct subject *subject_of(struct tlsstage *s, uint64_t host_idx)
 	return &s->subjects[slot];
 }
 
-static void publish_detected(struct tlsstage *s, uint64_t host_idx)
+static void publish_detected(struct tlsstage *s, uint64_t host_idx, bool is_timed_out)
 {
-	struct event ev = {.kind = EVENT_HOST_DETECTED, .host_idx = host_idx};
+	struct event ev = {.kind = EVENT_HOST_DETECTED,
+			   .host_idx = host_idx,
+			   .detected = {.is_timed_out = is_timed_out}};
 
 	bus_publish(s->bus, &ev);
 }
@@ -111,12 +117,13 @@ static void publish_detected(struct tlsstage *s, uint64_t host_idx)
 static void try_end(struct tlsstage *s, struct subject *host)
 {
 	uint64_t host_idx = host->host_idx;
+	bool is_timed_out = host->is_timed_out;
 
 	if (host->n_jobs || host->n_parts_done < s->conf.n_parts)
 		return;
 	host->next_free = s->free;
 	s->free = map64_del(&s->by_idx, host_idx);
-	publish_detected(s, host_idx);
+	publish_detected(s, host_idx, is_timed_out);
 }
 
 static void on_port(struct tlsstage *s, const struct event *ev)
@@ -158,27 +165,31 @@ static void on_scanned(struct tlsstage *s, const struct event *ev)
 	struct subject *host = subject_find(s, ev->host_idx);
 
 	if (!host && s->conf.n_parts == 1) {
-		publish_detected(s, ev->host_idx); /* nothing was open */
+		publish_detected(s, ev->host_idx, false); /* nothing was open */
 		return;
 	}
 	if (!host && !(host = subject_of(s, ev->host_idx))) {
 		no_memory(s);
-		publish_detected(s, ev->host_idx);
+		publish_detected(s, ev->host_idx, false);
 		return;
 	}
-	if (ev->done.is_given_up) /* dishonest: its ports would all be asked for nothing */
+	uint32_t n_jobs = host->n_jobs;
+	if (ev->done.is_given_up || ev->done.is_timed_out) /* dishonest, or its time is over */
 		drop_waiting(s, host);
+	host->is_timed_out |= ev->done.is_timed_out && host->n_jobs < n_jobs;
 	host->n_parts_done++;
+	host->scanned_ns = host->n_parts_done == s->conf.n_parts ? ev->time_ns : 0;
 	try_end(s, host);
 }
 
-static void job_over(struct tlsstage *s, uint64_t host_idx)
+static void job_over(struct tlsstage *s, uint64_t host_idx, bool is_late)
 {
 	struct subject *host = subject_find(s, host_idx);
 
 	s->n_open--;
 	if (!host)
 		return;
+	host->is_timed_out |= is_late;
 	host->n_jobs--;
 	try_end(s, host);
 }
@@ -190,7 +201,7 @@ static void forget(struct tlsstage *s, uint64_t host_idx, uint16_t port)
 		if (s->waiting[i].host_idx != host_idx || s->waiting[i].port != port)
 			continue;
 		s->waiting[i] = s->waiting[--s->n_waiting];
-		job_over(s, host_idx);
+		job_over(s, host_idx, false);
 		return;
 	}
 }
@@ -246,7 +257,7 @@ static void publish(struct tlsstage *s, const struct tls_result *r)
 	if (!r->facts) {
 		ev.kind = EVENT_NOTHING_FOUND;
 		ev.nothing = (struct ev_nothing){r->addr, r->port, PROTO_TCP, EVENT_TLS_FOUND};
-		if (!s->is_stopped)
+		if (!s->is_stopped && !r->has_timed_out)
 			bus_publish(s->bus, &ev);
 		return;
 	}
@@ -264,6 +275,19 @@ static void publish(struct tlsstage *s, const struct tls_result *r)
 	}
 }
 
+/** It begins with the first question to the host. */
+static uint64_t deadline_of(struct tlsstage *s, uint64_t host_idx)
+{
+	struct subject *host = subject_find(s, host_idx);
+
+	if (!host)
+		return 0;
+	if (!host->deadline_ns)
+		host->deadline_ns = budget_deadline(budget_left_ns(
+			s->conf.hosts, host_idx, host->scanned_ns, s->conf.host_timeout_ms));
+	return host->deadline_ns;
+}
+
 void tlsstage_pump(struct tlsstage *s)
 {
 	struct tls_result r;
@@ -274,6 +298,12 @@ void tlsstage_pump(struct tlsstage *s)
 		const struct waiting *w = &s->waiting[s->n_waiting - 1];
 		struct tls_job job = {.host_idx = w->host_idx, .addr = w->addr, .port = w->port};
 
+		job.deadline_ns = deadline_of(s, w->host_idx);
+		if (job.deadline_ns && clock_now_ns() >= job.deadline_ns) {
+			s->n_waiting--;
+			job_over(s, job.host_idx, true);
+			continue;
+		}
 		name_job(s, &job);
 		if (!tlsasker_put(s->asker, &job))
 			break;
@@ -284,7 +314,7 @@ void tlsstage_pump(struct tlsstage *s)
 		publish(s, &r);
 		s->is_publishing = false;
 		facts_free(r.block);
-		job_over(s, r.host_idx);
+		job_over(s, r.host_idx, r.has_timed_out);
 	}
 }
 
@@ -305,7 +335,7 @@ void tlsstage_stop(struct tlsstage *s)
 	s->is_stopped = true;
 	tlsasker_stop(s->asker);
 	while (s->n_waiting)
-		job_over(s, s->waiting[--s->n_waiting].host_idx);
+		job_over(s, s->waiting[--s->n_waiting].host_idx, false);
 }
 
 int tlsstage_new(const struct tlsstage_conf *conf, struct bus *bus, struct tlsstage **ret)

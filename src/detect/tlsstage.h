@@ -16,6 +16,7 @@ struct tlsstage_conf {
 	const char *sni;           /* --tls-sni; NULL: the name the user typed for the host */
 	const struct hosts *hosts; /* borrowed */
 	uint32_t n_parts;          /* EVENT_HOST_SCANNED of each host */
+	uint32_t host_timeout_ms;  /* of a host's port scan and analysis together; 0: no limit */
 };
 
 /** Subscribes; starts the thread, where OpenSSL is installed: else nothing is examined, and the log

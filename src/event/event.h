@@ -258,10 +258,17 @@ struct ev_host_done {
 	uint8_t reason;    /* of the state */
 	bool is_partial;   /* broken off: ports not reported are unknown, not silent */
 	bool is_given_up;  /* the same, but by decision: dishonest */
-	bool is_timed_out; /* the same, for --host-timeout */
+	bool is_timed_out; /* the same, for --host-timeout; of host_finished without is_partial:
+			      detection was ended by it */
+	bool is_detection_timed_out; /* of host_scanned from stored results alone */
 	struct ev_evidence evidence;
 	uint32_t srtt_us, rttvar_us,
 		rto_us; /* 0 unknown; srtt_us is the lowest seen: without our own queues */
+};
+
+/** host_detected. */
+struct ev_detected {
+	bool is_timed_out; /* --host-timeout ended it: what was found stands, there may be more */
 };
 
 struct ev_named {
@@ -386,6 +393,7 @@ struct event {
 		struct ev_port port;
 		struct ev_host_done done;
 		struct ev_named named;
+		struct ev_detected detected;
 		struct ev_service service;
 		struct ev_os os;
 		struct ev_tls tls;

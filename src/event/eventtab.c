@@ -293,7 +293,7 @@ static const struct field ev_host_done_f[] = {
 	{"reason", NULL, WORD(reason, words_reason)},
 	{"partial", "Broken off: ports not told are unknown", BOOL(is_partial)},
 	{"given_up", "The same, for dishonesty", BOOL(is_given_up)},
-	{"timed_out", "The same, for --host-timeout", BOOL(is_timed_out)},
+	{"timed_out", "--host-timeout ended the host's scan, or without partial its detection", BOOL(is_timed_out)},
 	{"evidence", NULL, STRUCT(evidence), .of = &fields_ev_evidence},
 	{"srtt_us", "Lowest round trip", KNOWN_UINT(srtt_us)},
 	{"rttvar_us", NULL, KNOWN_UINT(rttvar_us)},
@@ -301,6 +301,13 @@ static const struct field ev_host_done_f[] = {
 };
 #undef T
 static const STRUCT_TABLE(ev_host_done);
+
+#define T struct ev_detected
+static const struct field ev_detected_f[] = {
+	{"timed_out", "--host-timeout ended it: there may be more to find", BOOL(is_timed_out)},
+};
+#undef T
+static const STRUCT_TABLE(ev_detected);
 
 #define T struct ev_named
 static const struct field ev_named_f[] = {{"name", "null: it has none", TEXT(name)}};
@@ -375,7 +382,7 @@ const struct event_spec event_specs[EVENT_N] = {
 	[EVENT_PORT_FOUND] = {"port_found", "A port's state was concluded from an answer", TELLS(port, ev_port), OF_HOST},
 	[EVENT_HOST_SCANNED] = {"host_scanned", "A part of the scan is done with a host", TELLS(done, ev_host_done), OF_HOST},
 	[EVENT_HOST_NAMED] = {"host_named", "Reverse DNS has answered", TELLS(named, ev_named), OF_HOST, LENT},
-	[EVENT_HOST_DETECTED] = {"host_detected", "A detector is done with a host", .is_of_host = true, .is_logged = true},
+	[EVENT_HOST_DETECTED] = {"host_detected", "A detector is done with a host", TELLS(detected, ev_detected), OF_HOST},
 	[EVENT_HOST_FINISHED] = {"host_finished", "A host's results are complete", TELLS(done, ev_host_done), OF_HOST},
 	[EVENT_SERVICE_DETECTED] = {"service_detected", "What a port's service is", TELLS(service, ev_service), OF_HOST, LENT},
 	[EVENT_BANNER_GRABBED] = {"banner_grabbed", "What a service said first", TELLS(service, ev_banner), OF_HOST, LENT},

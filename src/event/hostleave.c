@@ -50,7 +50,8 @@ static void release(struct hosts *h, struct host *host, uint64_t time_ns)
 					.state = host->state,
 					.reason = host->reason,
 					.is_partial = host->is_partial,
-					.is_timed_out = host->is_timed_out,
+					.is_timed_out =
+						host->is_timed_out || host->is_detection_timed_out,
 					.evidence = host->evidence,
 					.srtt_us = host->srtt_us,
 					.rttvar_us = host->rttvar_us,

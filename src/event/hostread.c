@@ -70,7 +70,7 @@ void host_facts(const struct hosts *h, const struct host *host, struct host_fact
 		.ttl = host->ttl,
 		.has_mac = host->has_mac,
 		.is_partial = host->is_partial,
-		.is_timed_out = host->is_timed_out,
+		.is_timed_out = host->is_timed_out || host->is_detection_timed_out,
 		.mac = host->mac,
 		.from = host->from,
 		.name = host->name,
@@ -95,6 +95,11 @@ const struct service_facts *host_service(const struct host *host, uint8_t proto,
 struct bytes host_banner(const struct host *host, uint8_t proto, uint16_t port)
 {
 	return found_banner(&host->found, proto, port);
+}
+
+bool hosts_has_detection_timed_out(const struct hosts *h)
+{
+	return h->has_detection_timed_out;
 }
 
 const struct os_facts *host_os(const struct host *host)

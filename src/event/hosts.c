@@ -155,6 +155,7 @@ static void on_scanned(struct hosts *h, const struct event *ev)
 		return;
 	host->n_parts_done++;
 	host->is_timed_out |= ev->done.is_timed_out;
+	host->is_detection_timed_out |= ev->done.is_detection_timed_out;
 	host->is_partial |= ev->done.is_partial || ev->done.is_given_up || ev->done.is_timed_out;
 	add_evidence(&host->evidence, &ev->done.evidence);
 	if (host->state == HOST_UNKNOWN ||
@@ -238,6 +239,8 @@ static void on_detected(struct hosts *h, const struct event *ev)
 	if (!host || host->is_leaving)
 		return;
 	host->n_detected++;
+	host->is_detection_timed_out |= ev->detected.is_timed_out;
+	h->has_detection_timed_out |= ev->detected.is_timed_out;
 	hosts_try_release(h, host, ev->time_ns);
 }
 

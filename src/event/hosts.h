@@ -47,7 +47,8 @@ struct host_facts {
 	uint64_t idx;
 	struct addr addr;
 	uint8_t state, reason, ttl;
-	bool has_mac, is_partial, is_timed_out;
+	bool has_mac, is_partial;
+	bool is_timed_out; /* without is_partial: its ports are known, detection was ended */
 	struct mac mac;
 	struct addr from;
 	const char *name;            /* PTR name or NULL; borrowed until the host is finished */
@@ -101,6 +102,9 @@ const struct service_facts *host_service(const struct host *host, uint8_t proto,
 struct bytes host_banner(const struct host *host, uint8_t proto, uint16_t port);
 /** The same of TLS. */
 const struct tls_facts *host_tls(const struct host *host, uint8_t proto, uint16_t port);
+
+/** Was detection of any host ended by --host-timeout? */
+bool hosts_has_detection_timed_out(const struct hosts *h);
 
 /** What the OS test found out. @return borrowed until the host is finished; NULL: not asked, or no
  * answer. */

@@ -24,6 +24,7 @@ struct host {
 	uint8_t port_reason, port_ttl; /* of the first port reply: evidence of life */
 	struct mac mac;
 	bool has_mac, is_named, is_complete, is_leaving, is_partial, is_timed_out;
+	bool is_detection_timed_out;
 	struct cells cells;
 	struct found found;
 };
@@ -39,7 +40,7 @@ struct hosts {
 	uint32_t n_parts, n_live;
 	uint32_t n_held, max_held; /* complete, waiting for their turn */
 	uint64_t next_idx;         /* next to leave while is_ordered */
-	bool is_ordered, is_releasing;
+	bool is_ordered, is_releasing, has_detection_timed_out;
 	int error;
 	struct hosts_totals totals;
 	struct map64 target_name_of;

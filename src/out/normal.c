@@ -293,6 +293,8 @@ static void on_host(struct out *o, const struct event *ev)
 		buf_puts(&o->buf,
 			 n_unknown == 1 ? " port has no result.\n" : " ports have no result.\n");
 	}
+	if (v->facts.is_timed_out && !v->facts.is_partial)
+		text_lit(&o->buf, "Host timed out: detection was not finished.\n");
 	svc_put_fingerprints(o, v);
 	put_mac(o, v);
 	os_put_normal(&o->buf, v);

@@ -325,17 +325,19 @@ static void put_ports(struct out *o, const struct view *v)
 /** What the DTD has no place for: doubts about the host, and that it was not asked everything. */
 static void put_comment(struct buf *b, const struct host_facts *f)
 {
-	if (!f->evidence.mark && !f->is_partial)
+	if (!f->evidence.mark && !f->is_partial && !f->is_timed_out)
 		return;
 	text_lit(b, " comment=\"");
 	if (f->evidence.mark) {
 		text_lit(b, "dishonest: ");
 		text_put_evidence(b, &f->evidence);
 	}
-	if (f->is_partial && f->evidence.mark)
+	if ((f->is_partial || f->is_timed_out) && f->evidence.mark)
 		text_lit(b, "; ");
 	if (f->is_partial)
 		buf_puts(b, f->is_timed_out ? "timed out" : "stopped early");
+	else if (f->is_timed_out)
+		text_lit(b, "detection timed out");
 	buf_putc(b, '"');
 }
 

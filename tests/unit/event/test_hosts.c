@@ -152,6 +152,34 @@ static void hosts_wait_for_detection(void **state)
 	world_free(w);
 }
 
+static void detection_may_be_timed_out(void **state)
+{
+	struct world *w = world_new();
+	struct event ev = {.kind = EVENT_HOST_DETECTED, .detected = {.is_timed_out = true}};
+
+	(void)state;
+	w->scan.n_detectors = 2;
+	add_ports(w, PORT_TCP, 22, 22);
+	world_start(w, 1, 4);
+	open_port(w, 0, 22);
+	scanned(w, 0, HOST_UP);
+	assert_false(hosts_has_detection_timed_out(w->hosts));
+	bus_publish(&w->bus, &ev);
+	assert_int_equal(w->n_released, 0);
+	detected(w, 0); /* another detector was done in time */
+	assert_int_equal(w->n_released, 1);
+	assert_true(w->facts.is_timed_out);
+	assert_false(w->facts.is_partial); /* its ports are known */
+	assert_true(hosts_has_detection_timed_out(w->hosts));
+	open_port(w, 1, 22);
+	scanned(w, 1, HOST_UP);
+	detected(w, 1);
+	detected(w, 1);
+	assert_int_equal(w->n_released, 2);
+	assert_false(w->facts.is_timed_out);
+	world_free(w);
+}
+
 static void naming_inside_the_bus_keeps_order(void **state)
 {
 	struct world *w = world_new();
@@ -286,6 +314,7 @@ int main(void)
 		cmocka_unit_test(order_is_given_up_at_the_ceiling),
 		cmocka_unit_test(hosts_wait_for_their_names),
 		cmocka_unit_test(hosts_wait_for_detection),
+		cmocka_unit_test(detection_may_be_timed_out),
 		cmocka_unit_test(naming_inside_the_bus_keeps_order),
 		cmocka_unit_test(target_names_are_kept),
 		cmocka_unit_test(stopping_early_leaves_unknown_ports),
