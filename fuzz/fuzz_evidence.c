@@ -29,6 +29,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	memcpy(product, name.p, name.len < 63 ? name.len : 63);
 	(void)evidence_is_enough(&hit, in, product);
 	(void)naming_is_none(name);
+	(void)naming_is_host_name(name, in);
+	for (size_t i = 0; i < in.len && i < 64; i++)
+		(void)naming_is_claim(in, (struct bytes){in.p + i, 1 + i % (in.len - i)}, pattern);
 	(void)evidence_is_mirror(in, name);
 	if (!evidence_is_enough(&hit, in, NULL))
 		abort();

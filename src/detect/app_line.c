@@ -182,7 +182,7 @@ static const struct word ftp_words[] = {
 	{"Microsoft FTP Service", "Microsoft ftpd", NULL, false},
 	{"Serv-U FTP Server", "Serv-U ftpd", "a:serv-u:serv-u", true},
 	{"WU-FTPD", "WU-FTPD", NULL, true},
-	{"Version wu-", "WU-FTPD", "a:redhat:wu_ftpd", true},
+	{"Version wu-", "WU-FTPD", NULL, true},
 	{"bftpd", "bftpd", NULL, true},
 	{"Gene6 FTP Server", "Gene6 ftpd", NULL, true},
 	{"SFTPGo", "SFTPGo ftpd", NULL, true},

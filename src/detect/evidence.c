@@ -19,6 +19,8 @@
 
 /* in halves: a NUL proves less than other bytes, since binary protocols are full of them */
 enum { ENOUGH = 6, HALVES = 2, NAME_BYTES_MIN = 3, MIRROR_BYTES_MIN = 6 };
+/** Places of one word that are looked at: a server may repeat it for a long time. */
+enum { LOOKS_MAX = 64 };
 
 static const char *const nameless[] = {"chargen", "daytime", "time", "echo", "discard"};
 
@@ -55,8 +57,9 @@ static bool is_borne(const struct claim *c, struct bytes word)
 {
 	struct bytes pattern = c->hit->match->pattern;
 	bool is_said = false;
+	size_t at = 0;
 
-	for (size_t at = 0; find(c->answer, word, &at); at++) {
+	for (uint32_t n = 0; n < LOOKS_MAX && find(c->answer, word, &at); n++, at++) {
 		struct bytes here = {c->answer.p + at, word.len};
 		bool is_longer =
 			word.len > NAME_BYTES_MIN && naming_is_longer(c->answer, here, pattern);
@@ -139,9 +142,10 @@ static bool is_captured_end(const struct match_hit *hit, const uint8_t *at)
 static int says_word(const struct claim *c, struct bytes word)
 {
 	struct bytes pattern = c->hit->match->pattern;
+	size_t at = 0;
 	int says = 0;
 
-	for (size_t at = 0; find(c->answer, word, &at); at++) {
+	for (uint32_t n = 0; n < LOOKS_MAX && find(c->answer, word, &at); n++, at++) {
 		struct bytes here = {c->answer.p + at, word.len};
 		if ((at && isalpha(here.p[-1])) || naming_is_host(c->answer, here, pattern))
 			continue;
@@ -158,7 +162,8 @@ static int says_word(const struct claim *c, struct bytes word)
 /** "HP", in these letters and by itself. */
 static bool says_maker(const struct claim *c, const char *product)
 {
-	bool is_short = isupper(product[0]) && isupper(product[1]) && product[2] == ' ';
+	bool is_short =
+		isupper((uint8_t)product[0]) && isupper((uint8_t)product[1]) && product[2] == ' ';
 	const uint8_t *at = c->answer.p, *end = at + c->answer.len;
 
 	for (; is_short && at + 2 <= end; at++) {

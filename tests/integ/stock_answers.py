@@ -120,6 +120,11 @@ STOCK = {
     "pop3-denies": by_line(b"-ERR unknown command\r\n", b"+OK POP3 ready, no Dovecot here\r\n"),
     "imap-plain": by_line(b"* BAD unknown command\r\n", b"* OK IMAP4rev1 server ready\r\n"),
     "imap-denies": by_line(b"* BAD unknown command\r\n", b"* OK IMAP4 service, never heard of Cyrus IMAP4\r\n"),
+    "smtp-host": by_line(b"500 unrecognized command\r\n", b"220 exim-4-94.example.org ESMTP ready\r\n"),
+    "smtp-other": by_line(b"500 unrecognized command\r\n", b"220 mx ESMTP gateway in front of Postfix\r\n"),
+    "ftp-host": by_line(b"500 What?\r\n", b"220 proftpd.example.org FTP server ready\r\n"),
+    "ftp-retired": by_line(b"500 What?\r\n", b"220 Welcome. ProFTPD 1.3.5 Server was retired in 2019.\r\n"),
+    "pop3-stamp": by_line(b"-ERR What?\r\n", b"+OK POP3 ready <1896.697170952@dovecot.example.org>\r\n"),
     "irc-plain": by_line(b":irc.example.org 451 * :You have not registered\r\n"),
     "http-empty": http(b"404 Not Found"),
     "http-none": http(b"200 OK", b"Server: none\r\n", b"hello"),
@@ -128,6 +133,8 @@ STOCK = {
     "http-webserver": http(b"200 OK", b"Server: Web Server\r\n", b"hello"),
     "http-denies": http(b"200 OK", b"Server: not nginx/1.2.3\r\n", b"hello"),
     "http-sentence": http(b"200 OK", b"Server: this server is run by seven small hamsters\r\n", b"hello"),
+    "http-frontend": http(b"200 OK", b"Server: frontend for Apache/2.4.57 backends\r\n", b"hello"),
+    "http-title": http(b"200 OK", b"", b"<title>Apache Tomcat/9.0.1 - migration guide</title>"),
     "http-php": http(b"200 OK", b"X-Powered-By: PHP/8.2.1\r\nContent-Type: text/html; charset=UTF-8\r\n", b"<p>hi"),
     "http-400": http(b"400 Bad Request", b"Content-Type: text/plain\r\n", b"Bad Request"),
     "http-500": http(b"500 Internal Server Error", b"Content-Type: text/html\r\n", b"<h1>Internal Server Error</h1>"),
@@ -144,6 +151,9 @@ NAMED = {
     "postfix": (by_line(b"502 5.5.2 Error: command not recognized\r\n", b"220 mail.example.org ESMTP Postfix (Debian)\r\n"),
                 "smtp", "Postfix smtpd", None),
     "dovecot": (by_line(b"-ERR Unknown command.\r\n", b"+OK Dovecot (Debian) ready.\r\n"), "pop3", "Dovecot pop3d", None),
+    "exim-on-postfix": (by_line(b"500 unrecognized command\r\n", b"220 postfix.example.org ESMTP Exim 4.94.2 Mon, 01 Jan 2024\r\n"),
+                        "smtp", "Exim smtpd", "4.94.2"),
+    "upnp": (http(b"404 Not Found", b"SERVER: Linux/3.10 UPnP/1.0 MiniUPnPd/1.9\r\n"), "upnp", "MiniUPnPd", "1.9"),
     "nginx": (http(b"200 OK", b"Server: nginx/1.22.1\r\n", b"hello"), "http", "nginx", "1.22.1"),
     "memcached": (transformed(lambda said: b"VERSION 1.6.18\r\n" if said == b"version\r\n" else
                               b"ERROR\r\n" * max(said.count(b"\n"), 1)), "memcached", "Memcached", "1.6.18"),
@@ -192,6 +202,8 @@ def test_claims(cases, space, directory):
         if name == "http-php":  # that PHP runs there is what the header says
             got.pop("cpe", None)
         cases.equal(f"nothing claimed of {name} ({r.get('name')}, {r.get('conf')})", got, {})
+        if r.get("hostname"):
+            cases.check(f"a host's name: {name}", "." in r["hostname"], r["hostname"])
     for name, (_, *want) in NAMED.items():
         r = found.get(ports[name], {})
         cases.equal(f"named: {name}", [r.get(k) or None for k in ("name", "product", "version")], want)

@@ -37,6 +37,20 @@ static const struct {
 	{"^(?:zork|quux) (\\d)", "quux 1", "Adventure", "game", true},
 	{"^(?:OK|ready) (\\d)", "ready 1", "Adventure", "game", false},
 	{"^ERROR", "ERROR", NULL, "line", true}, /* it names no program */
+	{"^\\xff\\xfb\\x01\\xff\\xfb\\x03\\r\\nlogin: $", "login: ", "Orinoco WAP telnetd",
+	 "telnet", false}, /* all of telnet says so */
+	{"^\\xff\\xfb\\x01\\n\\rUser Name : $", "\xff\xfb\x01\n\rUser Name : ", "APC card telnetd",
+	 "telnet", true}, /* the wrong way round */
+	{"^\\xff\\xfd\\x18\\xff\\xfd \\xff\\xfd#\\xff\\xfd'", "x", "Linux telnetd", "telnet", true},
+	{"^\\xff\\xfb\\x01\\xff\\xfb\\x03", "HP JetDirect", "HP LaserJet telnetd", "telnet", true},
+	{"^\\xff\\xfb\\x01\\xff\\xfb\\x03", "HPE", "HP LaserJet telnetd", "telnet", false},
+	{"^220.*ProFTP[dD]", "220 proftpd.example.org ready", "ProFTPD", "ftp", false},
+	{"^220 ESMTP Postfix", "220 ESMTP PostfixAdminGate", "Postfix smtpd", "smtp", false},
+	{"^220 .*FTP server \\(Version (wu-[-.\\w]+)", "220 a.b FTP server (Version wu-2.6.2(1)",
+	 "WU-FTPD", "ftp", true},
+	{"^220 MTA(\\w+)", "220 MTAbc", "MTA Express", "smtp",
+	 true}, /* the pattern lets it go on */
+	{"^Server: (.+)$", "Server: instead of Foo", "instead of Foo", "http", false},
 };
 
 static void a_program_is_believed_on_evidence(void **state)
@@ -47,6 +61,8 @@ static void a_program_is_believed_on_evidence(void **state)
 		size_t n = strlen(cases[i].answer);
 		uint8_t *p = guard_copy(cases[i].answer, n);
 		struct match_hit hit = {.match = &m, .group = {{p, n}}};
+		if (strstr(cases[i].pattern, "(.+)")) /* what is captured there */
+			hit.group[1] = (struct bytes){p + 8, n - 8};
 		if (evidence_is_enough(&hit, (struct bytes){p, n}, cases[i].product) !=
 		    cases[i].is_enough)
 			fail_msg("case %zu: %s", i, cases[i].answer);
