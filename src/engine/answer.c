@@ -78,6 +78,31 @@ static void forget_spurious(struct track *t, uint64_t now_ns)
 	t->min_rto_us = MAX(t->min_rto_us - t->min_rto_us / 8, t->conf.min_rto_us);
 }
 
+/** Is its answer to an attempt before the last the first word of it, or was that as late? */
+static bool is_far(const struct track *t, const struct host_slot *h)
+{
+	return !h->rtt.srtt_us || h->rtt.min_us > track_first_us(t, h);
+}
+
+/**
+ * The first word of a host comes after its time-out: it is far. When that attempt left is not kept,
+ * but those after it were spaced by the time-outs of a host not heard: it took no less.
+ */
+static void learn_far(struct track *t, const struct track_group *g, uint32_t q, uint32_t attempt,
+		      uint64_t now_ns)
+{
+	struct host_slot *h = group_host(g, q), unheard = *h;
+	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
+	uint64_t us = us_of(now_ns) - g->sent_us[q];
+
+	unheard.rtt = (struct rtt){0};
+	/* one that waits to be asked again has the time of the attempt before */
+	last -= (g->state[q] & PROBE_STATE) == PROBE_WAIT;
+	for (uint32_t a = attempt; a < last; a++)
+		us += track_rto_us(t, &unheard, a);
+	rtt_sample(&h->rtt, (uint32_t)MIN(us, (uint64_t)RTT_SAMPLE_MAX_US));
+}
+
 /** RTT and loss facts from one reply. @return the attempt that it answers. */
 static uint32_t learn(struct track *t, struct track_group *g, uint32_t q,
 		      const struct probe_reply *r, uint64_t now_ns)
@@ -93,9 +118,12 @@ static uint32_t learn(struct track *t, struct track_group *g, uint32_t q,
 		uint32_t us = (uint32_t)MAX((int32_t)(us_of(now_ns) - g->sent_us[q]), 1);
 		rtt_sample(&h->rtt, us);
 		rtt_sample(&t->rtt, us);
-	} else if (attempt < last && (g->state[q] & PROBE_STATE) != PROBE_WAIT) {
-		t->stats.n_spurious++;
-		note_spurious(t, now_ns);
+	} else if (attempt < last) {
+		t->stats.n_spurious += (g->state[q] & PROBE_STATE) != PROBE_WAIT;
+		if (is_far(t, h))
+			learn_far(t, g, q, attempt, now_ns);
+		else if ((g->state[q] & PROBE_STATE) != PROBE_WAIT)
+			note_spurious(t, now_ns);
 	}
 	attempt -= MIN(attempt, r->n_other);
 	uint32_t counted = attempt - MIN(attempt, attempts_excused(t, h));

@@ -24,6 +24,7 @@ enum {
 	GLOBAL_RTO_MIN_US = 100000,
 	FAR_WAIT_US = 500000,
 	SLOW_PORT_WAIT_US = 300000,
+	UNHEARD_WAIT = 3,        /* times a first attempt's */
 	RTO_MAX_US = 1800000000, /* ages are compared in 31 bits */
 	RTT_UNKNOWN_CHECK_US = 25000,
 	RIPE_LOOK_NS = 1000000,
@@ -114,11 +115,18 @@ static bool is_assumed_up(const struct host_slot *h)
  * listened for all along. With -Pn, where most hosts may not exist, half a second. A quick host's
  * silent port may be served elsewhere (address translation, proxies).
  */
-static uint32_t last_wait_us(const struct host_slot *h, uint32_t first_us)
+static uint32_t last_wait_us(const struct track *t, const struct host_slot *h, uint32_t first_us,
+			     uint32_t attempt)
 {
 	if (h->rtt.srtt_us)
 		return SLOW_PORT_WAIT_US;
-	return is_assumed_up(h) ? MIN(first_us, (uint32_t)FAR_WAIT_US) : first_us;
+	if (!is_assumed_up(h))
+		return first_us;
+	/* where nobody answers they may all be as far: once that has been waited for, or near ones
+	 * are heard, it is unlikely */
+	if (!t->rtt.srtt_us && !t->stats.n_hosts_done && attempt <= RETRIES_MIN)
+		return UNHEARD_WAIT * first_us;
+	return MIN(first_us, (uint32_t)FAR_WAIT_US);
 }
 
 /**
@@ -133,7 +141,7 @@ static uint32_t backoff_shift_max(const struct track *t, const struct host_slot 
 
 uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t attempt)
 {
-	uint32_t first_us = h->initial_rto_us ? h->initial_rto_us : t->conf.initial_rto_us;
+	uint32_t first_us = track_first_us(t, h);
 	uint64_t rto_us = first_us;
 
 	if (h->rtt.srtt_us)
@@ -145,7 +153,7 @@ uint32_t track_rto_us(const struct track *t, const struct host_slot *h, uint32_t
 	rto_us <<= MIN(counted, backoff_shift_max(t, h));
 	if (attempt >= retries_allowed(t, h) && !(h->flags & HOST_IS_GIVEN_UP)) {
 		uint64_t most_us = h->rtt.srtt_us ? rto_us : MIN(rto_us, (uint64_t)first_us);
-		rto_us = MAX(most_us, (uint64_t)last_wait_us(h, first_us));
+		rto_us = MAX(most_us, (uint64_t)last_wait_us(t, h, first_us, attempt));
 	}
 	return (uint32_t)MIN(rto_us, (uint64_t)MIN(t->conf.max_rto_us, (uint32_t)RTO_MAX_US));
 }

@@ -89,6 +89,11 @@ void host_convicted(struct track *t, struct track_group *g, struct host_slot *h)
 bool probe_is_doubtful(const struct track *t, const struct track_group *g, uint32_t q);
 /** Retransmissions of one probe: never fewer than it takes to ask everything its port is asked. */
 uint32_t probe_retries(const struct track *t, const struct track_group *g, uint32_t q);
+/** What an attempt is given at a host that was never heard. */
+static inline uint32_t track_first_us(const struct track *t, const struct host_slot *h)
+{
+	return h->initial_rto_us ? h->initial_rto_us : t->conf.initial_rto_us;
+}
 /** Attempts that say nothing when they are not answered. */
 uint32_t attempts_excused(const struct track *t, const struct host_slot *h);
 /** One probe of the host is concluded; the last one completes the host. */

@@ -337,7 +337,7 @@ static void no_brake(void **state)
 		 0,
 		 0,
 		 0,
-		 3.2,
+		 4.2,
 		 2,
 		 {.n_hosts = 1024, .n_ports = 100, .rtt_us = 200, .down_percent = 100}},
 	};
