@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Remote procedures and files: ONC RPC (which program listens), SMB 1 (what the server says of
- * itself before anybody logs in), the handshake of Erlang nodes, TFTP errors.
- * Sources: RFC 5531 9 and 11, RFC 1833; MS-CIFS 2.2.4.52 and 2.2.4.53, MS-NLMP 2.2.1.1; Erlang/OTP
- * "Distribution Protocol", handshake; RFC 1350 5.
+ * Remote procedures, files and disks: ONC RPC (which program listens), SMB 1 (what the server says
+ * of itself before anybody logs in), the handshake of Erlang nodes, TFTP errors, logins of iSCSI
+ * that go no further than the question how to authenticate. Sources: RFC 5531 9 and 11, RFC 1833;
+ * MS-CIFS 2.2.4.52 and 2.2.4.53, MS-NLMP 2.2.1.1; Erlang/OTP "Distribution Protocol", handshake;
+ * RFC 1350 5; RFC 7143 11.12, 11.13 and 13.
  */
 #include "detect/app.h"
 
@@ -224,6 +225,69 @@ static int tftp_parse(struct bytes in, struct app_facts *ret)
 	return (int)in.len;
 }
 
+/* --- iSCSI -------------------------------------------------------------------------------- */
+
+enum {
+	ISCSI_HEAD = 48,
+	ISCSI_LOGIN_RESPONSE = 0x23,
+	ISCSI_TAG_AT = 16,
+	ISCSI_STATUS_AT = 36,
+	ISCSI_STATUS_N = 4,
+	ISCSI_KEYS_MAX = 8192
+};
+#define ISCSI_TAG "prt1"
+/** A discovery session that offers to go without authentication, and ends at that stage. */
+#define ISCSI_KEYS "InitiatorName=iqn.2026-11.prtip:scan\0SessionType=Discovery\0AuthMethod=None\0"
+#define ISCSI_LOGIN                                                                                \
+	"\x43\x81\0\0\0\0\0\x4b\x80\0\0\0\0\1\0\0" ISCSI_TAG                                       \
+	"\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0" ISCSI_KEYS "\0"
+
+/** Is it, as far as it has come, the head of a login response to us? */
+static bool is_iscsi_head(struct bytes in)
+{
+	struct bytes tag = app_skip(in, ISCSI_TAG_AT);
+
+	if (in.len && in.p[0] != ISCSI_LOGIN_RESPONSE)
+		return false;
+	if (in.len > 3 && (in.p[2] || in.p[3])) /* versions */
+		return false;
+	return !tag.len || app_magic(tag, ISCSI_TAG, sizeof(ISCSI_TAG) - 1) >= 0;
+}
+
+/** What a login response says of authentication. */
+static const char *iscsi_means(uint8_t status, uint8_t detail, struct bytes keys)
+{
+	static const char *const refusals[ISCSI_STATUS_N] = {"", "moved elsewhere", "login refused",
+							     "service unavailable"};
+	struct bytes at;
+
+	if (status == 2 && detail == 1)
+		return "authentication required";
+	return !status && app_find(keys, "AuthMethod=None", &at) ? "no authentication"
+								 : refusals[status];
+}
+
+static int iscsi_parse(struct bytes in, struct app_facts *ret)
+{
+	if (!is_iscsi_head(in))
+		return -E_SYNTAX;
+	if (in.len < ISCSI_HEAD)
+		return 0;
+	size_t len = get_be32(in.p + 4) & 0xffffff, whole = ISCSI_HEAD + (len + 3) / 4 * 4;
+	uint8_t status = in.p[ISCSI_STATUS_AT], detail = in.p[ISCSI_STATUS_AT + 1];
+	if (len > ISCSI_KEYS_MAX || status >= ISCSI_STATUS_N)
+		return -E_SYNTAX;
+	if (in.len < whole)
+		return 0;
+	ret->service = "iscsi";
+	app_puts(ret, APP_EXTRAINFO,
+		 iscsi_means(status, detail, (struct bytes){in.p + ISCSI_HEAD, len}));
+	return (int)whole;
+}
+
+static const struct app_hello iscsi_hellos[] = {
+	{TEXT(ISCSI_LOGIN), APP_TCP, {3260, 860}, "iscsi", NULL},
+};
 static const struct app_hello rpc_hellos[] = {
 	{TEXT(RPC_ASK), APP_TCP, {111, 749, 2049, 20048}, "rpcbind rpc nfs mountd", NULL},
 };
@@ -256,6 +320,12 @@ const struct app_ops app_erl = {.name = "erldp",
 				.hellos = erl_hellos,
 				.n_hellos = ARRAY_LEN(erl_hellos),
 				.parse = erl_parse};
+const struct app_ops app_iscsi = {.name = "iscsi",
+				  .help = "iSCSI login responses",
+				  .protos = APP_TCP,
+				  .hellos = iscsi_hellos,
+				  .n_hellos = ARRAY_LEN(iscsi_hellos),
+				  .parse = iscsi_parse};
 const struct app_ops app_tftp = {.name = "tftp",
 				 .help = "TFTP errors and first blocks",
 				 .protos = APP_UDP,

@@ -61,6 +61,11 @@ static const char erl[] =
 	"\000\003sok\000#N\000\000\000\015\007\337\177\275\262\335\265\030k\002\257\011"
 	"\000\020rabbit@localhost";
 
+/** What tgt 1.0.85 answered, and refusals of the form that RFC 7143 11.13 gives. */
+#define ISCSI_HEAD(len, status)                                                                    \
+	"\x23\x81\0\0\0\0\0" len "\x80\0\0\0\0\1\0\0prt1\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\2" status   \
+	"\0\0\0\0\0\0\0\0\0\0"
+
 static const struct app_case cases[] = {
 	{CAPTURE(rpc111), APP_TCP, "onc-rpc", "rpcbind", NULL, "2-4", "RPC #100000"},
 	{CAPTURE(rpc749), APP_TCP, "onc-rpc", "kerberos-adm", NULL, "2", "RPC #2112"},
@@ -71,6 +76,13 @@ static const struct app_case cases[] = {
 	{CAPTURE("\0\5\0\1File not found\0"), APP_UDP, "tftp", "tftp", NULL, NULL,
 	 "File not found"},
 	{CAPTURE("\0\3\0\1content"), APP_UDP, "tftp", "tftp"},
+	/* iSCSI */
+	{CAPTURE(ISCSI_HEAD("\x27", "\0\0") "TargetPortalGroupTag=1\0AuthMethod=None\0\0"), APP_TCP,
+	 "iscsi", "iscsi", NULL, NULL, "no authentication"},
+	{CAPTURE(ISCSI_HEAD("\0", "\2\1")), APP_TCP, "iscsi", "iscsi", NULL, NULL,
+	 "authentication required"},
+	{CAPTURE(ISCSI_HEAD("\0", "\3\1")), APP_TCP, "iscsi", "iscsi", NULL, NULL,
+	 "service unavailable"},
 };
 
 static const struct app_ops *row_of(const char *name)

@@ -46,6 +46,57 @@ static const struct {
 	 "deluge-rpc", "Deluge BitTorrent daemon", NULL, 7},
 	{"ZabbixAgent", CAPTURE("ZBXD\1\6\0\0\0\0\0\0\0006.0.14"), "zabbix", "Zabbix agent",
 	 "6.0.14", 18},
+	/* nbd-server 3.24, uWSGI 2.0.21 and xl2tpd 1.3.18 of Debian 12; a Zabbix server as its
+	   manual says */
+	{"NULL", CAPTURE("NBDMAGICIHAVEOPT\0\3"), "nbd", "", NULL, 18},
+	{"UwsgiRequest", CAPTURE("HTTP/1.7 200 OK\r\nContent-Type: text/plain\r\n\r\nhi"), "uwsgi",
+	 "", NULL, 13},
+	{"ZabbixAgent", CAPTURE("ZBXD\1\x14\0\0\0\0\0\0\0{\"response\":\"failed\"}"), "zabbix", "",
+	 NULL, 26},
+	{"L2tpStart",
+	 CAPTURE("\xc8\2\0\x2d\0\1\0\0\0\0\0\1\x80\x08\0\0\0\0\0\2\x80\x08\0\0\0\2\1\0"
+		 "\0\x13\0\0\0\x08xelerance.com"),
+	 "l2tp", "xl2tpd", NULL, 20},
+	{"L2tpStart", CAPTURE("\xc8\2\0\x14\0\1\0\0\0\0\0\1\x80\x08\0\0\0\0\0\4"), "l2tp", "", NULL,
+	 20},
+	/* from the protocols' documents */
+	{"KafkaApiVersions", CAPTURE("\0\0\0\x10prtp\0\0\0\0\0\1\0\x12\0\0\0\3"), "kafka", "", NULL,
+	 18},
+	{"CassandraOptions",
+	 CAPTURE("\x84\0\0\0\6\0\0\0\x1a\0\1\0\x0b"
+		 "CQL_VERSION\0\1\0\0053.4.5"),
+	 "cassandra-native", "", NULL, 24},
+	{"CassandraOptions",
+	 CAPTURE("\x84\0\0\0\6\0\0\0\x3a\0\2\0\x0b"
+		 "CQL_VERSION\0\1\0\0053.3.1\0\x0cSCYLLA_SHARD\0\1\0\0010"),
+	 "cassandra-native", "ScyllaDB", NULL, 24},
+	{"BoltHandshake", CAPTURE("\0\0\4\4"), "bolt", "", NULL, 4},
+	{"OpcUaHello", CAPTURE("ACKF\x1c\0\0\0\0\0\0\0\xff\xff\0\0\xff\xff\0\0\0\0\0\1\0\0\0\0"),
+	 "opcua-tcp", "", NULL, 8},
+	{"OpcUaHello", CAPTURE("ERRF\x10\0\0\0\0\0\x83\x80\0\0\0\0"), "opcua-tcp", "", NULL, 12},
+	{"EnipListIdentity",
+	 CAPTURE("c\0\x38\0\0\0\0\0\0\0\0\0prtip\0\0\0\0\0\0\0\1\0\x0c\0\x32\0\1\0"
+		 "\0\2\xaf\x12\x0a\0\0\1\0\0\0\0\0\0\0\0"
+		 "\1\0\x0e\0\x36\0\x14\x0b\x60\x31\x1a\6\x6c\0\x11"
+		 "1756-L61 LOGIX556\3"),
+	 "EtherNetIP-2", "1756-L61 LOGIX556", "20.11", 65},
+	{"EnipListIdentityUdp",
+	 CAPTURE("c\0\x38\0\0\0\0\0\0\0\0\0prtip\0\0\0\0\0\0\0\1\0\x0c\0\x32\0\1\0"
+		 "\0\2\xaf\x12\x0a\0\0\1\0\0\0\0\0\0\0\0"
+		 "\1\0\x0e\0\x36\0\x14\x0b\x60\x31\x1a\6\x6c\0\x11"
+		 "1756-L61 LOGIX556\3"),
+	 "EtherNetIP-2", "1756-L61 LOGIX556", "20.11", 65},
+	{"ModbusDeviceId", CAPTURE("\0\1\0\0\0\3\0\xab\1"), "modbus", "", NULL, 9},
+	{"ModbusDeviceId", CAPTURE("\0\1\0\0\0\x1d\0\x2b\x0e\1\1\0\0\3\0\6Vendor\1\4PLC1\2\5v1.20"),
+	 "modbus", "Vendor PLC1", "v1.20", 29},
+	{"CotpConnect", CAPTURE("\3\0\0\x16\x11\xd0\0\1\0\2\0\xc0\1\x0a"), "iso-tsap", "", NULL,
+	 11},
+	{"Iec104TestFrame", CAPTURE("h\4\x83\0\0\0"), "iec-104", "", NULL, 6},
+	{"BacnetModelName",
+	 CAPTURE("\x81\x0a\0\x1c\1\0\x30\1\x0c\x0c\2\0\4\xd2\x19\x46\x3e\x75\5\0Ctrl\x3f"),
+	 "bacnet", "", NULL, 22},
+	{"BacnetModelName", CAPTURE("\x81\x0a\0\x0d\1\0\x50\1\x0c\x91\1\x91\x1f"), "bacnet", "",
+	 NULL, 8},
 	{"SaneInit", CAPTURE("\0\0\0\0\1\1\0\3"), "sane-port", "SANE network scanner daemon", NULL,
 	 8},
 };
