@@ -71,7 +71,8 @@ static bool word_fits(const struct word *w, struct bytes text, struct bytes behi
 {
 	if (w->need == NEEDS_VERSION)
 		return app_version(app_trim(behind)).len != 0;
-	return w->need != NEEDS_ALL || app_trim(text).len == strlen(w->text);
+	/* a time stamp may follow: RFC 1939 7 */
+	return w->need != NEEDS_ALL || app_trim(app_until(text, "<")).len == strlen(w->text);
 }
 
 /** The word that comes first; of those in the same place the first in the table. */

@@ -128,7 +128,7 @@ static uint32_t weight_of_rest(const struct claim *c)
 	return n + weight_of(c, (struct bytes){at, (size_t)(end - at)});
 }
 
-/** Where a piece that was captured ends the pattern makes an end: "(\\w+)v". */
+/** Where a piece that was captured ends the pattern makes an end: "(\w+)v". */
 static bool is_captured_end(const struct match_hit *hit, const uint8_t *at)
 {
 	for (size_t i = 1; i < MATCH_GROUPS_MAX; i++)
@@ -220,7 +220,7 @@ bool evidence_is_enough(const struct match_hit *hit, struct bytes answer, const 
 {
 	if (!product)
 		return true;
-	if (is_own_word(hit, product) && naming_is_sentence(text_of(product)))
+	if (is_own_word(hit, product) && naming_is_other(text_of(product)))
 		return false;
 	const struct claim c = {hit, answer};
 	int named = names(&c, product);

@@ -11,6 +11,7 @@
 #include "detect/naming.h"
 
 #include "base/compiler.h"
+#include "detect/spelled.h"
 #include "detect/stock.h"
 
 #include <ctype.h>
@@ -39,7 +40,8 @@ static const char turns[] =
 	"how why we they he she us them used obsoletes deprecated avoid ";
 /** Behind it they say that it is gone, or only looked like. */
 static const char ends[] =
-	" was were been had gone retired removed dead replaced obsolete deprecated decommissioned "
+	" was were been had once perhaps maybe probably gone retired removed dead replaced "
+	"obsolete deprecated decommissioned "
 	"discontinued dropped disabled compatible like alike clone clones alternative alternatives "
 	"emulation emulator emulated imitation vs versus migration guide tutorial blog review "
 	"backend backends replacement lookalike honeypot mock fake free isn wasn not no style "
@@ -47,13 +49,16 @@ static const char ends[] =
 /** The same joined to it. */
 static const char joins[] = " compatible like alike clone alternative emulator emulation imitation "
 			    "lookalike replacement free style killer hater mock fake not ";
+/** Joined in front of it. */
+static const char prefixes[] = " not non no never un ex pre post pseudo quasi semi fake former old "
+			       "anti faux mock like ";
 /** The same as the first word in brackets behind it. */
-static const char remarks[] = " not fake mock formerly compatible emulated ";
+static const char remarks[] = " not fake mock formerly perhaps maybe compatible emulated ";
 /** Small letters that a greeting may well begin with. */
 static const char plain[] =
 	" powered running runs based served serving provided hosted company corporate external "
 	"main primary secondary backup relay exchanger hub node cluster test production secure "
-	"linux unix debian ubuntu windows net network site home smart proxied ";
+	"users linux unix debian ubuntu windows net network site home smart proxied ";
 /** Words of sentences that are no names of hosts. */
 static const char prose[] =
 	" the a an we you i it this that these they he she welcome hello hi please no not yes "
@@ -98,49 +103,6 @@ static struct bytes token_of(struct bytes text, struct bytes name)
 	while (to > name.p + name.len && !isalnum(to[-1]))
 		to--;
 	return (struct bytes){from, (size_t)(to - from)};
-}
-
-/** Does @p pattern have @p text at its place @p at, escaped or not? @return the place behind, 0:
- * no.
- */
-static size_t spelled_at(struct bytes pattern, size_t at, struct bytes text)
-{
-	size_t k = 0;
-
-	for (; k < text.len && at < pattern.len; at++) {
-		if (pattern.p[at] == '\\' && text.p[k] != '\\')
-			continue;
-		if (tolower(pattern.p[at]) != tolower(text.p[k]))
-			return 0;
-		k++;
-	}
-	return k == text.len ? at : 0;
-}
-
-/** Is the place in a pattern not inside a word? In "\\rno" a word begins with "no". */
-static bool is_edge(struct bytes pattern, size_t at)
-{
-	bool is_inside =
-		at && at < pattern.len && isalpha(pattern.p[at]) && isalpha(pattern.p[at - 1]);
-
-	return !is_inside || (at > 1 && pattern.p[at - 2] == '\\');
-}
-
-/** Does the pattern have this text in it, as whole words? */
-static bool is_spelled(struct bytes pattern, struct bytes text)
-{
-	for (size_t i = 0; text.len && i + text.len <= pattern.len; i++) {
-		size_t behind = is_edge(pattern, i) ? spelled_at(pattern, i, text) : 0;
-		if (behind && is_edge(pattern, behind))
-			return true;
-	}
-	return false;
-}
-
-/** Does the pattern begin with all that stands before and in a name? */
-static bool is_placed(struct bytes pattern, struct bytes text)
-{
-	return pattern.len && text.len && pattern.p[0] == '^' && spelled_at(pattern, 1, text);
 }
 
 /* --- hosts ----------------------------------------------------------------------------- */
@@ -204,6 +166,16 @@ static bool starts_with(struct bytes in, const char *what)
 	return in.len >= n && strncasecmp((const char *)in.p, what, n) == 0;
 }
 
+/** A greeting begins with a code; there the words in front of a name are known. */
+static bool is_greeting(struct bytes text)
+{
+	bool is_code = text.len > 4 && text.p[0] == '2' && isdigit(text.p[1]) &&
+		       isdigit(text.p[2]) && strchr(" -", text.p[3] ?: 'x');
+
+	return is_code || starts_with(text, "+OK ") || starts_with(text, "* OK ") ||
+	       starts_with(text, "* PREAUTH ");
+}
+
 /** What stands between the start of the line and @p at. */
 static struct bytes line_before(struct bytes text, const uint8_t *at)
 {
@@ -246,7 +218,13 @@ static bool is_greeting_host(struct bytes text, struct bytes token)
 	return false;
 }
 
-/** "[exim]" at the end of a line, "x@exim", "exim@x", ":exim 001 ...". */
+static bool is_behind_place(struct bytes text, struct bytes token)
+{
+	return token.p - text.p > 4 &&
+	       (memcmp(token.p - 4, " at ", 4) == 0 || memcmp(token.p - 4, " on ", 4) == 0);
+}
+
+/** "[exim]" at the end of a line, "x@exim", "exim@x", ":exim 001 ...", "server at exim". */
 static bool is_marked_host(struct bytes text, struct bytes token)
 {
 	const uint8_t *to = token.p + token.len, *end = text.p + text.len;
@@ -254,6 +232,8 @@ static bool is_marked_host(struct bytes text, struct bytes token)
 	bool is_line = token.p - text.p < 2 || token.p[-2] == '\n';
 
 	if (before == '@' || behind == '@' || (before == ':' && is_line))
+		return true;
+	if (is_greeting(text) && is_behind_place(text, token))
 		return true;
 	return before == '[' && behind == ']' && (to + 1 == end || to[1] == '\r' || to[1] == '\n');
 }
@@ -265,14 +245,14 @@ bool naming_is_host(struct bytes text, struct bytes name, struct bytes pattern)
 	struct bytes from_name = {name.p, (size_t)(token.p + token.len - name.p)};
 
 	start.len += name.len;
-	if (is_placed(pattern, start) || starts_with(token, "SSH-"))
+	if (spelled_first(pattern, start) || starts_with(token, "SSH-"))
 		return false;
 	/* a name with a dot of its own */
 	bool is_own = tld.len && tld.p - 1 >= name.p && tld.p <= name.p + name.len;
 	bool is = (is_dotted_host(token) && !is_own) || is_marked_host(text, token) ||
 		  is_in_url(text, token.p);
 	if (is)
-		return !is_spelled(pattern, token) && !is_spelled(pattern, from_name);
+		return !spelled_in(pattern, token) && !spelled_in(pattern, from_name);
 	return is_greeting_host(text, token);
 }
 
@@ -283,6 +263,7 @@ struct clause {
 	struct bytes before, behind;
 	struct bytes comment; /* first word of what is in brackets right behind */
 	bool is_line;         /* begins where a line does */
+	bool is_asked;        /* "X?" */
 };
 
 static bool is_break(uint8_t c)
@@ -324,6 +305,7 @@ static struct clause clause_of(struct bytes text, struct bytes name)
 	struct clause c = {clause_before(text, name), clause_behind(text, name), {text.p, 0}, true};
 	const uint8_t *to = c.behind.p + c.behind.len, *end = text.p + text.len;
 
+	c.is_asked = to < end && *to == '?';
 	if (to < end && *to == '(') {
 		struct bytes left = {to, (size_t)(end - to)};
 		(void)stock_next_word(&left, &c.comment);
@@ -381,19 +363,9 @@ static bool has_joined(struct bytes part, const char *list, struct bytes pattern
 	struct bytes word;
 
 	while (stock_next_word(&part, &word))
-		if (is_listed(list, word) && !is_spelled(pattern, word))
+		if (is_listed(list, word) && !spelled_in(pattern, word))
 			return true;
 	return false;
-}
-
-/** A greeting begins with a code; there the words in front of a name are known. */
-static bool is_greeting(struct bytes text)
-{
-	bool is_code = text.len > 4 && text.p[0] == '2' && isdigit(text.p[1]) &&
-		       isdigit(text.p[2]) && strchr(" -", text.p[3] ?: 'x');
-
-	return is_code || starts_with(text, "+OK ") || starts_with(text, "* OK ") ||
-	       starts_with(text, "* PREAUTH ");
 }
 
 enum kind { KIND_PLAIN, KIND_STRANGE, KIND_NO, KIND_TURN };
@@ -401,7 +373,7 @@ enum kind { KIND_PLAIN, KIND_STRANGE, KIND_NO, KIND_TURN };
 /** A strange word is one of small letters that no greeting begins with. */
 static enum kind kind_of(struct bytes word, struct bytes pattern)
 {
-	if (!is_plain_word(&word) || is_spelled(pattern, word))
+	if (!is_plain_word(&word) || spelled_in(pattern, word))
 		return KIND_PLAIN;
 	if (is_listed(turns, word))
 		return KIND_TURN;
@@ -433,7 +405,7 @@ static bool is_turned(const struct clause *c, bool is_strict, struct bytes patte
 	uint32_t n = 0, no_at = UINT32_MAX, n_strange = 0;
 	bool has_host = !c->is_line;
 
-	if (has_joined(joined, turns, pattern))
+	if (has_joined(joined, prefixes, pattern))
 		return true;
 	for (; next_token(&left, &t); n++) {
 		enum kind kind = kind_of(t, pattern);
@@ -449,20 +421,28 @@ static bool is_turned(const struct clause *c, bool is_strict, struct bytes patte
 	return no_at != UINT32_MAX && n - no_at <= WORDS_AFTER_NO;
 }
 
-static bool is_ended(const struct clause *c, struct bytes pattern)
+/** Is the rest of the name's own word, or what is right behind it, a remark: "-compatible", "?"? */
+static bool is_remarked(const struct clause *c, struct bytes rest, bool is_strict,
+			struct bytes pattern)
+{
+	if (rest.len && strchr("-_", rest.p[0] ?: 'x') && has_joined(rest, joins, pattern))
+		return true;
+	return rest.len == c->behind.len &&
+	       ((is_strict && c->is_asked) || has_joined(c->comment, remarks, pattern));
+}
+
+static bool is_ended(const struct clause *c, bool is_strict, struct bytes pattern)
 {
 	struct bytes left = c->behind, t;
 	size_t n = 0;
 
 	while (n < left.len && (is_name_byte(left.p[n]) || left.p[n] == '/'))
 		n++;
-	if (n && strchr("-_", left.p[0]) && has_joined((struct bytes){left.p, n}, joins, pattern))
-		return true;
-	if (n == left.len && has_joined(c->comment, remarks, pattern))
+	if (is_remarked(c, (struct bytes){left.p, n}, is_strict, pattern))
 		return true;
 	left = (struct bytes){left.p + n, left.len - n};
 	for (uint32_t i = 0; i < WORDS_BEHIND && next_token(&left, &t); i++)
-		if (is_plain_word(&t) && is_listed(ends, t) && !is_spelled(pattern, t))
+		if (is_plain_word(&t) && is_listed(ends, t) && !spelled_in(pattern, t))
 			return true;
 	return false;
 }
@@ -471,20 +451,8 @@ bool naming_is_mention(struct bytes text, struct bytes name, struct bytes patter
 {
 	struct clause c = clause_of(text, name);
 
-	return is_turned(&c, is_greeting(text), pattern) || is_ended(&c, pattern);
-}
-
-/** Does the pattern itself let the word go on: "mtu\\w+", "Foo([a-z]+)"? */
-static bool is_open_ended(struct bytes pattern, struct bytes word)
-{
-	for (size_t i = 0; i + word.len < pattern.len; i++) {
-		size_t at = is_edge(pattern, i) ? spelled_at(pattern, i, word) : 0;
-		bool is_class = at + 1 < pattern.len && pattern.p[at] == '\\' &&
-				strchr("wSd", pattern.p[at + 1] ?: 'x');
-		if (at && at < pattern.len && (is_class || strchr("[(", pattern.p[at] ?: 'x')))
-			return true;
-	}
-	return false;
+	return is_turned(&c, is_greeting(text), pattern) ||
+	       is_ended(&c, is_greeting(text), pattern);
 }
 
 bool naming_is_longer(struct bytes text, struct bytes name, struct bytes pattern)
@@ -500,9 +468,9 @@ bool naming_is_longer(struct bytes text, struct bytes name, struct bytes pattern
 		return false;
 	/* of "SitecomWLabc" the pattern may spell "SitecomWL" and let it go on from there */
 	for (; some.p + some.len < more.p + more.len; some.len++)
-		if (is_open_ended(pattern, some))
+		if (spelled_open(pattern, some))
 			return false;
-	return !is_spelled(pattern, some);
+	return !spelled_in(pattern, some);
 }
 
 bool naming_is_claim(struct bytes text, struct bytes name, struct bytes pattern)
@@ -512,11 +480,15 @@ bool naming_is_claim(struct bytes text, struct bytes name, struct bytes pattern)
 }
 
 /** "Zoiper for Windows" is a name. */
-bool naming_is_sentence(struct bytes name)
+bool naming_is_other(struct bytes name)
 {
 	static const char binds[] = " for of from ";
 	bool is_capital = name.len && !islower(name.p[0]);
-	struct bytes word;
+	const uint8_t *port = name.len ? memchr(name.p, ':', name.len) : NULL;
+	struct bytes host = {name.p, port ? (size_t)(port - name.p) : name.len}, word;
+
+	if (!has_capital(host) && is_dotted_host(host))
+		return true;
 
 	for (uint32_t n = 0; stock_next_word(&name, &word); n++) {
 		bool is_binding = n && is_capital && is_listed(binds, word);
@@ -536,7 +508,7 @@ bool naming_is_none(struct bytes name)
 			return true;
 		n_stock += stock_is_word(word);
 	}
-	return n_stock == n || n > NAME_WORDS_MAX || naming_is_sentence(name);
+	return n_stock == n || n > NAME_WORDS_MAX || naming_is_other(name);
 }
 
 /* --- names of hosts ----------------------------------------------------------------------- */

@@ -21,8 +21,8 @@ bool naming_is_mention(struct bytes text, struct bytes name, struct bytes patter
 bool naming_is_longer(struct bytes text, struct bytes name, struct bytes pattern);
 /** Is what stands where a program writes its name a sentence: "not nginx", "frontend for Apache"?
  */
-bool naming_is_sentence(struct bytes name);
-/** Are all words of a name such as anybody says, or is it a sentence? */
+bool naming_is_other(struct bytes name);
+/** Are all words of a name such as anybody says, or is it about others? */
 bool naming_is_none(struct bytes name);
 /**
  * Can it be the name of a host: with dots, an address, or one label that is no word of the sentence
