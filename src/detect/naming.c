@@ -31,34 +31,40 @@ enum {
 /** In front of a name they say that it is not the speaker's. */
 static const char turns[] =
 	" not never but without isn aren don doesn won cannot neither nor non none unlike instead "
-	"than "
-	"fake pretend pretends pretending honeypot mock heard formerly former once old previous ex "
-	"of off from "
-	"for behind against like replaces replaced replace replacing migrated migrate migrating "
-	"moved moving left leaving removed retired goodbye bye farewell dropped vs versus beats "
-	"compatible emulates emulating mimics imitates clone use using uses prefer about review "
-	"how why we they he she us them used obsoletes deprecated avoid ";
+	"than fake pretend pretends pretending honeypot mock heard formerly former once old "
+	"previous was were perhaps maybe probably ex of off from for behind before against like "
+	"replaces replaced replace replacing migrated migrate migrating moved moving left leaving "
+	"removed retired goodbye bye farewell dropped vs versus beats compatible emulates "
+	"emulating mimics imitates clone use using uses prefer about review how why if we they he "
+	"she us them used obsoletes deprecated avoid ";
 /** Behind it they say that it is gone, or only looked like. */
 static const char ends[] =
 	" was were been had once perhaps maybe probably gone retired removed dead replaced "
-	"obsolete deprecated decommissioned "
-	"discontinued dropped disabled compatible like alike clone clones alternative alternatives "
-	"emulation emulator emulated imitation vs versus migration guide tutorial blog review "
-	"backend backends replacement lookalike honeypot mock fake free isn wasn not no style "
-	"killer hater haters ";
+	"obsolete deprecated decommissioned discontinued dropped disabled compatible like alike "
+	"clone clones alternative alternatives emulation emulator emulated imitation vs versus "
+	"migration guide tutorial blog review backend backends exploit exploits scanner scanners "
+	"vulnerability bait bugs blocked moved "
+	"killed went replacement lookalike honeypot mock "
+	"fake free isn wasn not no longer style killer hater haters ";
 /** The same joined to it. */
 static const char joins[] = " compatible like alike clone alternative emulator emulation imitation "
-			    "lookalike replacement free style killer hater mock fake not ";
+			    "lookalike replacement free less style killer hater mock fake not ";
 /** Joined in front of it. */
 static const char prefixes[] = " not non no never un ex pre post pseudo quasi semi fake former old "
 			       "anti faux mock like ";
-/** The same as the first word in brackets behind it. */
-static const char remarks[] = " not fake mock formerly perhaps maybe compatible emulated ";
-/** Small letters that a greeting may well begin with. */
+/** The same as the first word behind a bracket, comma or colon. */
+static const char remarks[] = " not fake mock formerly perhaps maybe compatible emulated retired "
+			      "gone removed dead replaced never ";
+/** Small letters that a greeting may well have. */
 static const char plain[] =
 	" powered running runs based served serving provided hosted company corporate external "
 	"main primary secondary backup relay exchanger hub node cluster test production secure "
-	"users linux unix debian ubuntu windows net network site home smart proxied ";
+	"users linux unix debian ubuntu windows net network site home smart proxied alpha beta rc "
+	"build release rev revision patch patchlevel edition glad starting smtpd licensed copy "
+	"server's da ";
+/** Behind these a host may stand. */
+static const char leads[] =
+	" ok preauth esmtp smtp lmtp pop imap nntp ftp server service at on to host for by is ";
 /** Words of sentences that are no names of hosts. */
 static const char prose[] =
 	" the a an we you i it this that these they he she welcome hello hi please no not yes "
@@ -261,7 +267,7 @@ bool naming_is_host(struct bytes text, struct bytes name, struct bytes pattern)
 /** The part of @p text around a name that belongs to it. */
 struct clause {
 	struct bytes before, behind;
-	struct bytes comment; /* first word of what is in brackets right behind */
+	struct bytes comment; /* first word behind a bracket, comma, colon right behind */
 	bool is_line;         /* begins where a line does */
 	bool is_asked;        /* "X?" */
 };
@@ -306,7 +312,7 @@ static struct clause clause_of(struct bytes text, struct bytes name)
 	const uint8_t *to = c.behind.p + c.behind.len, *end = text.p + text.len;
 
 	c.is_asked = to < end && *to == '?';
-	if (to < end && *to == '(') {
+	if (to < end && strchr("(,:", *to ?: 'x')) {
 		struct bytes left = {to, (size_t)(end - to)};
 		(void)stock_next_word(&left, &c.comment);
 		c.behind.len -= to > c.behind.p && to[-1] == ' ';
@@ -368,7 +374,7 @@ static bool has_joined(struct bytes part, const char *list, struct bytes pattern
 	return false;
 }
 
-enum kind { KIND_PLAIN, KIND_STRANGE, KIND_NO, KIND_TURN };
+enum kind { KIND_PLAIN, KIND_STRANGE, KIND_NO, KIND_TO, KIND_WELCOME, KIND_TURN };
 
 /** A strange word is one of small letters that no greeting begins with. */
 static enum kind kind_of(struct bytes word, struct bytes pattern)
@@ -379,6 +385,10 @@ static enum kind kind_of(struct bytes word, struct bytes pattern)
 		return KIND_TURN;
 	if (is_listed(" no ", word))
 		return KIND_NO;
+	if (is_listed(" to ", word))
+		return KIND_TO;
+	if (is_listed(" welcome connected ", word))
+		return KIND_WELCOME;
 	bool is_known = !is_lower(word) || stock_is_word(word) || is_listed(plain, word);
 	return is_known ? KIND_PLAIN : KIND_STRANGE;
 }
@@ -397,23 +407,39 @@ static struct bytes cut_joined(struct bytes *before)
 	return (struct bytes){end - n, n};
 }
 
+/** May a host stand behind this token: a code, a word of the protocol, "at"? */
+static bool leads_to_host(struct bytes token)
+{
+	struct bytes left = token, word;
+
+	return !stock_next_word(&left, &word) || is_listed(leads, word);
+}
+
+/** "Welcome to X", but "proxy to X". */
+static bool turns_away(enum kind kind, enum kind last, bool is_strict)
+{
+	return kind == KIND_TURN || (is_strict && kind == KIND_TO && last != KIND_WELCOME);
+}
+
 /** Do words in front of the name turn the sentence to somebody else? One that is strange, or has
  * dots, may be the host; what a comma sets apart is no matter. */
 static bool is_turned(const struct clause *c, bool is_strict, struct bytes pattern)
 {
 	struct bytes left = c->before, t, joined = cut_joined(&left);
 	uint32_t n = 0, no_at = UINT32_MAX, n_strange = 0;
-	bool has_host = !c->is_line;
+	enum kind kind = KIND_PLAIN, last = KIND_PLAIN;
+	bool may_be_host = c->is_line, has_host = !c->is_line;
 
 	if (has_joined(joined, prefixes, pattern))
 		return true;
-	for (; next_token(&left, &t); n++) {
-		enum kind kind = kind_of(t, pattern);
-		if (kind == KIND_TURN)
+	for (; next_token(&left, &t); n++, last = kind) {
+		kind = kind_of(t, pattern);
+		if (turns_away(kind, last, is_strict))
 			return true;
-		n_strange += kind == KIND_STRANGE && has_host;
+		n_strange += kind == KIND_STRANGE && !may_be_host;
 		n_strange = left.len && strchr(",:", left.p[0] ?: 'x') ? 0 : n_strange;
 		has_host |= kind == KIND_STRANGE || is_dotted_host(t);
+		may_be_host = leads_to_host(t) && !has_host;
 		no_at = kind == KIND_NO ? n : no_at;
 	}
 	if (is_strict && n_strange)
@@ -431,9 +457,17 @@ static bool is_remarked(const struct clause *c, struct bytes rest, bool is_stric
 	       ((is_strict && c->is_asked) || has_joined(c->comment, remarks, pattern));
 }
 
+/** "X - whatever": set apart. */
+static bool is_dash(struct bytes token)
+{
+	return token.len && token.p[0] == '-';
+}
+
 static bool is_ended(const struct clause *c, bool is_strict, struct bytes pattern)
 {
 	struct bytes left = c->behind, t;
+	/* a pattern has its own opinion of what follows */
+	bool may_be_host = false, is_alone = is_strict && !pattern.len;
 	size_t n = 0;
 
 	while (n < left.len && (is_name_byte(left.p[n]) || left.p[n] == '/'))
@@ -441,9 +475,13 @@ static bool is_ended(const struct clause *c, bool is_strict, struct bytes patter
 	if (is_remarked(c, (struct bytes){left.p, n}, is_strict, pattern))
 		return true;
 	left = (struct bytes){left.p + n, left.len - n};
-	for (uint32_t i = 0; i < WORDS_BEHIND && next_token(&left, &t); i++)
-		if (is_plain_word(&t) && is_listed(ends, t) && !spelled_in(pattern, t))
+	for (uint32_t i = 0; i < WORDS_BEHIND && next_token(&left, &t) && !is_dash(t); i++) {
+		bool is_strange = is_alone && !may_be_host && kind_of(t, pattern) == KIND_STRANGE;
+		may_be_host = leads_to_host(t);
+		if (is_strange ||
+		    (is_plain_word(&t) && is_listed(ends, t) && !spelled_in(pattern, t)))
 			return true;
+	}
 	return false;
 }
 
@@ -508,7 +546,8 @@ bool naming_is_none(struct bytes name)
 			return true;
 		n_stock += stock_is_word(word);
 	}
-	return n_stock == n || n > NAME_WORDS_MAX || naming_is_other(name);
+	bool is_small = n > 2 && is_lower((struct bytes){name.p, 1});
+	return n_stock == n || n > NAME_WORDS_MAX || is_small || naming_is_other(name);
 }
 
 /* --- names of hosts ----------------------------------------------------------------------- */

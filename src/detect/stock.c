@@ -44,7 +44,8 @@ static const char words[] =
 	"too temporary time line input output end start started open opened data port address "
 	"operation permitted permission authentication authorization authenticated auth system "
 	"only use used new client clients remote local default null none nil undefined unnamed "
-	"hidden secret undisclosed anonymous web webserver httpd daemon app pwd "
+	"hidden secret undisclosed anonymous web webserver httpd daemon app pwd nope redacted "
+	"nothing nobody "
 	/* English */
 	"a an and any are as at be been but by can cannot could do does don for from go away had "
 	"has have how i if in into is isn it its just know let may me more my need nor of off on "
