@@ -86,10 +86,9 @@ static void put_printable(const struct args *a, struct buf *out)
 
 static void put_subst(const struct args *a, struct buf *out)
 {
-	const uint8_t *p = a->group.p, *end = p + a->group.len;
-
-	if (!p)
+	if (!a->group.p)
 		return;
+	const uint8_t *p = a->group.p, *end = p + a->group.len;
 	while (p < end) {
 		size_t n = a->text[0].len;
 		if (n && (size_t)(end - p) >= n && !memcmp(p, a->text[0].p, n)) {
