@@ -16,14 +16,11 @@
 
 enum {
 	RETRIES_MIN = 1, /* a silent port is asked twice */
-	UDP_RETRIES_MIN = 2,
 	LIMITED_RETRIES = 7,
-	UDP_LAST_GAP_US = 1000000,
 	BACKOFF_SHIFT_MAX = 3,
 	UNHEARD_BACKOFF_SHIFT_MAX = 1,
 	GLOBAL_RTO_MIN_US = 100000,
 	FAR_WAIT_US = 500000,
-	SLOW_PORT_WAIT_US = 300000,
 	UNHEARD_WAIT = 3,        /* times a first attempt's */
 	RTO_MAX_US = 1800000000, /* ages are compared in 31 bits */
 	RTT_UNKNOWN_CHECK_US = 25000,
@@ -53,8 +50,7 @@ uint32_t attempts_excused(const struct track *t, const struct host_slot *h)
 	return MAX(h->n_excused, t->n_excused);
 }
 
-/** Retransmissions a probe of this host may have. */
-static uint32_t retries_allowed(const struct track *t, const struct host_slot *h)
+uint32_t retries_allowed(const struct track *t, const struct host_slot *h)
 {
 	uint32_t n = RETRIES_MIN;
 
@@ -98,7 +94,7 @@ uint32_t probe_retries(const struct track *t, const struct track_group *g, uint3
 		n = MAX(n, t->requests_of[q % g->width] - 1u);
 	if (probe_is_doubtful(t, g, q))
 		n = MAX(n, (uint32_t)UDP_RETRIES_MIN);
-	n = MAX(n, limited_retries(t, g, q));
+	n = MAX(n, limited_retries(t, g, q)) + probe_is_scout(t, g, q);
 	return MIN(n, t->conf.max_retries);
 }
 
@@ -302,19 +298,6 @@ void probe_fill(const struct track *t, struct track_group *g, uint32_t q, struct
 		ret->to.port = t->port_of[p];
 	}
 	ret->to.proto = ret->type->proto;
-}
-
-/** Time-out of a probe's attempt. */
-static uint32_t probe_rto_us(const struct track *t, const struct track_group *g, uint32_t q,
-			     uint32_t attempt)
-{
-	uint32_t us = track_rto_us(t, group_host(g, q), attempt);
-
-	if (attempt == UDP_RETRIES_MIN - 1 && attempt < t->conf.max_retries &&
-	    probe_is_doubtful(t, g, q) && !hold_flow(t, g, q)->flow.gap_ns)
-		us = CLAMP(us, MIN((uint32_t)UDP_LAST_GAP_US, t->conf.max_rto_us),
-			   t->conf.max_rto_us);
-	return us;
 }
 
 /** Send @p q now if its host's rate allows. */

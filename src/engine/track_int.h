@@ -94,6 +94,22 @@ static inline uint32_t track_first_us(const struct track *t, const struct host_s
 {
 	return h->initial_rto_us ? h->initial_rto_us : t->conf.initial_rto_us;
 }
+enum {
+	UDP_RETRIES_MIN = 2,
+	SLOW_PORT_WAIT_US = 300000 /* a quick host's silent port is waited for */
+};
+/** Retransmissions a probe of this host may have. */
+uint32_t retries_allowed(const struct track *t, const struct host_slot *h);
+
+/* scout.c */
+/**
+ * Is the port, still silent, one of the few of its host that are asked once more, spread over the
+ * time that all of them are waited for anyway?
+ */
+bool probe_is_scout(const struct track *t, const struct track_group *g, uint32_t q);
+/** Time-out of a probe's attempt. */
+uint32_t probe_rto_us(const struct track *t, const struct track_group *g, uint32_t q,
+		      uint32_t attempt);
 /** Attempts that say nothing when they are not answered. */
 uint32_t attempts_excused(const struct track *t, const struct host_slot *h);
 /** One probe of the host is concluded; the last one completes the host. */
