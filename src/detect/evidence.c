@@ -225,7 +225,7 @@ bool evidence_is_enough(const struct match_hit *hit, struct bytes answer, const 
 	const struct claim c = {hit, answer};
 	int named = names(&c, product);
 	if (named)
-		return named > 0;
+		return named > 0 && !naming_goes_on(answer, hit->group[0].p + hit->group[0].len);
 	if (evidence_is_nameless(hit->match->service))
 		return false;
 	struct bytes pattern = hit->match->pattern;

@@ -59,7 +59,8 @@ static const char remarks[] = " not fake mock formerly perhaps maybe compatible 
 static const char plain[] =
 	" powered running runs based served serving provided hosted company corporate external "
 	"main primary secondary backup relay exchanger hub node cluster test production secure "
-	"users linux unix debian ubuntu windows net network site home smart proxied alpha beta rc "
+	"users linux unix debian ubuntu windows net network site home smart proxied security alpha "
+	"beta rc "
 	"build release rev revision patch patchlevel edition glad starting smtpd licensed copy "
 	"server's da ";
 /** Behind these a host may stand. */
@@ -477,7 +478,7 @@ static bool is_ended(const struct clause *c, bool is_strict, struct bytes patter
 	left = (struct bytes){left.p + n, left.len - n};
 	for (uint32_t i = 0; i < WORDS_BEHIND && next_token(&left, &t) && !is_dash(t); i++) {
 		bool is_strange = is_alone && !may_be_host && kind_of(t, pattern) == KIND_STRANGE;
-		may_be_host = leads_to_host(t);
+		may_be_host = is_listed(" at on by host ", t);
 		if (is_strange ||
 		    (is_plain_word(&t) && is_listed(ends, t) && !spelled_in(pattern, t)))
 			return true;
@@ -491,6 +492,15 @@ bool naming_is_mention(struct bytes text, struct bytes name, struct bytes patter
 
 	return is_turned(&c, is_greeting(text), pattern) ||
 	       is_ended(&c, is_greeting(text), pattern);
+}
+
+bool naming_goes_on(struct bytes text, const uint8_t *at)
+{
+	struct bytes line = line_before(text, at);
+	struct clause c = {line, clause_behind(text, (struct bytes){at, 0}), {text.p, 0}, true};
+
+	/* where a line begins, the one that told the name is over */
+	return is_greeting(text) && line.len && is_ended(&c, true, (struct bytes){text.p, 0});
 }
 
 bool naming_is_longer(struct bytes text, struct bytes name, struct bytes pattern)

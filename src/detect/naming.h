@@ -17,6 +17,9 @@ bool naming_is_claim(struct bytes text, struct bytes name, struct bytes pattern)
 bool naming_is_host(struct bytes text, struct bytes name, struct bytes pattern);
 /** Is it said of somebody else? @p pattern as above. */
 bool naming_is_mention(struct bytes text, struct bytes name, struct bytes pattern);
+/** Does a greeting go on at @p at, where a pattern ended, with words that a
+ * program does not write there: "exploits are logged"? */
+bool naming_goes_on(struct bytes text, const uint8_t *at);
 /** Does another word go on behind @p name, as "nginxious" on "nginx"? "MiniUPnPd" is not one. */
 bool naming_is_longer(struct bytes text, struct bytes name, struct bytes pattern);
 /** Is what stands where a program writes its name a sentence: "not nginx", "frontend for Apache"?

@@ -183,6 +183,13 @@ const struct claim_case claims_none[] = {
 	 "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"not a Linksys WRT54G "
 	 "nor TP-LINK Router\"\r\n\r\n401 Unauthorized"},
 	/* more of them, in other words */
+	{FTP("FTP - ProFTPD 1.3.5 Server exploit attempts are logged")},
+	{FTP("ProFTPD 1.3.5 Server hunters welcome, FTP")},
+	{FTP("vsFTPd 3.0.3 admirers FTP club")},
+	{FTP("Microsoft FTP Service simulator")},
+	{FTP("FileZilla Server 1.7.0 imitator FTP")},
+	{SMTP("mx.example.org ESMTP Exim 4.94 impostor")},
+	{SMTP("mx.example.org Microsoft ESMTP MAIL Service emulator")},
 	{FTP("Willkommen auf dem FTP-Server, kein ProFTPD 1.3.5 Server")},
 	{FTP("Dieser FTP Server ist kein vsFTPd 3.0.3")},
 	{FTP("Ce serveur FTP n'est pas ProFTPD 1.3.5 Server")},
