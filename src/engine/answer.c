@@ -3,6 +3,7 @@
  * What an answer changes: which probe it belongs to, what it tells of round-trip time and loss, and
  * the event that states it. Part of the scheduler (track.c).
  */
+#include "engine/sweep.h"
 #include "engine/track_int.h"
 
 #include <string.h>
@@ -111,7 +112,7 @@ static uint32_t learn(struct track *t, struct track_group *g, uint32_t q,
 	uint32_t last = g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK;
 	uint32_t attempt = !r->is_attempt_unknown ? r->attempt : attempts_made(g->state[q]) - 1;
 
-	if (r->is_attempt_unknown && last) {
+	if ((r->is_attempt_unknown && last) || r->is_time_unknown) {
 		/* an answer to any of several attempts: no sample (Karn's rule, RFC 6298 3) */
 	} else if (attempt == last) {
 		/* a batch is stamped a little ahead: an answer can seem to come before */
@@ -176,7 +177,7 @@ static void emit_port(struct track *t, struct track_group *g, uint32_t q, struct
 		.reason = r->reason,
 		.ttl = r->ttl,
 		.attempt = r->attempt,
-		.rtt_us = r->attempt == last
+		.rtt_us = r->attempt == last && !r->is_time_unknown
 				  ? (uint32_t)MAX((int32_t)(us_of(now_ns) - g->sent_us[q]), 1)
 				  : h->rtt.srtt_us,
 	};
@@ -216,6 +217,19 @@ static bool has_one_ping(const struct host_slot *h)
 	return !(h->pings & (h->pings - 1u));
 }
 
+/** The program may have sent the probe: then it becomes one in flight. @return @p r, or a copy in
+ * @p room that tells what is known of it. */
+static const struct probe_reply *of_sweep(struct track *t, struct track_group *g, uint32_t q,
+					  const struct probe_reply *r, struct probe_reply *room,
+					  uint64_t now_ns)
+{
+	if (!g->sweep || g->state[q])
+		return r;
+	*room = *r;
+	room->is_time_unknown = !sweep_adopt(t->sweep, g, q, now_ns);
+	return room;
+}
+
 void track_answer(struct track *t, struct track_group *g, uint32_t q, const struct scan_type *type,
 		  const struct probe_reply *r, uint64_t now_ns)
 {
@@ -224,6 +238,8 @@ void track_answer(struct track *t, struct track_group *g, uint32_t q, const stru
 		return;
 	}
 	struct host_slot *h = group_host(g, q);
+	struct probe_reply known;
+	r = of_sweep(t, g, q, r, &known, now_ns);
 	uint8_t was = g->state[q], state = type->state_of[r->kind];
 
 	if (state && (was & PROBE_ANSWERED || h->flags & HOST_IS_DONE)) {

@@ -109,8 +109,8 @@ void backend_name(struct engine *e)
 	bool is_mixed =
 		!e->is_connect && e->uses_l2 && (e->survey.has_loopback || e->survey.has_other);
 
-	snprintf(e->backend, sizeof(e->backend), "%s%s%s", name, has_ear ? "+xdp" : "",
-		 is_mixed ? "+rawip" : "");
+	snprintf(e->backend, sizeof(e->backend), "%s%s%s%s", name, has_ear ? "+xdp" : "",
+		 e->workers[0]->sweep ? "+sweep" : "", is_mixed ? "+rawip" : "");
 }
 
 const char *engine_backend(const struct engine *e)

@@ -39,6 +39,9 @@ void driver_open(struct engine *e)
 
 	if (!is_wanted(e))
 		return;
+	/* asked for only: docs/internals/xdp.md says what they cost where paths lose packets */
+	if (e->conf.backend == &pktio_xdp && sweep_fits(e, &e->sweep))
+		hc.sweep = &e->sweep;
 	int err = xdp_hub_open(&hc, &e->xdp);
 	if (err)
 		pktio_note(e->l2_notes, pktio_xdp.name,

@@ -5,6 +5,7 @@
 
 #include "engine/lend.h"
 #include "engine/restore.h"
+#include "engine/sweep.h"
 #include "engine/worker.h"
 #include "pktio/choose.h"
 #include "pktio/xdp.h"
@@ -55,6 +56,8 @@ struct engine {
 	uint64_t n_probes; /* at least, without retransmissions */
 	bool is_connect, is_sharded_by_port, uses_l2;
 	struct xdp_hub *xdp;            /* NULL: not in use */
+	struct sweep_plan sweep;        /* n_ports 0: the program makes no first attempts */
+	uint32_t sweep_batch;           /* of them in one call */
 	const struct pktio_ops *l2_ops; /* worker 0's, when uses_l2 */
 	char l2_notes[PKTIO_NOTES_CAP];
 	char backend[32]; /* what the workers send by, for people */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "engine/lend.h"
 #include "engine/restore.h"
+#include "engine/sweep.h"
 #include "engine/track_int.h"
 
 #include <errno.h>
@@ -72,7 +73,8 @@ static void stage_start(struct track *t, struct track_group *g, enum group_stage
 			uint32_t width, uint64_t now_ns)
 {
 	g->stage = (uint8_t)stage;
-	g->is_lending = false;
+	g->is_lending = g->is_sweeping = false;
+	g->sweep = NULL;
 	g->width = width;
 	bool is_lent = stage == GROUP_PORTS && t->conf.lend;
 	g->walk_first = is_lent ? t->own_first : 0;
@@ -318,6 +320,8 @@ static void ports_start(struct track *t, struct track_group *g, uint64_t now_ns)
 		lend_stage(t, g);
 	if (g->restored && t->width)
 		ports_restore(t, g);
+	g->is_sweeping = sweep_begin(t->sweep, t, g);
+	t->n_sweeping += g->is_sweeping;
 }
 
 /** A group that was open when the scan broke off, or was passed over then. @return false: none
@@ -413,6 +417,7 @@ void groups_advance(struct track *t, uint64_t now_ns)
 			ports_start(t, g, now_ns);
 		}
 		if (!g->n_open && g->stage == GROUP_PORTS) {
+			sweep_end(t->sweep, g, now_ns);
 			again_forget(t, g);
 			hold_drop_group(t, g);
 			g->stage = GROUP_FREE;

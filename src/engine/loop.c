@@ -3,6 +3,7 @@
  * The raw loop: send a batch, drain what came back, fire timers. While the way out is down it only
  * listens, and no time-out fires (outage.c).
  */
+#include "base/clock.h"
 #include "engine/engine_int.h"
 
 /** How long the loop may sleep when it had nothing to send. */
@@ -12,7 +13,7 @@ static uint32_t idle_us(const struct worker *w, uint64_t now_ns)
 
 	if (pace_us)
 		return (uint32_t)MIN(pace_us, (uint64_t)WORKER_IDLE_US);
-	return track_wait_us(&w->track, now_ns, WORKER_IDLE_US);
+	return sweep_wait_us(w->sweep, track_wait_us(&w->track, now_ns, WORKER_IDLE_US));
 }
 
 /** One turn. @return 0 or -errno. */
@@ -23,6 +24,7 @@ static int turn(struct worker *w)
 	meter_mark(w->meter, PROFILE_PUBLISHING);
 	int pass = outage_pass(w, now_ns);
 	if (pass <= 0) {
+		sweep_stop(w->sweep);
 		int heard = pass ? 0 : rx_drain(w, OUTAGE_NAP_US);
 		return heard < 0 ? outage_begin(&w->outage, now_ns, heard) : pass;
 	}
@@ -32,6 +34,7 @@ static int turn(struct worker *w)
 		return outage_begin(&w->outage, now_ns, got);
 	if (n)
 		outage_end(&w->outage, now_ns);
+	sweep_turn(w->sweep, clock_now_ns(), !n);
 	track_expire(&w->track, worker_spend(w, now_ns, n));
 	meter_mark(w->meter, PROFILE_TIMERS);
 	meter_ring(w->meter, &w->events);

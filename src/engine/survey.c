@@ -99,6 +99,7 @@ void survey_targets(struct engine *e)
 		}
 	}
 	e->survey.is_unreachable = is_unreachable(e);
+	e->sweep_batch = e->conf.batch ? e->conf.batch : SWEEP_BATCH;
 	if (!e->conf.batch)
 		e->conf.batch = e->survey.batch;
 }

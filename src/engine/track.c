@@ -300,6 +300,27 @@ void probe_fill(const struct track *t, struct track_group *g, uint32_t q, struct
 	ret->to.proto = ret->type->proto;
 }
 
+/** A probe in flight since g->sent_us: look at it when its time may be over. */
+static void watch(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns,
+		  uint64_t sent_ns)
+{
+	uint64_t check_us =
+		probe_rto_us(t, g, q, g->state[q] >> PROBE_ATTEMPT_SHIFT & PROBE_ATTEMPT_MASK);
+
+	/* without an RTT the time-out is a guess that the first answers will correct: look again
+	 * soon */
+	if (!group_host(g, q)->rtt.srtt_us && check_us > RTT_UNKNOWN_CHECK_US)
+		check_us = RTT_UNKNOWN_CHECK_US;
+	wheel_add(g, q, now_ns, sent_ns + check_us * NS_PER_US);
+}
+
+void probe_watch(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns)
+{
+	uint32_t age_us = us_of(now_ns) - g->sent_us[q];
+
+	watch(t, g, q, now_ns, now_ns - age_us * NS_PER_US);
+}
+
 /** Send @p q now if its host's rate allows. */
 static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns,
 		       struct track_probe *ret)
@@ -311,12 +332,7 @@ static bool probe_send(struct track *t, struct track_group *g, uint32_t q, uint6
 	probe_fill(t, g, q, ret);
 	g->state[q] = (uint8_t)((g->state[q] & ~(PROBE_STATE | PROBE_MARK)) | PROBE_FLIGHT);
 	g->sent_us[q] = us_of(now_ns);
-	uint64_t check_us = probe_rto_us(t, g, q, ret->attempt);
-	/* without an RTT the time-out is a guess that the first answers will correct: look again
-	 * soon */
-	if (!h->rtt.srtt_us && check_us > RTT_UNKNOWN_CHECK_US)
-		check_us = RTT_UNKNOWN_CHECK_US;
-	wheel_add(g, q, now_ns, now_ns + check_us * NS_PER_US);
+	watch(t, g, q, now_ns, now_ns);
 	t->n_outstanding++;
 	hold_sent(t, g, q, ret->attempt, now_ns);
 	if (ret->attempt) {
@@ -368,7 +384,7 @@ static bool next_new(struct track *t, struct track_group *g, uint64_t now_ns,
 
 static bool can_open(const struct track *t)
 {
-	return !t->is_exhausted && t->n_live < t->groups_max;
+	return !t->n_sweeping && !t->is_exhausted && t->n_live < t->groups_max;
 }
 
 /** Groups before ready_from and new_from are passed over: each of many would cost every probe. */
@@ -379,6 +395,8 @@ static bool next_of_live(struct track *t, uint64_t now_ns, struct track_probe *r
 			return true;
 	for (; t->new_from < t->n_live; t->new_from++) {
 		struct track_group *g = &t->groups[t->live[t->new_from]];
+		if (g->is_sweeping)
+			continue;
 		if (next_new(t, g, now_ns, ret))
 			return true;
 		if (g->n_picked < g->n_probes)
@@ -396,6 +414,8 @@ static int next_of_new_group(struct track *t, uint64_t now_ns, struct track_prob
 		int err = group_open(t, now_ns, &g);
 		if (err < 0)
 			return err;
+		if (g && g->is_sweeping)
+			return 0;
 		if (g && next_new(t, g, now_ns, ret))
 			return 1;
 		if (g && !g->n_open)

@@ -38,6 +38,8 @@ struct host_slot;
 struct lend;
 struct restore;
 struct restore_group;
+struct sweep;
+struct swept;
 
 struct track_ping {
 	const struct scan_type *type;
@@ -163,6 +165,8 @@ struct track_group {
 	uint32_t n_wheel;    /* probes in wheel lists */
 	uint32_t cap_hosts, cap_probes, cap_flows;
 	uint8_t stage;
+	bool is_sweeping;                     /* first attempts to come are the program's */
+	struct swept *sweep;                  /* what the program has sent of it; NULL: nothing */
 	bool is_lending;                      /* each host counts one pending more than it has */
 	const struct restore_group *restored; /* NULL: nothing of it was done before */
 	uint32_t wheel[TRACK_WHEEL_SLOTS];
@@ -265,6 +269,8 @@ struct track {
 	uint64_t held_due_ns;         /* the earliest turn among them */
 	uint32_t n_waiting;           /* probes held back by host flows */
 	uint32_t n_outstanding;       /* probes in flight */
+	struct sweep *sweep;          /* who has the program make first attempts; NULL: nobody */
+	uint32_t n_sweeping;          /* groups with places left for it */
 	uint32_t timeouts_ms;         /* when to look for hosts that take too long */
 	uint32_t n_fine, n_short;     /* judgements of hosts lately */
 	const struct host_slot *last_recovered;

@@ -120,6 +120,10 @@ bool probe_is_tested(const struct track *t, const struct track_group *g, uint32_
 void host_test(struct track *t, struct track_group *g, uint32_t q, bool is_open,
 	       const struct probe_reply *r);
 
+/** A probe that has left otherwise than by track_next(), at g->sent_us, is in flight: wait for it.
+ */
+void probe_watch(struct track *t, struct track_group *g, uint32_t q, uint64_t now_ns);
+
 /* canary.c */
 /** Suspect: take a free set for the host, if there is one. */
 void canary_ask(struct track *t, struct track_group *g, struct host_slot *h);

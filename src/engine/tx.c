@@ -3,7 +3,7 @@
  * The send loop: next probe, patch its template, commit, pace. One call sends one batch; the only
  * system calls are the back ends' kicks.
  */
-#include "engine/worker.h"
+#include "engine/engine_int.h"
 
 #include <string.h>
 
@@ -95,6 +95,19 @@ static void fill(struct worker *w, const struct track_probe *p, uint64_t now_ns)
 	stat_add(&w->stats.n_sent_bytes, f->len - (tpl->link == LINK_ETHERNET ? 14u : 0u));
 }
 
+/** What the program sends by itself: a batch of its own. */
+static int sweep_batch(struct worker *w, uint64_t now_ns)
+{
+	if (!w->track.n_sweeping)
+		return 0;
+	int n = sweep_send(w->sweep, now_ns, pace_budget(&w->pace, now_ns, w->e->sweep_batch));
+	if (n > 0)
+		pace_spend(&w->pace, now_ns, (uint32_t)n);
+	meter_mark(w->meter, PROFILE_SENDING);
+	meter_sent(w->meter, n > 0 ? (uint32_t)n : 0);
+	return n;
+}
+
 int tx_batch(struct worker *w, uint64_t now_ns)
 {
 	uint32_t n_max = pace_budget(&w->pace, now_ns, w->conf->batch), n = 0;
@@ -116,5 +129,6 @@ int tx_batch(struct worker *w, uint64_t now_ns)
 	meter_sent(w->meter, n);
 	if (more < 0 || err3 < 0 || err2 < 0)
 		return more < 0 ? more : err3 < 0 ? err3 : err2;
-	return (int)n;
+	int swept = more ? 0 : sweep_batch(w, now_ns);
+	return swept < 0 ? swept : (int)n + swept;
 }

@@ -6,7 +6,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "engine/engine_int.h"
-#include "engine/lend.h"
 #include "pktio/capture.h"
 
 #include <errno.h>
@@ -441,6 +440,7 @@ int worker_new(struct engine *e, uint32_t idx, struct worker **ret, struct err_w
 		err = conn_open(w);
 	} else if (!err) {
 		err = raw_open(w, &what);
+		err = err ? err : sweep_new(w);
 	}
 	if (err) {
 		err_at(reterr, err, what, strlen(what), 0, "%s", err_text(err));
@@ -486,6 +486,7 @@ void worker_free(struct worker *w)
 		return;
 	if (w->e->is_connect)
 		conn_close(w);
+	sweep_free(w->sweep);
 	raw_close(w);
 	outage_close(&w->outage);
 	sports_release(&w->own_ports);
@@ -560,6 +561,7 @@ void worker_run(struct worker *w)
 {
 	meter_begin(w->meter);
 	w->error = w->e->is_connect ? conn_run(w) : loop_run(w);
+	sweep_stop(w->sweep);
 	lend_leave(&w->track);
 	track_abandon(&w->track);
 	raw_close(w);

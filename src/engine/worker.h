@@ -80,6 +80,7 @@ struct worker {
 	struct lane *l3, *l2; /* l2 NULL when not in use */
 	struct pktio *rx;
 	struct pktio *ear;              /* receives only, beside l2; NULL: l2 or l3 does */
+	struct sweep *sweep;            /* NULL: the program makes no first attempts */
 	bool has_ear;                   /* it had one */
 	struct pktio_stats io_stats[3]; /* l3, l2, ear: their last word before closing */
 	struct frame *rx_frames;        /* WORKER_RX_BATCH */

@@ -217,6 +217,7 @@ int capture_tap(struct capture *c, struct pktio **io)
 	t->ops.rx_release = tap_release;
 	t->ops.stats = tap_stats;
 	t->ops.close = tap_close;
+	t->ops.sweep = NULL; /* what it sends is never seen here */
 	t->inner = *io;
 	t->capture = c;
 	t->ring = ring;

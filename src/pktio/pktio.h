@@ -62,6 +62,7 @@ struct pktio_stats {
 };
 
 struct pktio;
+struct pktio_sweep_ops;
 struct pktio_ops {
 	const char *name;
 	const char *help;
@@ -96,6 +97,7 @@ struct pktio_ops {
 	void (*rx_release)(struct pktio *io, const struct frame *f, uint32_t n);
 	void (*stats)(struct pktio *io, struct pktio_stats *ret);
 	void (*close)(struct pktio *io);
+	const struct pktio_sweep_ops *sweep; /* sweep.h; NULL: it sends what it is given */
 };
 
 struct pktio {

@@ -46,6 +46,7 @@ struct xdp_hub {
 	int link_fd;            /* the attachment; -1 none */
 	int told_fd;            /* the tracepoint; -1 none */
 	uint8_t *lanes, *slots; /* mapped */
+	struct xdp_sweeps sweeps;
 	size_t lane_size, slot_size;
 	bool can_send;
 };
@@ -74,6 +75,69 @@ static int map_array(const struct bpf_map *map, size_t size, uint32_t n, uint8_t
 	return 0;
 }
 
+/** Entries that the maps of the sweeps have, in the order of map_sweeps(). */
+static void sweep_sizes(const struct xdp_hub *h, uint32_t ret[3])
+{
+	uint32_t n_windows = h->conf.n_members * XDP_WINDOWS,
+		 n_hosts = n_windows * h->sweeps.n_hosts;
+
+	ret[0] = n_windows;
+	ret[1] = (n_hosts + XDP_WORDS - 1) / XDP_WORDS;
+	ret[2] = (n_hosts * h->sweeps.n_ports + XDP_WORDS - 1) / XDP_WORDS;
+}
+
+/** Before the program is loaded. */
+static void size_sweeps(struct xdp_hub *h)
+{
+	struct bpf_map *const maps[] = {h->skel->maps.sweeps, h->skel->maps.sweep_addrs,
+					h->skel->maps.sweep_mail};
+	uint32_t n[ARRAY_LEN(maps)];
+
+	if (!h->conf.sweep)
+		return;
+	xdp_plan_fill(h->conf.sweep, &h->skel->rodata->plan);
+	h->sweeps.n_hosts = h->conf.sweep->hosts_per_group;
+	h->sweeps.n_ports = h->conf.sweep->n_ports;
+	sweep_sizes(h, n);
+	for (uint32_t i = 0; i < ARRAY_LEN(maps); i++)
+		(void)bpf_map__set_max_entries(maps[i], n[i]);
+}
+
+static int map_sweeps(struct xdp_hub *h)
+{
+	struct xdp_sweeps *s = &h->sweeps;
+	uint8_t *addrs = NULL, *mail = NULL;
+	uint32_t n[3];
+
+	if (!s->n_ports)
+		return 0;
+	sweep_sizes(h, n);
+	s->head_size = (sizeof(struct xdp_sweep) + 7) & ~(size_t)7;
+	int err = map_array(h->skel->maps.sweeps, s->head_size, n[0], &s->heads);
+	if (!err)
+		err = map_array(h->skel->maps.sweep_addrs, sizeof(struct xdp_words), n[1], &addrs);
+	if (!err)
+		err = map_array(h->skel->maps.sweep_mail, sizeof(struct xdp_words), n[2], &mail);
+	s->addrs = (void *)addrs;
+	s->mail = (void *)mail;
+	return err;
+}
+
+static void unmap_sweeps(struct xdp_hub *h)
+{
+	struct xdp_sweeps *s = &h->sweeps;
+	uint32_t n[3];
+
+	if (!s->heads)
+		return;
+	sweep_sizes(h, n);
+	munmap(s->heads, mapped_bytes(s->head_size, n[0]));
+	if (s->addrs)
+		munmap(s->addrs, mapped_bytes(sizeof(struct xdp_words), n[1]));
+	if (s->mail)
+		munmap(s->mail, mapped_bytes(sizeof(struct xdp_words), n[2]));
+}
+
 static int load(struct xdp_hub *h)
 {
 	const struct xdp_hub_conf *c = &h->conf;
@@ -86,6 +150,7 @@ static int load(struct xdp_hub *h)
 	h->skel->rodata->batch = c->batch;
 	(void)bpf_map__set_max_entries(h->skel->maps.lanes, c->n_members);
 	(void)bpf_map__set_max_entries(h->skel->maps.slots, c->n_members * c->batch);
+	size_sweeps(h);
 	int err = xdp_bpf__load(h->skel);
 	if (err == -EMFILE || err == -ENOMEM)
 		return err;
@@ -94,9 +159,10 @@ static int load(struct xdp_hub *h)
 	h->lane_size = (sizeof(struct xdp_lane) + 7) & ~(size_t)7;
 	h->slot_size = (sizeof(struct xdp_slot) + 7) & ~(size_t)7;
 	err = map_array(h->skel->maps.lanes, h->lane_size, c->n_members, &h->lanes);
-	return err ? err
-		   : map_array(h->skel->maps.slots, h->slot_size, c->n_members * c->batch,
-			       &h->slots);
+	if (!err)
+		err = map_array(h->skel->maps.slots, h->slot_size, c->n_members * c->batch,
+				&h->slots);
+	return err ? err : map_sweeps(h);
 }
 
 /** @return 0; @p ret_is_native: in the driver. A program that is there already stays. */
@@ -200,6 +266,7 @@ void xdp_hub_close(struct xdp_hub *h)
 		munmap(h->lanes, mapped_bytes(h->lane_size, h->conf.n_members));
 	if (h->slots)
 		munmap(h->slots, mapped_bytes(h->slot_size, h->conf.n_members * h->conf.batch));
+	unmap_sweeps(h);
 	xdp_bpf__destroy(h->skel);
 	mem_free(h);
 }
@@ -230,7 +297,9 @@ int xdp_port_open(struct xdp_hub *h, struct xdp_port *ret)
 			.idx = i,
 			.lane = (void *)(h->lanes + i * h->lane_size),
 			.slots = (void *)(h->slots + (size_t)i * h->conf.batch * h->slot_size),
-			.member = m};
+			.member = m,
+			.form = &h->skel->bss->forms[i],
+			.sweeps = h->sweeps.n_ports ? &h->sweeps : NULL};
 		return 0;
 	}
 	return -E_FULL;
@@ -319,15 +388,15 @@ int xdp_port_claim(struct xdp_port *p)
 int xdp_port_run(struct xdp_port *p)
 {
 	struct xdp_lane *l = p->lane;
-	const struct xdp_slot *first = &p->slots[l->order[0]];
 	/*
 	 * Shorter than every frame, so that the program sets each one's length: the kernel uses
 	 * pages again without noticing that a receiver on the same machine cut the frame short.
 	 */
 	struct xdp_md ctx = {.data_end = ETH_HLEN, .ingress_ifindex = XDP_LIVE_IFACE};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &ctx, .ctx_size_in = sizeof(ctx),
-		    .data_in = first->bytes, .data_size_in = ETH_HLEN, .repeat = (int)l->n_frames,
-		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = RUN_BATCH);
+		    .data_in = p->slots->bytes, .data_size_in = ETH_HLEN,
+		    .repeat = (int)l->n_frames, .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+		    .batch_size = RUN_BATCH);
 
 	l->next = l->n_pending = l->n_sent = l->n_dropped = l->n_bulks = 0;
 	return bpf_prog_test_run_opts(bpf_program__fd(p->hub->skel->progs.xdp_main), &opts);

@@ -7,6 +7,7 @@
 
 #include "pktio/pktio.h"
 
+struct sweep_plan;
 struct xdp_hub;
 
 /** Ceilings, as in xdp_abi.h. */
@@ -23,6 +24,7 @@ struct xdp_hub_conf {
 	/* A scan that just ended leaves its program for some milliseconds, or more where the
 	 * machine is busy: how long another's program is waited for */
 	uint32_t busy_wait_ms;
+	const struct sweep_plan *sweep; /* NULL: the program makes no first attempts */
 };
 
 /**

@@ -2,6 +2,7 @@
 /* Shared by xdp.c (the program), xdpio.c (its back ends) and xdpring.c (records); nobody else. */
 #pragma once
 
+#include "pktio/sweep.h"
 #include "pktio/xdp.h"
 #include "pktio/xdp_abi.h"
 
@@ -16,6 +17,14 @@ struct xdp_ring {
 	uint32_t n_lent;
 };
 
+/** All members' windows, mapped. */
+struct xdp_sweeps {
+	uint8_t *heads;
+	uint32_t *addrs, *mail;
+	size_t head_size;
+	uint32_t n_hosts, n_ports; /* of a group; of a host. n_ports 0: there are none */
+};
+
 /** What one worker has of the hub. Borrowed; valid until the hub closes. */
 struct xdp_port {
 	struct xdp_hub *hub;
@@ -24,6 +33,8 @@ struct xdp_port {
 	struct xdp_slot *slots; /* conf.batch of them */
 	struct xdp_member *member;
 	struct xdp_listener *listener; /* NULL: no records wanted */
+	struct xdp_form *form;
+	const struct xdp_sweeps *sweeps; /* NULL: the hub has no plan for them */
 };
 
 /** @param size_bytes power of two, at least a page. @return 0 or -errno. */
@@ -51,3 +62,13 @@ int xdp_port_claim(struct xdp_port *p) MUST_CHECK;
  * them. @return 0 or -errno (-EINTR: some may not have been handed out yet).
  */
 int xdp_port_run(struct xdp_port *p) MUST_CHECK;
+
+/* xdpsweep.c: as struct pktio_sweep_ops */
+void xdp_plan_fill(const struct sweep_plan *p, struct xdp_plan *ret);
+uint32_t *xdp_sweep_addrs(const struct xdp_port *p, uint32_t window);
+void xdp_sweep_open(const struct xdp_port *p, uint32_t window, const struct sweep_group *g);
+/** The form of the next kick's probes. */
+void xdp_sweep_form(const struct xdp_port *p, const struct sweep_form *f);
+uint32_t xdp_sweep_collect(const struct xdp_port *p, uint32_t window, uint32_t *at,
+			   struct sweep_mail *ret, uint32_t n);
+void xdp_sweep_close(const struct xdp_port *p, uint32_t window);

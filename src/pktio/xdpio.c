@@ -211,6 +211,8 @@ static uint64_t lane_bytes(const struct xdpio *x, uint32_t n)
 {
 	uint64_t sum = 0;
 
+	if (x->port.lane->is_sweep)
+		return (uint64_t)n * XDP_SWEEP_BYTES;
 	for (uint32_t i = 0; i < n; i++)
 		sum += x->port.slots[x->port.lane->order[i]].len;
 	return sum;
@@ -243,12 +245,13 @@ static int know_thread(struct xdpio *x)
 	return xdp_port_claim(&x->port);
 }
 
-static int xdpio_tx_kick(struct pktio *io)
+/** Push the first @p n of the lane, again what the driver had no room for. @return frames sent, or
+ * -errno. */
+static int push(struct xdpio *x, uint32_t n)
 {
-	struct xdpio *x = io->state;
 	struct xdp_lane *l = x->port.lane;
 	uint64_t give_up_ns = 0, backoff_ns = BACKOFF_MIN_NS;
-	uint32_t n_left = x->n_filled, n_sent = 0;
+	uint32_t n_left = n, n_sent = 0;
 	int err = n_left ? know_thread(x) : 0;
 
 	while (n_left && !err) {
@@ -268,12 +271,73 @@ static int xdpio_tx_kick(struct pktio *io)
 		backoff_ns = l->n_sent ? BACKOFF_MIN_NS : MIN(backoff_ns * 2, BACKOFF_MAX_NS);
 	}
 	x->st.n_tx_errors += n_left;
-	bool is_refused = x->n_filled && !n_sent;
+	return n && !n_sent ? (err ? err : -ENETDOWN) : (int)n_sent;
+}
+
+static int xdpio_tx_kick(struct pktio *io)
+{
+	struct xdpio *x = io->state;
+
+	x->port.lane->is_sweep = 0;
+	int n_sent = push(x, x->n_filled);
 	x->n_filled = 0;
 	if (x->n_lent == 0)
 		x->n_used = 0;
-	return is_refused ? (err ? err : -ENETDOWN) : (int)n_sent;
+	return n_sent;
 }
+
+/* --- sweeps -------------------------------------------------------------------------- */
+
+static uint32_t *sweep_addrs(struct pktio *io, uint32_t window)
+{
+	struct xdpio *x = io->state;
+
+	return x->port.sweeps && !x->is_rx_only ? xdp_sweep_addrs(&x->port, window) : NULL;
+}
+
+static void sweep_open(struct pktio *io, uint32_t window, const struct sweep_group *g)
+{
+	struct xdpio *x = io->state;
+
+	xdp_sweep_open(&x->port, window, g);
+}
+
+static int sweep_kick(struct pktio *io, uint32_t window, const struct sweep_form *form,
+		      uint32_t first, uint32_t n)
+{
+	struct xdpio *x = io->state;
+	struct xdp_lane *l = x->port.lane;
+
+	assert(n <= XDP_BATCH_MAX && !x->n_filled);
+	xdp_sweep_form(&x->port, form);
+	l->is_sweep = 1;
+	l->sweep = XDP_SWEEP_KEYS(x->port.idx, window);
+	l->first_place = first;
+	for (uint32_t i = 0; i < n; i++)
+		l->order[i] = (uint16_t)i;
+	return push(x, n);
+}
+
+static uint32_t sweep_collect(struct pktio *io, uint32_t window, uint32_t *at,
+			      struct sweep_mail *ret, uint32_t n)
+{
+	struct xdpio *x = io->state;
+
+	return xdp_sweep_collect(&x->port, window, at, ret, n);
+}
+
+static void sweep_close(struct pktio *io, uint32_t window)
+{
+	struct xdpio *x = io->state;
+
+	xdp_sweep_close(&x->port, window);
+}
+
+static const struct pktio_sweep_ops sweep_ops = {.addrs = sweep_addrs,
+						 .open = sweep_open,
+						 .kick = sweep_kick,
+						 .collect = sweep_collect,
+						 .close = sweep_close};
 
 /* --- receiving --------------------------------------------------------------------- */
 
@@ -358,6 +422,7 @@ const struct pktio_ops pktio_xdp = {
 	.help = "program in the driver: live frames out, proven replies in; one interface",
 	.caps = PKTIO_L2 | PKTIO_ARP | PKTIO_V4 | PKTIO_V6 | PKTIO_ONE_IFACE,
 	.open = xdp_open,
+	.sweep = &sweep_ops,
 	COMMON,
 };
 

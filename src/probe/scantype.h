@@ -53,6 +53,7 @@ struct probe_reply {
 	uint8_t n_other;         /* of the attempts before, those that asked something else: their
 				    silence is no loss */
 	bool is_attempt_unknown; /* it answers any of the attempts made; attempt is a guess */
+	bool is_time_unknown;    /* when its probe left is known too badly for a round-trip time */
 	uint8_t ttl;
 	struct bytes said; /* REPLY_DATAGRAM: what the service said, unless it is our own request;
 			      borrows the frame */

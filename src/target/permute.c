@@ -8,8 +8,6 @@
  */
 #include "target/permute.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 /*
  * With one multiplication a round, 4 rounds leave steps correlated at 4 times the noise (65,536
  * values, 200 seeds); with two, mean step, serial correlation and pair counts are those of random
@@ -24,20 +22,6 @@ static uint64_t splitmix64(uint64_t *state)
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
 	return z ^ (z >> 31);
-}
-
-INLINE uint32_t mix(uint32_t half, uint64_t key)
-{
-	uint64_t z = (half ^ key) * 0xff51afd7ed558ccdull;
-
-	z ^= z >> 32;
-	return (uint32_t)((z * 0x9e3779b97f4a7c15ull) >> 32);
-}
-
-/* A 32-bit number scaled to [0, n_rows). */
-INLINE uint32_t scale(uint32_t x, uint32_t n_rows)
-{
-	return (uint32_t)(((uint64_t)x * n_rows) >> 32);
 }
 
 void permute_init(struct permute *p, uint64_t n, uint64_t seed)
@@ -56,32 +40,18 @@ void permute_init(struct permute *p, uint64_t n, uint64_t seed)
 		p->key[i] = splitmix64(&seed);
 }
 
-INLINE uint64_t walk_forward(const struct permute *p, uint64_t x, int n_rounds)
+FEISTEL_INLINE uint64_t walk_forward(const struct permute *p, uint64_t x, int n_rounds)
 {
 	do {
-		uint32_t low = (uint32_t)x & p->low_mask, high = (uint32_t)(x >> p->low_bits);
-
-		for (int i = 0; i < n_rounds; i += 2) {
-			high += scale(mix(low, p->key[i]), p->n_rows); /* both below 2^31 */
-			high = high >= p->n_rows ? high - p->n_rows : high;
-			low ^= mix(high, p->key[i + 1]) & p->low_mask;
-		}
-		x = (uint64_t)high << p->low_bits | low;
+		x = feistel_forward(p, x, n_rounds);
 	} while (unlikely(x >= p->n));
 	return x;
 }
 
-INLINE uint64_t walk_back(const struct permute *p, uint64_t x, int n_rounds)
+FEISTEL_INLINE uint64_t walk_back(const struct permute *p, uint64_t x, int n_rounds)
 {
 	do {
-		uint32_t low = (uint32_t)x & p->low_mask, high = (uint32_t)(x >> p->low_bits);
-
-		for (int i = n_rounds - 2; i >= 0; i -= 2) {
-			low ^= mix(high, p->key[i + 1]) & p->low_mask;
-			high += p->n_rows - scale(mix(low, p->key[i]), p->n_rows);
-			high = high >= p->n_rows ? high - p->n_rows : high;
-		}
-		x = (uint64_t)high << p->low_bits | low;
+		x = feistel_back(p, x, n_rounds);
 	} while (unlikely(x >= p->n));
 	return x;
 }
@@ -89,11 +59,12 @@ INLINE uint64_t walk_back(const struct permute *p, uint64_t x, int n_rounds)
 uint64_t permute_at(const struct permute *p, uint64_t idx)
 {
 	assert(idx < p->n);
-	return p->is_small ? walk_forward(p, idx, PERMUTE_ROUNDS_MAX) : walk_forward(p, idx, 4);
+	return p->is_small ? walk_forward(p, idx, PERMUTE_ROUNDS_MAX)
+			   : walk_forward(p, idx, PERMUTE_ROUNDS);
 }
 
 uint64_t permute_inverse(const struct permute *p, uint64_t x)
 {
 	assert(x < p->n);
-	return p->is_small ? walk_back(p, x, PERMUTE_ROUNDS_MAX) : walk_back(p, x, 4);
+	return p->is_small ? walk_back(p, x, PERMUTE_ROUNDS_MAX) : walk_back(p, x, PERMUTE_ROUNDS);
 }

@@ -7,17 +7,7 @@
 #pragma once
 
 #include "base/compiler.h"
-
-#define PERMUTE_ROUNDS_MAX 8
-
-/** Invariant: n <= n_rows << low_bits < n + 2^low_bits. */
-struct permute {
-	uint64_t n;
-	uint64_t key[PERMUTE_ROUNDS_MAX]; /* round keys */
-	uint32_t n_rows;                  /* values of the high part */
-	uint32_t low_bits, low_mask;
-	bool is_small; /* few bits a half: all rounds are needed to leave no structure */
-};
+#include "base/feistel.h"
 
 /** @param n 1..2^62. */
 void permute_init(struct permute *p, uint64_t n, uint64_t seed);

@@ -135,6 +135,26 @@ def test_loss(cases):
         check_outcome(cases, f"seed {seed} 10 % loss each way", o, 0.999)
 
 
+def test_sweeps(cases):
+    """First attempts made by the program in the driver: the same truth, whatever is lost, forged or doubled."""
+    flags, ports = ("--tx-backend", "xdp", "--coverage-sample", "0"), "22,80,443,8080"
+    for threads, knobs, found_min in (("1", {}, 1), ("2", {"forged": 0.1, "duplicated": 0.1}, 1), ("2", {"loss": 0.1}, 0.999)):
+        o = outcome("198.18.0.0/21", 11, *flags, "--threads", threads, ports=ports, **knobs)
+        name = f"sweeps of {threads} workers {knobs}"
+        check_outcome(cases, name, o, found_min)
+        cases.equal(f"{name}: by the program", o.summary["backend"], "xdp+sweep")
+        cases.equal(f"{name}: no damaged probe", [o.counters["bad_ip_sum"], o.counters["bad_l4_sum"]], [0, 0])
+        if not knobs:
+            again = asked_again(o, "198.18.0.0/21", ports)
+            cases.check(f"{name}: fewer than 1 % of the responsive asked again", again < 0.01, again)
+        if "forged" in knobs:
+            cases.check(f"{name}: forgeries and copies are counted",
+                        o.counters["forged"] > 0 and o.summary["forged"] > 0 and o.summary["duplicates"] > 0, o.summary)
+    for more, asked, why in (((), "1-8", "many ports"), (("--packet-trace",), ports, "someone wants to see packets")):
+        o = outcome("198.18.0.0/26", 11, *flags, *more, ports=asked)
+        cases.equal(f"{why}: not by sweeps", o.summary["backend"], "xdp")
+
+
 def test_hostile(cases):
     """Forged, doubled, slow and late answers: nothing is believed that is not so, and all is found that comes in time."""
     for seed in SEEDS:
@@ -197,5 +217,5 @@ if __name__ == "__main__":
     if not simnet.daemon():
         print("skipped: the simulated network was not built (libbpf-dev)")
         sys.exit(suite.SKIPPED)
-    sys.exit(suite.run([test_languages, test_states_xdp, test_states_packet, test_no_loss, test_loss, test_hostile,
+    sys.exit(suite.run([test_languages, test_states_xdp, test_states_packet, test_no_loss, test_loss, test_sweeps, test_hostile,
                         test_types, test_backends]))

@@ -55,10 +55,48 @@ struct {
 	__type(value, struct xdp_counts);
 } counts SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, struct xdp_sweep);
+} sweeps SEC(".maps");
+
+/** Of each window hosts_per_group addresses in network order, by rank. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, struct xdp_words);
+} sweep_addrs SEC(".maps");
+
+/** Of each window hosts_per_group * n_ports words. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, uint32_t);
+	__type(value, struct xdp_words);
+} sweep_mail SEC(".maps");
+
 struct xdp_member members[XDP_MEMBERS_MAX];
+struct xdp_form forms[XDP_MEMBERS_MAX];
+
+/** Constant once loaded: what a scan without sweeps does not need is left out by the verifier. */
+const volatile struct xdp_plan plan = {0};
 
 const volatile uint32_t n_members = 1;
 const volatile uint32_t batch = 1;
+
+INLINE uint32_t *word_of(void *map, uint32_t at)
+{
+	uint32_t key = at / XDP_WORDS;
+	struct xdp_words *v = bpf_map_lookup_elem(map, &key);
+
+	return v ? &v->w[at % XDP_WORDS] : NULL;
+}
 
 INLINE void count(uint32_t m, enum xdp_count what)
 {

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "pktio/bpf/kernel.h"
+#include "pktio/bpf/sweep.h"
 
 /** Not a worker. */
 #define NOBODY 0xffffffffu
@@ -107,30 +107,6 @@ INLINE int record_for_all(struct view *v, int is_arp)
 	return XDP_PASS;
 }
 
-/** What a cookie is made of, after the word that names ports, protocol and row. */
-struct origin {
-	uint64_t words[4];
-	uint32_t n_words;
-};
-
-/** SipHash-2-4 as cookie_tag() makes it. Global: see record_head(). */
-__noinline uint32_t tag_of(const struct origin *o, uint32_t m, uint64_t head)
-{
-	struct sip s;
-
-	if (!o || m >= XDP_MEMBERS_MAX)
-		return 0;
-	struct siphash_key key = {members[m].key.k0, members[m].key.k1};
-
-	sip_start(&s, &key);
-	sip_word(&s, head);
-	for (uint32_t i = 0; i < 4; i++)
-		if (i < o->n_words)
-			sip_word(&s, o->words[i]);
-	sip_word(&s, (uint64_t)(o->n_words + 1) << 59);
-	return (uint32_t)sip_end(&s);
-}
-
 /** The reply's addresses, seen from here. */
 INLINE void origin_of(const struct view *v, struct origin *ret)
 {
@@ -148,7 +124,8 @@ INLINE void origin_of(const struct view *v, struct origin *ret)
 	}
 }
 
-/** The same rules as the SYN rows' match(): probe/scan_tcp.c. @p ports: local, remote. */
+/** The same rules as the SYN rows' match(): probe/scan_tcp.c. @p ports: local, remote. @return the
+ * attempt and one, or 0. */
 __noinline int has_cookie(const struct origin *o, uint32_t m, uint64_t ports, uint32_t echoed,
 			  uint32_t is_reset)
 {
@@ -163,12 +140,13 @@ __noinline int has_cookie(const struct origin *o, uint32_t m, uint64_t ports, ui
 		if (!is_reset && (--diff & 1))
 			continue;
 		if (diff < COOKIE_SPAN)
-			return 1;
+			return 1 + (int)(diff >> 1);
 	}
 	return 0;
 }
 
-INLINE int is_proven(const struct view *v, uint32_t m, const struct tcphdr *t)
+/** @return the attempt that is answered and one; 0: none of ours. */
+INLINE int proven_attempt(const struct view *v, uint32_t m, const struct tcphdr *t)
 {
 	uint64_t ports = (uint64_t)bpf_ntohs(t->dest) << 16 | bpf_ntohs(t->source);
 	struct origin o;
@@ -277,6 +255,18 @@ INLINE int take_proven(struct view *v, uint32_t m, int is_reset)
 	return XDP_PASS;
 }
 
+/** @param proven the attempt and one. @return whether a word says all there is to say. */
+INLINE int take_sweep(struct view *v, uint32_t m, int proven)
+{
+	const struct tcphdr *t = v->l4;
+
+	if (!plan.n_ports || proven != 1 || !t->rst || v->is_v6 || !v->is_plain ||
+	    !sweep_receive(v->data + ETH_HLEN, t, m))
+		return 0;
+	count(m, XDP_N_MAILED);
+	return 1;
+}
+
 INLINE int receive_tcp(struct view *v)
 {
 	struct tcphdr *t = v->l4;
@@ -291,8 +281,9 @@ INLINE int receive_tcp(struct view *v)
 	/* without an acknowledgement it proves nothing: the worker knows what to make of it */
 	if (!members[m].n_rows || !t->ack)
 		return record_and_pass(v, m);
-	if (is_proven(v, m, t))
-		return take_proven(v, m, t->rst);
+	int proven = proven_attempt(v, m, t);
+	if (proven)
+		return take_sweep(v, m, proven) ? XDP_DROP : take_proven(v, m, t->rst);
 	if (members[m].has_other_rows)
 		return record_and_pass(v, m);
 	count(m, XDP_N_FORGED);

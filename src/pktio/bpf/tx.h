@@ -2,7 +2,7 @@
 /* Sending: one live frame after another takes the next slot of its worker's lane. */
 #pragma once
 
-#include "pktio/bpf/kernel.h"
+#include "pktio/bpf/sweep.h"
 
 /**
  * The lane of the running thread. With one worker it is the first, on any kernel; with more the
@@ -42,6 +42,8 @@ INLINE int transmit(struct xdp_md *ctx)
 	uint32_t i = lane->next++;
 	if (i >= lane->n_frames || i >= XDP_BATCH_MAX)
 		return XDP_DROP;
+	if (plan.n_ports && lane->is_sweep)
+		return sweep_transmit(ctx, m, lane, i);
 	uint32_t key = m * batch + lane->order[i];
 	const struct xdp_slot *slot = bpf_map_lookup_elem(&slots, &key);
 	if (!slot)
