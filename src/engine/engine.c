@@ -27,7 +27,8 @@ enum {
 	PUMP_BUSY_NS = 500000, /* when this many events came since the last time: the rings must
 				  not fill up, nor outgrow the caches */
 	PUMP_BUSY_EVENTS = 512,
-	PUMP_AHEAD = 16, /* events */
+	PUMP_AHEAD = 16,       /* events */
+	STAMPED_TOGETHER = 32, /* events with one look at the clock */
 	PUMP_INLINE_NS = 250000,
 	TINY_SCAN_PROBES = 500 /* below this a second thread costs more than it sends */
 };
@@ -391,12 +392,16 @@ static void expect(const struct engine *e, const struct ring *r, const struct ev
 uint32_t engine_pump(struct engine *e)
 {
 	struct event *ev;
+	uint64_t now_ns = 0;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < e->n_workers; i++) {
 		struct ring *r = &e->workers[i]->events;
 		for (; (ev = ring_peek(r)); ring_pop(r), n++) {
 			expect(e, r, ev);
+			if (n % STAMPED_TOGETHER == 0)
+				now_ns = clock_wall_ns();
+			ev->time_ns = ev->time_ns ? ev->time_ns : now_ns;
 			bus_publish(e->bus, ev);
 		}
 	}

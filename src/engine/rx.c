@@ -54,6 +54,7 @@ struct heard {
 	const struct scan_type *type;
 	struct probe_reply reply;
 	struct track_place at;
+	uint64_t at_ns; /* when it arrived, as far as that is known: it may have lain there since */
 };
 
 /** @return whether the packet proves a reply. */
@@ -97,13 +98,14 @@ static void receive(struct worker *w, const struct frame *f, uint32_t n, uint64_
 
 	for (uint32_t i = 0; i < n; i++)
 		if (hear(w, &f[i], now_ns, &heard[n_heard])) {
+			heard[n_heard].at_ns = f[i].time_ns ? MIN(f[i].time_ns, now_ns) : now_ns;
 			track_find_host(&w->track, &heard[n_heard].reply, &heard[n_heard].at);
 			n_heard++;
 		}
 	for (uint32_t i = 0; i < n_heard; i++)
 		track_find_probe(&w->track, heard[i].type, &heard[i].reply, &heard[i].at);
 	for (uint32_t i = 0; i < n_heard; i++)
-		track_take(&w->track, heard[i].type, &heard[i].reply, &heard[i].at, now_ns);
+		track_take(&w->track, heard[i].type, &heard[i].reply, &heard[i].at, heard[i].at_ns);
 }
 
 int rx_drain(struct worker *w, uint32_t wait_us)
