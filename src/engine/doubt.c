@@ -19,6 +19,7 @@
 enum {
 	EXPLAINED_MIN = 8, /* ICMP errors: more than Linux has saved up */
 	DOUBT_PROBES = 5,
+	RANDOM_MIN = 16, /* answers */
 };
 
 /** Refusals so far, of all that share the flow's limit. */
@@ -31,12 +32,26 @@ static uint32_t n_refused(const struct flow *f, uint32_t *ret_late)
 	return f->board ? all >> 16 : f->n_refused;
 }
 
+/**
+ * Where more than half of all attempts are lost at random, more answers come to all retransmissions
+ * than to first attempts, and still fewer to second ones than to first. A limit that lets few first
+ * ones through does as well by the second.
+ */
+static bool is_random(const struct flow *f)
+{
+	uint32_t n_first = f->n_refused - f->n_refused_late;
+
+	return n_first >= RANDOM_MIN && f->n_refused_second * 5 < n_first * 4;
+}
+
 bool flow_is_losing(const struct flow *f)
 {
 	uint32_t n_late, n = n_refused(f, &n_late);
 
 	if (f->is_limited_by_rule)
 		return n_late && n_late * 2 + 1 > n;
+	if (f->is_among_lossy || is_random(f))
+		return false;
 	return (f->n_recovered >= FLOW_RECOVERED_MIN && f->n_recovered * 2 > f->n_answers) ||
 	       (n_late >= FLOW_RECOVERED_MIN && n_late * 2 > n);
 }
@@ -99,7 +114,7 @@ static bool is_unexplained(const struct flow *f)
 
 	if (f->is_limited_by_rule)
 		return n < EXPLAINED_MIN || is_early(n, part, DOUBTFUL_CHANCE);
-	return n_late && n_late * 2 + 1 > n_all;
+	return n_late && n_late * 2 + 1 > n_all && !is_random(f);
 }
 
 /** The gap between the probes of a doubt, of one of those that share it. */

@@ -88,6 +88,7 @@ void flow_answered(struct flow *f, const struct flow_answer *a)
 	if (a->class == FLOW_REFUSED) {
 		f->n_refused++;
 		f->n_refused_late += a->attempt > 0;
+		f->n_refused_second += a->attempt == 1;
 		if (f->board)
 			board_refuse(f->board, a->attempt > 0);
 	}

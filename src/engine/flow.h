@@ -91,9 +91,11 @@ struct flow {
 	uint32_t begun_us; /* the first probe left */
 	/* limited: answers are counted since then; so many before; sent since then */
 	uint32_t meter_us, n_metered, n_meter_sent;
-	uint32_t was_pps;       /* sent at before the limit */
-	uint32_t n_refused_was; /* when doubt began */
-	bool is_doubt;          /* a few are asked slowly before silence is believed */
+	uint32_t was_pps;          /* sent at before the limit */
+	uint32_t n_refused_was;    /* when doubt began */
+	uint32_t n_refused_second; /* refusals of second attempts */
+	bool is_among_lossy;       /* hosts that lose as much, at random */
+	bool is_doubt;             /* a few are asked slowly before silence is believed */
 	bool was_doubt;
 	bool is_by_recoveries;
 	/* with other workers behind the same bottleneck: agreed with them, as this one last knew */

@@ -14,7 +14,8 @@ enum {
 	VOTES_MIN = 4,
 	VOTES_MAX = 64,
 	LIMIT_EVENTS_MAX = 64, /* of a worker */
-	LOSSY_SHARE = 16
+	LOSSY_SHARE = 16,
+	RANDOM_MIN = 64 /* answers */
 };
 
 static uint32_t us_of(uint64_t ns)
@@ -117,6 +118,17 @@ static void look_back(const struct track *t, struct flow *f, uint32_t now_us, en
 		(void)flow_doubt(f, now_us);
 }
 
+/** Do all hosts lose much, each attempt alike? A limit lets second attempts through as well as
+ * first ones. */
+static bool is_lossy_at_random(const struct track *t)
+{
+	uint64_t n_first = t->stats.n_answered[0];
+
+	return n_hosts_open(t) > 1 && n_first >= RANDOM_MIN &&
+	       t->n_recovered * LOSSY_SHARE > t->n_heard &&
+	       t->stats.n_answered[1] * 5 < n_first * 4;
+}
+
 void hold_judge(struct track *t, struct host_flow *hf, struct host_slot *h, uint64_t now_ns,
 		enum review at)
 {
@@ -136,6 +148,7 @@ void hold_judge(struct track *t, struct host_flow *hf, struct host_slot *h, uint
 		return;
 	}
 	bool may_begin = is_alone || who_is_short(t) == SHORT_OF_FEW;
+	hf->flow.is_among_lossy = is_lossy_at_random(t);
 	(void)flow_update(&hf->flow, us_of(now_ns), wait_us(t, h), may_begin);
 	if (at && (may_begin || hf->flow.is_limited_by_rule))
 		look_back(t, &hf->flow, us_of(now_ns), at);
@@ -158,6 +171,7 @@ static void hosts_restart(struct track *t, uint32_t now_us)
 				flow_restart(&g->flows[k].flow, now_us);
 				g->flows[k].flow.n_answers = g->flows[k].flow.n_recovered = 0;
 				g->flows[k].flow.n_refused = g->flows[k].flow.n_refused_late = 0;
+				g->flows[k].flow.n_refused_second = 0;
 			}
 	}
 	t->n_fine = t->n_short = 0;
