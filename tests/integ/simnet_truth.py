@@ -155,6 +155,20 @@ def test_sweeps(cases):
         cases.equal(f"{why}: not by sweeps", o.summary["backend"], "xdp")
 
 
+def test_sweeps_of_what_is_up(cases):
+    """Hosts are looked for first, and the targets are several ranges: places lead to the right hosts and back."""
+    targets = ("198.18.4.0/24", "198.18.16.7-99", "198.18.32.0/24")
+    with simnet.Network(NETS, 5, **MIX) as network:
+        done = network.scanner.run([suite.PRTIP, "-sS", "-n", "--tx-backend", "xdp", "-p", "21,80,443", "-oJ", "-", "--exclude",
+                                    "198.18.4.64/26,198.18.33.3", *targets], 60)
+        states = {(r["address"], r["port"]): r["state"] for r in suite.json_records(done.stdout, "port")}
+        summary = suite.json_summary(done.stdout)
+        cases.equal("of what is up: by sweeps", summary["backend"], "xdp+sweep")
+        cases.check("of what is up: some are down", summary["hosts"]["down"] > 50, summary["hosts"])
+        wrong = {key: state for key, state in states.items() if state != network.truth(ipaddress.ip_address(key[0]), key[1])}
+        cases.equal("of what is up: every port as the seed has it", wrong, {})
+
+
 def test_hostile(cases):
     """Forged, doubled, slow and late answers: nothing is believed that is not so, and all is found that comes in time."""
     for seed in SEEDS:
@@ -217,5 +231,5 @@ if __name__ == "__main__":
     if not simnet.daemon():
         print("skipped: the simulated network was not built (libbpf-dev)")
         sys.exit(suite.SKIPPED)
-    sys.exit(suite.run([test_languages, test_states_xdp, test_states_packet, test_no_loss, test_loss, test_sweeps, test_hostile,
-                        test_types, test_backends]))
+    sys.exit(suite.run([test_languages, test_states_xdp, test_states_packet, test_no_loss, test_loss, test_sweeps,
+                        test_sweeps_of_what_is_up, test_hostile, test_types, test_backends]))
