@@ -101,6 +101,8 @@ int backend_open(struct worker *w, struct pktio_conf *pc, struct pktio **ret)
 /** Raw IP stands beside what sends Ethernet frames for targets that no Ethernet leads to. */
 void backend_name(struct engine *e)
 {
+	bool has_swept = false;
+
 	bool has_ear = e->workers[0]->has_ear;
 	const char *name = e->is_connect        ? conn_backend_name(e->workers[0])
 			   : e->xdp && !has_ear ? pktio_xdp.name
@@ -109,8 +111,10 @@ void backend_name(struct engine *e)
 	bool is_mixed =
 		!e->is_connect && e->uses_l2 && (e->survey.has_loopback || e->survey.has_other);
 
+	for (uint32_t i = 0; i < e->n_workers; i++)
+		has_swept |= sweep_was_used(e->workers[i]->sweep);
 	snprintf(e->backend, sizeof(e->backend), "%s%s%s%s", name, has_ear ? "+xdp" : "",
-		 e->workers[0]->sweep ? "+sweep" : "", is_mixed ? "+rawip" : "");
+		 has_swept ? "+sweep" : "", is_mixed ? "+rawip" : "");
 }
 
 const char *engine_backend(const struct engine *e)

@@ -120,7 +120,7 @@ void driver_conf(const struct worker *w, struct pktio_conf *pc, uint8_t *rows);
 bool driver_sends(const struct engine *e);
 /** Note a target's Ethernet way out for the trial of back ends. */
 void backend_survey(struct engine *e, const struct route *r, const struct addr *to);
-/** Fill e->backend, when the workers are open. */
+/** Fill e->backend, when the workers are open, and again when they have ended. */
 void backend_name(struct engine *e);
 /** Can the targets be reached by the back end asked for? @return 0, -E_UNSUPPORTED with the reason.
  */

@@ -48,6 +48,7 @@ struct sweep {
 	const struct sweep_plan *plan;
 	const struct scan_type *type;
 	uint32_t n_open;
+	bool was_used;
 	struct swept of[SWEEP_WINDOWS];
 };
 
@@ -114,6 +115,11 @@ int sweep_new(struct worker *w)
 		assert(w->track.port_of[p] == s->plan->ports[p]);
 	w->sweep = w->track.sweep = s;
 	return 0;
+}
+
+bool sweep_was_used(const struct sweep *s)
+{
+	return s && s->was_used;
 }
 
 void sweep_free(struct sweep *s)
@@ -232,6 +238,7 @@ int sweep_send(struct sweep *s, uint64_t now_ns, uint32_t most)
 	struct sweep_kick *k = &at->kicks[at->n_kicks++];
 	*k = (struct sweep_kick){first, n, us_of(now_ns), us_of(at->last_ns)};
 	account(s, g, k);
+	s->was_used = true;
 	if (sent < 0)
 		return sent;
 	stat_add(&s->w->stats.n_sent, (uint64_t)sent);

@@ -28,6 +28,8 @@ bool sweep_fits(const struct engine *e, struct sweep_plan *ret);
  * -ENOMEM.
  */
 int sweep_new(struct worker *w) MUST_CHECK;
+/** Has the program made a probe? Accepts NULL. Thread: any, when the worker has ended. */
+bool sweep_was_used(const struct sweep *s);
 /** Accepts NULL. Before the back end closes. */
 void sweep_free(struct sweep *s);
 /** A group's ports stage begins: may its first attempts be made by the program? Accepts NULL. */

@@ -130,6 +130,7 @@ void engine_totals(struct engine *e, struct ev_scan_completed *ret)
 	ret->n_dup += e->pass_stats.n_dup;
 	ret->n_late += e->pass_stats.n_late;
 	ret->n_forged += e->pass_stats.n_unasked;
+	backend_name(e); /* what was done is known now */
 	ret->backend = engine_backend(e);
 	ret->interrupted = atomic_load(&e->is_stopped);
 	fill_trust(e);
