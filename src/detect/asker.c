@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/ring.h"
+#include "detect/service_parts.h"
 #include "detect/streamtls.h"
 #include "detect/upgrade.h"
 #include "engine/pace.h"
@@ -27,6 +28,11 @@ enum { JOBS_MAX = 256, ANSWERS_MAX = 256, TURN_US = 20000, RETRY_US = 2000, FD_R
 /** CPU time that reading the long answers of one port may take: others wait meanwhile. */
 #define PORT_EFFORT_NS (1 * NS_PER_S)
 #define LONG_BYTES     1024u /* shorter ones are not timed */
+
+/** A port that accepted and said nothing for so long, and so many round trips, is quiet. */
+#define QUIET_NS (250 * NS_PER_MS)
+#define SLOW_NS  (1 * NS_PER_S) /* the same with one that speaks */
+enum { QUIET_RTTS = 10, SLOW_SHARE = 8 };
 
 /** Packets of ours in one conversation: handshake, request, acknowledgement, close. */
 enum { PACKETS_PLAIN = 5, PACKETS_TLS = 9, PACKETS_UDP = 1 };
@@ -52,6 +58,7 @@ struct port {
 	uint64_t effort_ns;         /* spent on its long answers */
 	bool is_stalled;            /* could not open a conversation */
 	bool has_timed_out;
+	bool is_quiet; /* told as such: it takes no other port's place */
 };
 
 struct asker {
@@ -63,12 +70,13 @@ struct asker {
 	struct ring jobs, answers;
 	struct port *ports;
 	uint32_t n_ports;
+	uint32_t n_quiet, n_quiet_max; /* of them */
 	struct pace pace;
 	pthread_t thread;
 	int knock; /* eventfd: there are answers */
 	_Atomic bool is_stopped, is_ended;
-	bool has_stalled, has_deadlines;
-	uint64_t look_ns; /* when they are looked at next */
+	bool has_stalled;
+	uint64_t look_ns; /* when they, and quiet ports, are looked at next */
 };
 
 /* --- answers ------------------------------------------------------------------------- */
@@ -104,15 +112,25 @@ static void put_fingerprint(struct port *p)
 	buf_fini(&text);
 }
 
-static void answer(struct asker *a, const struct asker_job *job, struct service *s, bool is_late)
+static void commit(struct asker *a)
+{
+	uint64_t one = 1;
+
+	ring_commit(&a->answers);
+	(void)!write(a->knock, &one, sizeof(one));
+}
+
+/** @param p NULL: it was not begun. */
+static void answer(struct asker *a, const struct asker_job *job, struct port *p, bool is_late)
 {
 	struct asker_answer *out = answer_place(a);
+	struct service *s = p ? &p->service : NULL;
 	struct service_facts *copy;
-	uint64_t one = 1;
 
 	if (!out)
 		return;
-	*out = (struct asker_answer){.job = *job, .has_timed_out = is_late};
+	*out = (struct asker_answer){
+		.job = *job, .has_timed_out = is_late, .was_quiet = p && p->is_quiet};
 	out->job.heard = NULL; /* it ends with the question */
 	if (s) {
 		copy = facts_alloc(s->facts, sizeof(*copy));
@@ -124,8 +142,20 @@ static void answer(struct asker *a, const struct asker_job *job, struct service 
 		s->facts = NULL;
 		out->has_heard = s->has_heard || s->is_tunnel;
 	}
-	ring_commit(&a->answers);
-	(void)!write(a->knock, &one, sizeof(one));
+	commit(a);
+}
+
+static void tell_quiet(struct port *p)
+{
+	struct asker_answer *out = answer_place(p->asker);
+
+	if (!out)
+		return;
+	*out = (struct asker_answer){.job = p->job, .is_quiet = true};
+	out->job.heard = NULL;
+	p->is_quiet = true;
+	p->asker->n_quiet++;
+	commit(p->asker);
 }
 
 /* --- ports ------------------------------------------------------------------------------ */
@@ -145,11 +175,12 @@ static void port_end(struct port *p)
 	const char *tls = p->service.is_tunnel ? p->tls : p->upgrade.text;
 	p->service.result.tls_summary = facts_text(p->service.facts, tls, strlen(tls));
 	upgrade_fini(&p->upgrade);
-	answer(p->asker, &p->job, &p->service, p->has_timed_out);
+	answer(p->asker, &p->job, p, p->has_timed_out);
 	*p->link = p->next;
 	if (p->next)
 		p->next->link = p->link;
 	p->asker->n_ports--;
+	p->asker->n_quiet -= p->is_quiet;
 	service_fini(&p->service);
 	mem_free(p);
 }
@@ -288,7 +319,6 @@ static void port_begin(struct asker *a, const struct asker_job *job)
 	bool is_late = job->deadline_ns && now_ns >= job->deadline_ns;
 	struct port *p = is_late ? NULL : mem_alloc(1, sizeof(*p));
 
-	a->has_deadlines |= job->deadline_ns != 0;
 	if (!p || service_init(&p->service, &a->plan, &job->port, now_ns) < 0) {
 		mem_free(p);
 		answer(a, job, NULL, is_late);
@@ -336,19 +366,37 @@ static void port_time_out(struct port *p)
 	port_end(p);
 }
 
-/** --host-timeout. */
-static void time_out(struct asker *a)
+/** It accepted, and neither spoke nor answered what it was asked beside listening; or it goes on
+ * answering for long. What that may fill in memory is less. */
+static bool may_go_quiet(const struct port *p, uint64_t now_ns)
+{
+	const struct service *s = &p->service;
+	uint32_t n = p->asker->n_quiet, max = p->asker->n_quiet_max;
+	uint64_t age_ns = now_ns - s->start_ns;
+
+	if (p->is_quiet || s->port.proto != PROTO_TCP || !s->has_lasted)
+		return false;
+	if (s->has_heard || s->speaks_tls)
+		return n < max / SLOW_SHARE && age_ns >= SLOW_NS + wait_rtts(s, QUIET_RTTS);
+	return n < max && age_ns >= MAX(QUIET_NS, wait_rtts(s, QUIET_RTTS));
+}
+
+/** Silent ports take long and cost little: those who answer are not kept waiting by them; and
+ * --host-timeout. */
+static void look(struct asker *a)
 {
 	uint64_t now_ns = clock_now_ns();
 	struct port *next;
 
-	if (!a->has_deadlines || now_ns < a->look_ns)
+	if (now_ns < a->look_ns)
 		return;
 	a->look_ns = now_ns + TURN_US * NS_PER_US / 2;
 	for (struct port *p = a->ports; p; p = next) {
 		next = p->next;
 		if (p->job.deadline_ns && now_ns >= p->job.deadline_ns)
 			port_time_out(p);
+		else if (may_go_quiet(p, now_ns))
+			tell_quiet(p);
 	}
 }
 
@@ -356,7 +404,7 @@ static void take_jobs(struct asker *a)
 {
 	const struct asker_job *job;
 
-	while (a->n_ports < a->conf.n_ports && (job = ring_peek(&a->jobs))) {
+	while (a->n_ports - a->n_quiet < a->conf.n_ports && (job = ring_peek(&a->jobs))) {
 		struct asker_job copy = *job;
 		ring_pop(&a->jobs);
 		port_begin(a, &copy);
@@ -399,7 +447,7 @@ static void *asker_main(void *arg)
 			break;
 		if (a->has_stalled)
 			retry_stalled(a);
-		time_out(a);
+		look(a);
 	}
 	drain(a);
 	return NULL;
@@ -410,10 +458,14 @@ static void *asker_main(void *arg)
 /** Conversations that the descriptor limit leaves room for. */
 static uint32_t n_streams(const struct asker_conf *c)
 {
-	struct rlimit lim = {.rlim_cur = 1024};
-	uint32_t want = c->n_ports * MAX((uint32_t)c->n_talks, 4u); /* UDP takes more */
+	struct rlimit lim = {.rlim_cur = 1024, .rlim_max = 1024}, raised;
+	uint32_t want =
+		(c->n_ports + ASKER_QUIET_MAX) * MAX((uint32_t)c->n_talks, 4u); /* UDP takes more */
 
 	(void)getrlimit(RLIMIT_NOFILE, &lim);
+	raised = (struct rlimit){.rlim_cur = lim.rlim_max, .rlim_max = lim.rlim_max};
+	if (lim.rlim_cur < lim.rlim_max && !setrlimit(RLIMIT_NOFILE, &raised))
+		lim = raised;
 	uint64_t room = lim.rlim_cur > 2 * FD_RESERVE ? lim.rlim_cur - FD_RESERVE : FD_RESERVE;
 	return (uint32_t)MIN((uint64_t)want, room);
 }
@@ -437,6 +489,7 @@ int asker_new(const struct asker_conf *conf, struct asker **ret)
 		return -ENOMEM;
 	a->conf = *conf;
 	a->conf.streams.n_max = n_streams(conf);
+	a->n_quiet_max = MIN(ASKER_QUIET_MAX, a->conf.streams.n_max / 2 / MAX(conf->n_talks, 1u));
 	pace_init(&a->pace, conf->max_rate_pps, clock_now_ns());
 	a->knock = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	int err = a->knock < 0 ? -errno : matcher_new(conf->db, &a->matcher);

@@ -9,13 +9,17 @@
 
 struct asker;
 
+/** Ports that accepted and say nothing, which are under way beside n_ports others; fewer where
+ * descriptors are. */
+#define ASKER_QUIET_MAX 1024u
+
 struct asker_conf {
 	const struct svcdb *db; /* borrowed */
 	uint8_t intensity, n_talks;
 	bool is_brief;
 	bool prepares;               /* TCP will be asked: use the time until then for it */
 	uint32_t max_rate_pps;       /* packets; 0: no limit */
-	uint32_t n_ports;            /* asked at once at most */
+	uint32_t n_ports;            /* asked at once at most, quiet ones apart */
 	struct streams_conf streams; /* n_max is set here */
 	const char *version;         /* for fingerprints */
 };
@@ -41,6 +45,8 @@ struct asker_answer {
 	const struct service_facts *service;
 	bool has_heard;     /* it said something: the port is open */
 	bool has_timed_out; /* its deadline ended it */
+	bool is_quiet;      /* no answer yet: it keeps silent, others need not wait for it */
+	bool was_quiet;     /* the answer to a job that an is_quiet told of */
 };
 
 /** Starts the thread. @return 0, -ENOMEM, -errno. Thread: coordinator, as all of these. */

@@ -115,7 +115,7 @@ static void make_ready(struct detect *d, struct subject *s)
 {
 	uint32_t slot = (uint32_t)(s - d->subjects);
 
-	if (s->is_ready || !s->n_pending || s->n_asked >= d->conf.n_ports_per_host)
+	if (s->is_ready || !s->n_pending || s->n_asked - s->n_quiet >= d->conf.n_ports_per_host)
 		return;
 	s->is_ready = true;
 	s->next_ready = NO_SLOT;
@@ -485,6 +485,26 @@ static void publish(struct detect *d, const struct asker_answer *a)
 	bus_publish(d->bus, &ev);
 }
 
+static void take_answer(struct detect *d, const struct asker_answer *a)
+{
+	struct subject *s = subject_find(d, a->job.host_idx);
+
+	if (!a->is_quiet) {
+		d->n_open--;
+		d->is_publishing = true;
+		publish(d, a);
+		d->is_publishing = false;
+		facts_free(a->block);
+	}
+	if (!s)
+		return;
+	s->n_quiet = s->n_quiet + a->is_quiet - a->was_quiet;
+	s->n_asked -= !a->is_quiet;
+	s->is_timed_out |= a->has_timed_out;
+	make_ready(d, s);
+	try_end(d, s);
+}
+
 bool detect_pump(struct detect *d)
 {
 	struct asker_answer a;
@@ -499,20 +519,8 @@ bool detect_pump(struct detect *d)
 		else
 			drop_pending(d);
 	}
-	while (d->asker && asker_take(d->asker, &a)) {
-		is_any = d->is_publishing = true;
-		d->n_open--;
-		publish(d, &a);
-		d->is_publishing = false;
-		facts_free(a.block);
-		struct subject *s = subject_find(d, a.job.host_idx);
-		if (!s)
-			continue;
-		s->n_asked--;
-		s->is_timed_out |= a.has_timed_out;
-		make_ready(d, s);
-		try_end(d, s);
-	}
+	for (; d->asker && asker_take(d->asker, &a); is_any = true)
+		take_answer(d, &a);
 	return is_any;
 }
 

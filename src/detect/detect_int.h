@@ -19,6 +19,7 @@ struct subject {
 	struct asker_heard *heard; /* owned: of ports that have not been told open yet */
 	uint32_t n_pending, pending_cap;
 	uint32_t n_asked;      /* under way */
+	uint32_t n_quiet;      /* of them: they take no other port's place */
 	uint32_t n_parts_done; /* of the port scan */
 	uint64_t scanned_ns;   /* when the last of them was; 0: not yet; wall clock */
 	uint64_t deadline_ns;  /* --host-timeout; 0: none, or nothing was asked yet */

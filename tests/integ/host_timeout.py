@@ -13,9 +13,25 @@ import suite
 HOST = "127.0.0.1"
 #: more than are asked of one host at once
 TARPITS = range(5001, 5041)
+#: hundreds that accept and say nothing, and those among them that greet at once
+MANY = range(20001, 20321)
+GREETERS = MANY[::16]
 MARK = "Host timed out: detection was not finished."
 SERVERS = """
-import socket, threading, time
+import selectors, socket, threading, time
+def crowd():
+    wait, kept = selectors.DefaultSelector(), []
+    for port in range(20001, 20321):
+        l = socket.create_server(("127.0.0.1", port), backlog=64)
+        wait.register(l, selectors.EVENT_READ, (port - 20001) % 16 == 0)
+    while True:
+        for key, _ in wait.select():
+            c = key.fileobj.accept()[0]
+            kept.append(c)
+            try:
+                c.sendall(b"SSH-2.0-OpenSSH_9.2p1\\r\\n" if key.data else b"")
+            except OSError:
+                pass
 def drip(c):
     try:
         c.sendall(b"a")
@@ -39,6 +55,7 @@ for port in range(5001, 5041):
     threading.Thread(target=listen, args=(port, drip), daemon=True).start()
 for port in range(6001, 6004):
     threading.Thread(target=listen, args=(port, hush), daemon=True).start()
+threading.Thread(target=crowd, daemon=True).start()
 listen(22, greet)
 """
 
@@ -67,6 +84,15 @@ def test_services(cases, space, directory):
     cases.equal("services: what was found is kept", found.get(22, {}).get("product"), "OpenSSH")
     merged = space.run([suite.PRTIP, "merge", str(base.with_suffix(".json"))])
     cases.check("services: the mark outlives a merge", MARK in merged.stdout and "Stopped early" not in merged.stdout, merged)
+
+
+def test_crowd(cases, space, directory):
+    """Who greets at once is named, however many silent ports stand beside."""
+    base = directory / "crowd"
+    done, host, found = scan(space, base, f"-p{MANY[0]}-{MANY[-1]}", "-sV", "--host-timeout", "10s")
+    ended(cases, "crowd", base, done, host)
+    named = {port for port, r in found.items() if r.get("product") == "OpenSSH"}
+    cases.equal("crowd: all that greet are named", named, set(GREETERS))
 
 
 def test_in_time(cases, space, directory):
@@ -98,8 +124,8 @@ if __name__ == "__main__":
         space.sh("ip link set lo up")
         servers = space.start([sys.executable, "-c", SERVERS], stdin=subprocess.DEVNULL)
         try:
-            netns.wait_until(lambda: space.sh("ss -ltnH").count("LISTEN") == 4 + len(TARPITS))
-            code = suite.run([test_services, test_in_time, test_tls, test_system], space, directory)
+            netns.wait_until(lambda: space.sh("ss -ltnH").count("LISTEN") == 4 + len(TARPITS) + len(MANY))
+            code = suite.run([test_services, test_crowd, test_in_time, test_tls, test_system], space, directory)
         finally:
             servers.kill()
     sys.exit(code)
