@@ -350,6 +350,7 @@ static const struct word imap_words[] = {
 	{"Courier-IMAP", "Courier Imapd", "a:double_precision_incorporated:courier_mta", false},
 	{"Microsoft Exchange", "Microsoft Exchange imapd", "a:microsoft:exchange_server", false},
 	{"UW imapd", "UW imapd", NULL, false},
+	{"CommuniGate Pro IMAP Server", "CommuniGate Pro imapd", "a:stalker:communigate_pro", true},
 	{"Zimbra", "Zimbra imapd", NULL, true},
 	{"hMailServer", "hMailServer imapd", NULL, false},
 };

@@ -159,8 +159,9 @@ static int rfb_parse(struct bytes in, struct app_facts *ret)
 	if (in.p[11] != '\n')
 		return -E_SYNTAX;
 	ret->service = "vnc";
-	app_putf(ret, APP_EXTRAINFO, "protocol %d.%d", (in.p[5] - '0') * 10 + in.p[6] - '0',
-		 (in.p[9] - '0') * 10 + in.p[10] - '0');
+	app_putf(ret, APP_EXTRAINFO, "protocol %d.%d",
+		 (in.p[4] - '0') * 100 + (in.p[5] - '0') * 10 + in.p[6] - '0',
+		 (in.p[8] - '0') * 100 + (in.p[9] - '0') * 10 + in.p[10] - '0');
 	return 12;
 }
 

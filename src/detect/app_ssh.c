@@ -2,7 +2,8 @@
 /*
  * SSH identification lines. Which software speaks is the word behind the protocol version; what
  * follows is a comment, where distributions put the revision of their package. Lines before the
- * identification are allowed. Sources: RFC 4253, section 4.2; what the servers themselves send.
+ * identification are allowed in a greeting, when they are no other protocol's. Sources: RFC 4253,
+ * section 4.2; what the servers themselves send.
  */
 #include "detect/app.h"
 
@@ -41,13 +42,35 @@ static const struct software {
 	{"Twisted_", "Twisted Conch", NULL, NULL},
 };
 
+static bool has_digit(struct bytes text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (isdigit(text.p[i]))
+			return true;
+	return false;
+}
+
+/** Does a comment begin with the name of a system, without being what that system's packages say:
+ * "UbuntuFree-1", "FreeBSD-less"? */
+static bool is_lookalike(struct bytes comment)
+{
+	static const char *const names[] = {"Debian", "Ubuntu", "Raspbian", "FreeBSD", "NetBSD"};
+	struct bytes name = app_until(comment, "-_ "), rest = app_skip(comment, name.len + 1);
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (app_starts(comment, names[i]))
+			return !app_equals(name, names[i]) || (rest.len && !has_digit(rest));
+	return false;
+}
+
 /** "Debian-2+deb12u3", "Ubuntu-3ubuntu0.6", "FreeBSD-20230719". */
 static void read_comment(struct app_facts *f, struct bytes comment)
 {
 	struct bytes name = app_until(comment, "- "), rest = app_skip(comment, name.len + 1), at;
 	bool is_debian = app_equals(name, "Debian"), is_ubuntu = app_equals(name, "Ubuntu");
 
-	if (!app_os_of(f, name))
+	f->is_exact = is_lookalike(comment);
+	if (f->is_exact || !app_os_of(f, name))
 		return;
 	if (is_debian || is_ubuntu) {
 		char version[APP_FIELD_BYTES_MAX];
@@ -69,9 +92,8 @@ static void read_software(struct app_facts *f, struct bytes word)
 		const struct software *s = &softwares[i];
 		if (!app_starts(word, s->start))
 			continue;
-		struct bytes v = app_version(app_skip(word, strlen(s->start)));
-		if (!v.len && isalnum(s->start[strlen(s->start) - 1]) &&
-		    !app_equals(word, s->start))
+		struct bytes rest = app_skip(word, strlen(s->start)), v = app_version(rest);
+		if (rest.len && !v.len)
 			continue;
 		app_puts(f, APP_PRODUCT, s->product);
 		app_put(f, APP_VERSION, v);
@@ -105,16 +127,44 @@ static bool is_identification(struct bytes line)
 	       proto.len <= 8 && app_version(proto).len == proto.len && proto.len < rest.len;
 }
 
+/** May it be the text of a person: printable, and not what another protocol begins with? */
+static bool is_prose(struct bytes line)
+{
+	static const char *const others[] = {"HTTP/",    "RTSP/",   "SIP/",      "ICY ",
+					     "* OK",     "* BYE",   "* PREAUTH", "INFO ",
+					     "VERSION ", "NOTICE ", "ERROR "};
+
+	if (line.len && strchr("+-:<@{[($!\"", line.p[0] ?: ':'))
+		return false;
+	if (line.len >= 3 && isdigit(line.p[0]) && isdigit(line.p[1]) && isdigit(line.p[2]))
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (app_starts(line, others[i]))
+			return false;
+	for (size_t i = 0; i < line.len; i++)
+		if (!isprint(line.p[i]) && line.p[i] != '\t' && line.p[i] < 0x80)
+			return false;
+	return !line.len || line.p[0] < 0xf0;
+}
+
+/** Lines before are believed where nothing follows but a key exchange: a packet's length begins
+ * with two zeros (RFC 4253 6). */
+static bool is_last(struct bytes behind)
+{
+	return !behind.len || !behind.p[0];
+}
+
 static int ssh_parse(struct bytes in, struct app_facts *ret)
 {
 	struct bytes line, left = in;
 
 	for (uint32_t i = 0; i <= LINES_BEFORE_MAX && app_line(&left, &line); i++) {
-		if (is_identification(line)) {
+		if (is_identification(line) && (!i || is_last(left))) {
 			read_identification(ret, line);
+			ret->is_greeting = i > 0;
 			return (int)(in.len - left.len);
 		}
-		if (app_starts(line, "SSH-"))
+		if (app_starts(line, "SSH-") || !is_prose(line))
 			return -E_SYNTAX;
 	}
 	/* any text may come before: nobody can tell yet */

@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 #include "detect/literal.h"
 #include "detect/naming.h"
+#include "detect/spelled.h"
 #include "detect/stock.h"
 
 #include <ctype.h>
@@ -84,10 +85,8 @@ static bool is_odd_end(const uint8_t *p, size_t i, size_t len)
 	return i + 1 < len && p[i] == '\n' && p[i + 1] == '\r' && (!i || p[i - 1] != '\r');
 }
 
-/** What a text holds beyond the stock, in halves of bytes. */
-static uint32_t weight_of(const struct claim *c, struct bytes text)
+static uint32_t weight_of_bytes(struct bytes text)
 {
-	struct bytes left = text, word;
 	uint32_t n = 0;
 
 	for (size_t i = 0; i < text.len; i++) {
@@ -95,6 +94,15 @@ static uint32_t weight_of(const struct claim *c, struct bytes text)
 		n += is_odd_end(text.p, i, text.len) ? 2 * HALVES : 0;
 		i += is_common_option(text.p + i, text.len - i) ? 2 : 0;
 	}
+	return n;
+}
+
+/** What a text holds beyond the stock, in halves of bytes. */
+static uint32_t weight_of(const struct claim *c, struct bytes text)
+{
+	struct bytes left = text, word;
+	uint32_t n = weight_of_bytes(text);
+
 	while (n < ENOUGH && stock_next_word(&left, &word))
 		n += stock_is_word(word) || !is_borne(c, word) ? 0 : HALVES * (uint32_t)word.len;
 	return n;
@@ -112,6 +120,20 @@ static uint32_t weight_of_pattern(const struct claim *c)
 	return n;
 }
 
+/** What any pattern would match is no evidence of this one: only bytes that are no text, and words
+ * that it spells. */
+static uint32_t weight_of_spelled(const struct claim *c, struct bytes text)
+{
+	struct bytes left = text, word;
+	uint32_t n = weight_of_bytes(text);
+
+	while (n < ENOUGH && stock_next_word(&left, &word))
+		if (!stock_is_word(word) && spelled_in(c->hit->match->pattern, word) &&
+		    is_borne(c, word))
+			n += HALVES * (uint32_t)word.len;
+	return n;
+}
+
 /** Of what was matched, all but the pieces that were captured: those are what may differ. */
 static uint32_t weight_of_rest(const struct claim *c)
 {
@@ -122,10 +144,10 @@ static uint32_t weight_of_rest(const struct claim *c)
 		struct bytes g = c->hit->group[i];
 		if (!g.p || g.p < at || g.p + g.len > end)
 			continue;
-		n += weight_of(c, (struct bytes){at, (size_t)(g.p - at)});
+		n += weight_of_spelled(c, (struct bytes){at, (size_t)(g.p - at)});
 		at = g.p + g.len;
 	}
-	return n + weight_of(c, (struct bytes){at, (size_t)(end - at)});
+	return n + weight_of_spelled(c, (struct bytes){at, (size_t)(end - at)});
 }
 
 /** Where a piece that was captured ends the pattern makes an end: "(\w+)v". */

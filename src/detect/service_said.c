@@ -91,7 +91,8 @@ static bool read_answer(const struct service *s, const struct service_talk *t, s
 	if (t->row && t->row->is_asked_only && t->row->parse(b, ret) >= 0 && ret->service)
 		return true;
 	memset(ret, 0, sizeof(*ret));
-	return app_read(b, s->port.proto == PROTO_UDP ? APP_UDP : APP_TCP, ret) != NULL;
+	return app_read(b, s->port.proto == PROTO_UDP ? APP_UDP : APP_TCP, ret) &&
+	       (!ret->is_greeting || (t->is_listener && order_is_null(s, t) && !s->n_on_listener));
 }
 
 /** A question that was given up before its server, which is slow, was heard: once more. */

@@ -174,6 +174,7 @@ static const struct app_case cases[] = {
 	 "svnserve", "Subversion", NULL, "protocol version 2", NULL, NULL,
 	 "cpe:/a:apache:subversion"},
 	{CAPTURE("RFB 003.008\n"), APP_TCP, "vnc", "vnc", NULL, NULL, "protocol 3.8"},
+	{CAPTURE("RFB 003.889\n"), APP_TCP, "vnc", "vnc", NULL, NULL, "protocol 3.889"},
 	{CAPTURE("\xff\xfb%\xff\xfb&\xff\xfd\x18\xff\xfd "), APP_TCP, "telnet", "telnet"},
 	{CAPTURE("$107\r\n# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\nos:Linux "
 		 "6.1 "

@@ -70,17 +70,21 @@ static void a_program_is_believed_on_evidence(void **state)
 	}
 }
 
-/** A piece that was captured is what may differ: it is no evidence. */
+/** A piece that was captured is what may differ, and a word that the pattern does not spell is what
+ * any pattern takes: they are no evidence. */
 static void captured_pieces_are_left_out(void **state)
 {
-	struct svc_match m = {.pattern = app_text("^(\\w+) (?:ready|OK)"),
+	struct svc_match m = {.pattern = app_text("^(zork|\\w+) (?:ready|OK)"),
 			      .service = app_text("x")};
 	struct bytes a = app_text("zork ready");
+	struct bytes b = app_text("blip ready");
 	struct match_hit hit = {.match = &m, .group = {a, {a.p, 4}}};
 
 	assert_false(evidence_is_enough(&hit, a, "Thing"));
 	hit.group[1] = (struct bytes){NULL, 0};
 	assert_true(evidence_is_enough(&hit, a, "Thing"));
+	hit.group[0] = b;
+	assert_false(evidence_is_enough(&hit, b, "Thing"));
 }
 
 static void mirrors(void **state)
