@@ -80,6 +80,38 @@ static bool has_weak_hash(const struct evidence *e)
 	return false;
 }
 
+/** Is the key that a certificate says it was signed with, if it does, that of the other? */
+static bool may_be_issuer(const struct cert_facts *f, const struct cert_facts *by)
+{
+	return !f->aki.len || !by->ski.len ||
+	       (f->aki.len == by->ski.len && memcmp(f->aki.p, by->ski.p, f->aki.len) == 0);
+}
+
+/** Changed after it was signed, or signed by somebody else in the name of the issuer. */
+static bool has_bad_signature(const struct evidence *e)
+{
+	const struct trust_verdict *v = e->v;
+
+	for (uint32_t i = 0; i < e->n_certs; i++) {
+		const struct cert_facts *f = &e->certs[i];
+		bool by_next = v->is_refuted_by_next[i] && may_be_issuer(f, f + 1);
+		bool by_self = v->is_refuted_by_self[i] && may_be_issuer(f, f);
+		if (!f->has_two_algorithms && !v->is_signed_by_next[i] && !v->is_self[i] &&
+		    (by_next || by_self))
+			return true;
+	}
+	return false;
+}
+
+/** RFC 5280 4.1.1.2 */
+static bool has_two_algorithms(const struct evidence *e)
+{
+	for (uint32_t i = 0; i < e->n_certs; i++)
+		if (e->certs[i].has_two_algorithms)
+			return true;
+	return false;
+}
+
 static bool is_self_signed(const struct evidence *e)
 {
 	return e->n_certs && e->v->is_self_signed;
@@ -197,6 +229,10 @@ static const struct rule {
 	{"weak-key", "high", has_weak_key,
 	 "a key of the chain is too short: RSA below 2048 bits or EC below 224"},
 	{"weak-hash", "high", has_weak_hash, "a signature of the chain uses MD5 or SHA-1"},
+	{"bad-signature", "high", has_bad_signature,
+	 "a signature of the chain is not by the key of the issuer that the certificate names"},
+	{"signature-algorithm", "high", has_two_algorithms,
+	 "a certificate of the chain names two algorithms for its one signature"},
 	{"self-signed", "medium", is_self_signed, "the certificate is signed by its own key"},
 	{"chain-incomplete", "medium", is_incomplete,
 	 "the issuer's certificate was not sent and is not known here"},

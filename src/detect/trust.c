@@ -56,12 +56,15 @@ static X509 *read_der(struct bytes der)
 	return der.len > INT32_MAX ? NULL : d2i_X509(NULL, &p, (long)der.len);
 }
 
-static bool is_signed_by(X509 *x, X509 *by)
+/** @param ret_is_refuted it names @p by, whose key did not sign it. */
+static bool is_signed_by(X509 *x, X509 *by, bool *ret_is_refuted)
 {
 	EVP_PKEY *key = X509_get0_pubkey(by);
+	bool names = X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(by)) == 0;
+	int is = key && names ? X509_verify(x, key) : -1;
 
-	return key && X509_NAME_cmp(X509_get_issuer_name(x), X509_get_subject_name(by)) == 0 &&
-	       X509_verify(x, key) == 1;
+	*ret_is_refuted = is == 0;
+	return is == 1;
 }
 
 static bool lacks_issuer(int err)
@@ -95,8 +98,9 @@ static void check_links(X509 *const *x, uint32_t n, struct trust_verdict *v)
 {
 	v->is_ordered = true;
 	for (uint32_t i = 0; i < n; i++) {
-		v->is_self[i] = is_signed_by(x[i], x[i]);
-		v->is_signed_by_next[i] = i + 1 < n && is_signed_by(x[i], x[i + 1]);
+		v->is_self[i] = is_signed_by(x[i], x[i], &v->is_refuted_by_self[i]);
+		v->is_signed_by_next[i] =
+			i + 1 < n && is_signed_by(x[i], x[i + 1], &v->is_refuted_by_next[i]);
 		if (i + 1 < n && !v->is_signed_by_next[i])
 			v->is_ordered = false;
 	}

@@ -18,8 +18,10 @@ struct trust_verdict {
 	bool is_self_signed; /* the first, by its own key */
 	bool is_signed_by_next[TRUST_CHAIN_MAX];
 	bool is_self[TRUST_CHAIN_MAX]; /* signed by its own key */
-	uint32_t n_read;               /* certificates that OpenSSL can read, from the first */
-	const char *reason;            /* "ok", or OpenSSL's words; static */
+	/* it names that key's owner as its issuer, but the signature is not by the key */
+	bool is_refuted_by_next[TRUST_CHAIN_MAX], is_refuted_by_self[TRUST_CHAIN_MAX];
+	uint32_t n_read;    /* certificates that OpenSSL can read, from the first */
+	const char *reason; /* "ok", or OpenSSL's words; static */
 };
 
 /**

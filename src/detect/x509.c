@@ -465,7 +465,7 @@ static bool take_name(struct bytes *tbs, struct bytes *ret)
 /** @return what cannot be read, NULL: nothing. */
 static const char *read_tbs(struct bytes tbs, struct cert_facts *f)
 {
-	struct bytes explicit, alg;
+	struct bytes explicit;
 	uint64_t version = 0;
 
 	if (der_take(&tbs, DER_CONTEXT | DER_IS_MADE | 0, &explicit) &&
@@ -474,7 +474,7 @@ static const char *read_tbs(struct bytes tbs, struct cert_facts *f)
 	f->version = (uint8_t)(version + 1);
 	if (!der_take(&tbs, DER_INTEGER, &f->serial) || !f->serial.len)
 		return "its serial number";
-	if (!der_take(&tbs, DER_SEQUENCE, &alg))
+	if (!der_take(&tbs, DER_SEQUENCE, &f->tbs_algorithm))
 		return "its signature algorithm";
 	if (!take_name(&tbs, &f->issuer))
 		return "its issuer";
@@ -510,6 +510,7 @@ static const char *read_certificate(struct bytes der, struct cert_facts *f)
 		return fault;
 	bool is_signed = der_take(&left, DER_SEQUENCE, &alg) &&
 			 read_signature(alg, &f->signature) && der_take_bits(&left, &bits);
+	f->has_two_algorithms = is_signed && !der_equal(alg, f->tbs_algorithm);
 	return is_signed && !left.len ? NULL : "its signature";
 }
 

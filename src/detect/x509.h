@@ -70,20 +70,22 @@ struct cert_facts {
 	struct bytes ski, aki;
 	int64_t not_before_s, not_after_s; /* unix seconds */
 	struct cert_signature signature;
-	const char *curve;     /* "secp256r1", static; NULL: none or unknown */
-	uint64_t rsa_exponent; /* 0: not RSA, or longer than 63 bits */
-	uint16_t key_bits;     /* 0 unknown */
-	uint8_t key;           /* enum cert_key */
-	uint8_t version;       /* 1..3 */
-	uint16_t key_usage;    /* valid when has_key_usage */
-	uint16_t eku;          /* known purposes */
+	struct bytes tbs_algorithm; /* the same as the signed part has it; content */
+	const char *curve;          /* "secp256r1", static; NULL: none or unknown */
+	uint64_t rsa_exponent;      /* 0: not RSA, or longer than 63 bits */
+	uint16_t key_bits;          /* 0 unknown */
+	uint8_t key;                /* enum cert_key */
+	uint8_t version;            /* 1..3 */
+	uint16_t key_usage;         /* valid when has_key_usage */
+	uint16_t eku;               /* known purposes */
 	uint16_t n_eku_unknown;
 	uint16_t n_extensions;
 	uint16_t n_bad_extensions; /* known ones that cannot be read */
 	uint16_t n_sans;           /* saturates */
 	int32_t path_len;          /* basic constraints; CERT_PATH_LEN_NONE */
 	bool has_key_usage, has_basic_constraints, is_ca;
-	bool is_self_issued; /* issuer and subject are the same bytes */
+	bool is_self_issued;     /* issuer and subject are the same bytes */
+	bool has_two_algorithms; /* the signature's is another than the signed part says */
 };
 
 /**

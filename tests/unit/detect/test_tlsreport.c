@@ -76,6 +76,8 @@ static void offer(struct tls_learned *l, enum tlsscan_version v, uint16_t suite)
 	l->of[v].id[l->of[v].n++] = suite;
 }
 
+enum spoiling { SPOILS_NOTHING, SPOILS_SIGNATURE, SPOILS_ALGORITHM };
+
 struct row {
 	const char *what, *codes;
 	struct cert_spec leaf;
@@ -85,6 +87,7 @@ struct row {
 	uint8_t also;   /* version offered beside it; 0 none */
 	uint16_t dh_bits;
 	bool has_ssl2, has_compression, lacks_renegotiation;
+	enum spoiling spoils;
 };
 
 static const struct row rows[] = {
@@ -102,6 +105,11 @@ static const struct row rows[] = {
 	{"weak hash", "weak-hash ", .leaf = {.md = "SHA1", .subject = "CN=a.example"}, "lm"},
 	{"self-signed", "self-signed untrusted ", LEAF(), "s"},
 	{"incomplete", "chain-incomplete untrusted ", LEAF(), "l"},
+	{"changed", "bad-signature untrusted ", LEAF(), "s", .spoils = SPOILS_SIGNATURE},
+	{"changed in a chain", "bad-signature chain-order untrusted ", LEAF(), "lm",
+	 .spoils = SPOILS_SIGNATURE},
+	{"two algorithms", "signature-algorithm untrusted ", LEAF(), "s",
+	 .spoils = SPOILS_ALGORITHM},
 	{"order", "chain-order ", LEAF(), "lrm"},
 	{"name", "name-mismatch ",
 	 .leaf = {.md = "SHA256",
@@ -124,6 +132,22 @@ static const struct row rows[] = {
 	{"renegotiation", "renegotiation ", LEAF(), "lm", .lacks_renegotiation = true},
 };
 
+/** The first certificate's last byte, of its signature; the last of the algorithm inside of it. */
+static void spoil(struct tls_learned *l, enum spoiling how)
+{
+	static const uint8_t ecdsa_sha256[] = {0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2};
+	uint8_t *der = l->chain + 3, *alg;
+	size_t n = (size_t)l->chain[1] << 8 | l->chain[2];
+
+	if (how == SPOILS_SIGNATURE)
+		der[n - 1] ^= 1;
+	if (how != SPOILS_ALGORITHM)
+		return;
+	alg = memmem(der, n, ecdsa_sha256, sizeof(ecdsa_sha256));
+	assert_non_null(alg);
+	alg[sizeof(ecdsa_sha256) - 1] = 3;
+}
+
 static struct tls_learned *learned_of(const struct row *r)
 {
 	struct tls_learned *l = calloc(1, sizeof(*l));
@@ -135,6 +159,7 @@ static struct tls_learned *learned_of(const struct row *r)
 	for (const char *c = r->chain; *c; c++)
 		put_chain(l, *c == 'm' ? w.middle : *c == 'r' ? w.root : leaf);
 	X509_free(leaf);
+	spoil(l, r->spoils);
 	offer(l, SCAN_TLS12, r->suite ? r->suite : 0xc02b);
 	if (r->also)
 		offer(l, (enum tlsscan_version)(r->also - 1), 0xc009);
