@@ -488,6 +488,7 @@ static int check_replay(struct parse *p)
 /** -A stands for several. */
 static void spread_details(struct config *c)
 {
+	c->yields_os = c->wants_details && !c->wants_os;
 	if (c->wants_details)
 		c->wants_services = c->wants_os = c->wants_tls = true;
 }

@@ -89,6 +89,7 @@ struct config {
 	const char *probe_file;       /* --probe-db; NULL: search */
 
 	bool wants_os;       /* -O */
+	bool yields_os;      /* it is wanted by -A alone, which goes on without it */
 	bool limits_os;      /* --osscan-limit */
 	bool guesses_os;     /* --osscan-guess */
 	uint32_t os_tries;   /* --max-os-tries; 0: by the conditions */

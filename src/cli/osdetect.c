@@ -32,6 +32,10 @@ int osdetect_load(const struct config *c, struct plan *p, struct osdetect *ret)
 
 	if (code || !c->wants_os)
 		return code;
+	if (c->yields_os && !p->has_raw) {
+		say_note("no CAP_NET_RAW: -A goes on without -O, which needs raw sockets");
+		return 0;
+	}
 	int err = c->os_file
 			  ? mapfile_open(c->os_file, FILE_BYTES_MAX, &ret->file)
 			  : mapfile_open_nmap("nmap-os-db", FILE_BYTES_MAX, &ret->file, installed);

@@ -47,6 +47,11 @@ def test_unprivileged(cases, bed, program):
     cases.check("no privilege, -sS: names the remedy", "setcap cap_net_raw+ep" in done.stderr and "-sT" in done.stderr,
                 done.stderr)
     cases.equal("no privilege, -sS: no result", done.stdout, "")
+    done = bed.scanner.run([*BARE, program, "-A", *ports, "-oJ", "-"])
+    cases.equal("no privilege, -A: goes on without -O", (suite.json_ports(done.stdout), done.returncode), (want, 0))
+    cases.check("no privilege, -A: says so", "-A goes on without -O" in done.stderr, done.stderr)
+    done = bed.scanner.run([*BARE, program, "-A", "-O", *ports])
+    cases.equal("no privilege, -A and -O: refused", (done.returncode, done.stdout), (1, ""))
     done = bed.scanner.run([*BARE, program, "-sn", "-n", "10.99.0.2,77", "-oJ", "-"])
     cases.equal("no privilege, -sn: by connecting", {r["address"]: r["state"] for r in
                                                     suite.json_records(done.stdout, "host") if r["state"] == "up"},
