@@ -238,7 +238,7 @@ static void forget_other(const struct app_facts *from, struct service_facts *int
 	bool is_program = !is_fresh && is_known(into->product) && product[0] &&
 			  !is_same_program(product, into->product);
 
-	if (is_another || is_program)
+	if (is_another || is_program || (!is_fresh && from->is_exact && !product[0]))
 		forget_program(into);
 	else if (!is_fresh && (from->is_exact || is_other_specimen(from, into)))
 		forget_specimen(into);

@@ -33,7 +33,7 @@ struct app_facts {
 	char cpe[APP_CPES_MAX][APP_FIELD_BYTES_MAX]; /* "cpe:/a:openbsd:openssh:9.2p1" */
 	uint32_t n_cpe;
 	bool is_greeting; /* such bytes mean this only when nothing was asked */
-	bool is_exact;    /* patterns misread what stands behind the product's name */
+	bool is_exact;    /* patterns misread it: what they say of the program does not hold */
 };
 
 /** APP_TCP | APP_UDP: over what something is said. */

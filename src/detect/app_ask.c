@@ -63,7 +63,8 @@ static int munin_parse(struct bytes in, struct app_facts *ret)
 		if (!app_line(&left, &line))
 			return in.len < APP_FIELD_BYTES_MAX ? 0 : -E_SYNTAX;
 		put_program(ret, "munin", "Munin", (struct bytes){in.p, 0});
-		app_put(ret, APP_HOSTNAME, app_skip(line, 16));
+		if (!memchr(line.p + 16, ' ', line.len - 16))
+			app_put(ret, APP_HOSTNAME, app_skip(line, 16));
 		n = left.len ? version_line(left, "munins node on ", " version: ", &v) : 0;
 		if (n <= 0)
 			return n;

@@ -28,6 +28,101 @@ static uint32_t le32(const uint8_t *p)
 
 enum { MYSQL_V10 = 10, MYSQL_ERR = 255, MYSQL_SALT_AT = 4, MYSQL_MIN = 20 };
 
+/** Who speaks MySQL's protocol says whose version it stands in for, then its own name. */
+static const struct mysql_kin {
+	const char *name; /* behind "-" or "(" */
+	const char *product, *cpe;
+} mysql_kins[] = {
+	{"TiDB-v", "TiDB", "a:pingcap:tidb"},
+	{"Vitess", "Vitess", NULL},
+	{"dolt", "Dolt", NULL},
+	{"OceanBase_CE-v", "OceanBase", NULL},
+	{"OceanBase-v", "OceanBase", NULL},
+	{"StarRocks-", "StarRocks", NULL},
+	{"ProxySQL", "ProxySQL", "a:proxysql:proxysql"},
+	{"ClickHouse", "ClickHouse", "a:clickhouse:clickhouse"},
+	{"MaxScale", "MariaDB MaxScale", "a:mariadb:maxscale"},
+	{"Sphinx ", "Sphinx Search SphinxQL", "a:sphinx:sphinx_search"},
+};
+
+/** A name that ends there, or has its own version behind it. */
+static bool mysql_kin(struct app_facts *f, struct bytes text)
+{
+	for (size_t i = 0; i < ARRAY_LEN(mysql_kins); i++) {
+		const struct mysql_kin *k = &mysql_kins[i];
+		struct bytes at;
+		if (!app_find(text, k->name, &at) || at.p == text.p || !strchr("-(", at.p[-1]))
+			continue;
+		struct bytes rest = app_skip(at, strlen(k->name)), v = app_version(rest);
+		if (!v.len && rest.len && rest.p[0] != ')')
+			continue;
+		app_puts(f, APP_PRODUCT, k->product);
+		app_put(f, APP_VERSION, v);
+		if (k->cpe)
+			app_cpe(f, k->cpe, v);
+		return true;
+	}
+	return false;
+}
+
+/** "6.3.6 593045427@231127 dev (columnar 2.2.5)": the revision and its date. */
+static bool mysql_manticore(struct app_facts *f, struct bytes text)
+{
+	struct bytes v = app_version(text), revision = app_until(app_skip(text, v.len + 1), "@ ");
+	struct bytes date = app_skip(text, v.len + 1 + revision.len + 1);
+
+	for (size_t i = 0; i < revision.len; i++)
+		if (!isxdigit(revision.p[i]))
+			return false;
+	if (revision.len < 7 || revision.p[revision.len] != '@' || date.len < 6 ||
+	    !isdigit(date.p[0]) || !isdigit(date.p[5]))
+		return false;
+	app_puts(f, APP_PRODUCT, "Manticore Search");
+	app_put(f, APP_VERSION, v);
+	return true;
+}
+
+/** What builds of MySQL itself and of Percona put behind the version, "-" between: numbers of
+ * packages, and these words. */
+static bool is_mysql_build(struct bytes suffix)
+{
+	static const char *const words[] = {
+		"log",    "debug",  "community", "commercial", "enterprise", "standard", "nt",
+		"max",    "pro",    "gpl",       "classic",    "advanced",   "cluster",  "ndb",
+		"beta",   "alpha",  "rc",        "dmr",        "percona",    "rds",      "google",
+		"azure",  "debian", "ubuntu",    "cll",        "lve",        "valgrind", "wsrep",
+		"tokudb", "aurora", "innovation"};
+
+	while (suffix.len) {
+		struct bytes word = app_until(suffix, "-");
+		bool is_known = word.len && isdigit(word.p[0]) && !memchr(word.p, ' ', word.len);
+		for (size_t i = 0; i < ARRAY_LEN(words) && !is_known; i++)
+			is_known = app_equals(word, words[i]);
+		if (!is_known)
+			return false;
+		suffix = app_skip(suffix, word.len + 1);
+	}
+	return true;
+}
+
+static void mysql_program(struct app_facts *f, struct bytes text, struct bytes v)
+{
+	struct bytes at, suffix = app_skip(text, v.len + 1);
+	bool is_maria = app_find(text, "-MariaDB", &at) && (at.len == 8 || !isalnum(at.p[8]));
+	bool is_bare = v.len == text.len || text.p[v.len] == '-';
+
+	if (!is_maria && (!is_bare || !is_mysql_build(suffix))) {
+		f->is_exact = text.p[0] > '2'; /* before, patterns know Sphinx */
+		(void)(mysql_kin(f, text) || mysql_manticore(f, text));
+		return;
+	}
+	app_puts(f, APP_PRODUCT, is_maria ? "MariaDB" : "MySQL");
+	app_put(f, APP_VERSION, v);
+	app_cpe(f, is_maria ? "a:mariadb:mariadb" : "a:mysql:mysql", v);
+	if (app_find(text, "+deb", &at) || app_find(text, "ubuntu", &at))
+		app_os_of(f, app_text("Linux"));
+}
+
 /** "8.0.36", "5.5.5-10.11.19-MariaDB-0+deb12u1", "5.7.44-log". */
 static bool mysql_version(struct app_facts *f, struct bytes text)
 {
@@ -35,16 +130,10 @@ static bool mysql_version(struct app_facts *f, struct bytes text)
 
 	if (!app_version(text).len || !app_find(text, ".", &at))
 		return false;
-	bool is_maria = app_find(text, "MariaDB", &at);
 	/* what MariaDB sends before its own version, so that old replicas accept it */
-	if (is_maria && app_starts(text, "5.5.5-"))
+	if (app_find(text, "-MariaDB", &at) && app_starts(text, "5.5.5-"))
 		v = app_skip(text, 6);
-	v = app_until(v, "-");
-	app_puts(f, APP_PRODUCT, is_maria ? "MariaDB" : "MySQL");
-	app_put(f, APP_VERSION, v);
-	app_cpe(f, is_maria ? "a:mariadb:mariadb" : "a:mysql:mysql", v);
-	if (app_find(text, "+deb", &at) || app_find(text, "ubuntu", &at))
-		app_os_of(f, app_text("Linux"));
+	mysql_program(f, v, app_until(app_version(v), "-"));
 	return true;
 }
 
@@ -101,8 +190,8 @@ static const struct {
 	{"client sent partial pkt in startup phase", "PgBouncer", "a:pgbouncer:pgbouncer"},
 };
 
-/** @param has_place the error names a file, a line or a routine, as PostgreSQL's own always do
- * (manual, 55.8). */
+/** @param has_place the error names a file in C, as PostgreSQL's own always do (manual, 55.8);
+ * those who stand in for it are written in other languages. */
 static void pgsql_program(struct app_facts *f, struct bytes message, bool has_place)
 {
 	for (size_t i = 0; i < ARRAY_LEN(poolers); i++)
@@ -132,7 +221,8 @@ static bool pgsql_fields(struct cursor c, struct pgsql_error *ret)
 		ret->has_severity |= kind == 'S' && n > 3;
 		ret->has_nonlocal |= kind == 'V';
 		ret->has_code |= kind == 'C' && n == 5;
-		ret->has_place |= kind == 'F' || kind == 'L' || kind == 'R';
+		if (kind == 'F')
+			ret->has_place = n > 2 && memcmp(nul - 2, ".c", 2) == 0;
 		if (kind == 'M')
 			ret->message = (struct bytes){c.p + c.pos, n};
 		cursor_skip(&c, n + 1);
@@ -220,6 +310,8 @@ static void redis_info(struct app_facts *f, struct bytes in)
 		if (!v.len)
 			continue;
 		v = version_in(v);
+		if (!v.len)
+			continue;
 		app_puts(f, APP_PRODUCT, is_keydb ? "KeyDB key-value store" : k->product);
 		app_put(f, APP_VERSION, v);
 		app_cpe(f, is_keydb ? "a:snapchat:keydb" : k->cpe, v);
@@ -288,6 +380,12 @@ static int memcached_parse(struct bytes in, struct app_facts *ret)
 	if (!v.len)
 		return -E_SYNTAX;
 	ret->service = "memcached";
+	/* "1.6.18-beta1", "1.4.25 Ubuntu"; what says more is something else */
+	struct bytes build = app_skip(v, app_until(v, "-").len + 1),
+		     rest = app_skip(line, 8 + v.len);
+	if ((build.len && !isdigit(build.p[build.len - 1])) ||
+	    (rest.len && !app_equals(app_trim(rest), "Ubuntu")))
+		return (int)(in.len - left.len);
 	app_puts(ret, APP_PRODUCT, "Memcached");
 	app_put(ret, APP_VERSION, v);
 	app_cpe(ret, "a:memcached:memcached", v);

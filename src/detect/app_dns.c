@@ -15,7 +15,7 @@ static const struct software {
 	const char *start; /* of the text; a version may follow */
 	const char *product, *cpe;
 } softwares[] = {
-	{"dnsmasq-", "dnsmasq", "a:thekelleys:dnsmasq"},
+	{"dnsmasq-", "dnsmasq", "a:thekelleys:dnsmasq"}, /* Pi-hole's too: "pi-hole-2.87" */
 	{"unbound ", "Unbound", "a:nlnetlabs:unbound"},
 	{"NSD ", "NLnet Labs NSD", "a:nlnetlabs:nsd"},
 	{"PowerDNS Authoritative Server ", "PowerDNS Authoritative Server",
@@ -32,6 +32,45 @@ static const struct software {
 	{"9.", "ISC BIND", "a:isc:bind"},
 };
 
+/** What BIND's packages put behind its version, "-" between: "9.11.4-P2-RedHat-9.11.4-26.P2.el7".
+ */
+static bool is_build(struct bytes version)
+{
+	static const char *const makers[] = {"Debian", "Ubuntu", "RedHat", "RH",       "ESV",
+					     "SUSE",   "Fedora", "CentOS", "Raspbian", "dev"};
+
+	while (version.len) {
+		struct bytes word = app_until(version, "-");
+		bool is_known = word.len < 2;
+		for (size_t i = 0; i < word.len && !is_known; i++)
+			is_known = isdigit(word.p[i]);
+		for (size_t i = 0; i < ARRAY_LEN(makers) && !is_known; i++)
+			is_known = app_equals(word, makers[i]);
+		if (!is_known)
+			return false;
+		version = app_skip(version, word.len + 1);
+	}
+	return true;
+}
+
+/** The version behind a name, or all of a bare one. @return empty: the text, which is anybody's to
+ * choose, is not what the program says. */
+static struct bytes version_of(const struct software *s, struct bytes text)
+{
+	bool is_bare = isdigit(s->start[0]);
+	struct bytes rest = is_bare ? text : app_skip(text, strlen(s->start)), v;
+	bool is_pi_hole = app_starts(text, "dnsmasq-pi-hole-");
+
+	v = app_version(is_pi_hole ? app_skip(rest, 8) : rest);
+	if (is_pi_hole && v.len)
+		v = (struct bytes){rest.p, v.len + 8};
+	struct bytes behind = app_skip(rest, v.len);
+	if (!is_build(is_pi_hole ? app_skip(v, 8) : v) ||
+	    (behind.len && !app_starts(behind, " (") && !app_starts(behind, " <")))
+		v.len = 0;
+	return v;
+}
+
 static void read_version(struct app_facts *f, struct bytes text)
 {
 	struct bytes at;
@@ -40,12 +79,15 @@ static void read_version(struct app_facts *f, struct bytes text)
 		const struct software *s = &softwares[i];
 		if (!app_starts(text, s->start))
 			continue;
-		bool is_bare = isdigit(s->start[0]);
-		struct bytes v = app_version(is_bare ? text : app_skip(text, strlen(s->start)));
+		struct bytes v = version_of(s, text);
+		f->is_exact = !v.len && !app_equals(text, s->start);
+		if (f->is_exact)
+			break;
 		app_puts(f, APP_PRODUCT, s->product);
 		app_put(f, APP_VERSION, v);
 		if (s->cpe)
-			app_cpe(f, s->cpe, app_until(v, "-+~"));
+			app_cpe(f, s->cpe,
+				app_until(app_starts(v, "pi-hole-") ? app_skip(v, 8) : v, "-+~"));
 		if (app_find(text, "~deb", &at) || app_find(text, "Debian", &at) ||
 		    app_find(text, "Ubuntu", &at))
 			app_os_of(f, app_text("Linux"));

@@ -131,7 +131,7 @@ static const struct mark {
 	{IN_HEAD, "\nkbn-name: ", NULL, "Kibana", "a:elastic:kibana", NULL, NULL},
 	{IN_HEAD, "\nX-Nomad-Index: ", NULL, "HashiCorp Nomad", NULL, NULL, NULL},
 	{IN_HEAD, "\nX-Consul-", NULL, "HashiCorp Consul", NULL, NULL, NULL},
-	{IN_BODY, "\"You Know, for Search\"", "\"number\"", "Elasticsearch REST API",
+	{IN_BODY, "\"You Know, for Search\"", "\"lucene_version\"", "Elasticsearch REST API",
 	 "a:elastic:elasticsearch", "\"number\"", NULL},
 	{IN_BODY, "\"The OpenSearch Project: ", NULL, "OpenSearch REST API", "a:amazon:opensearch",
 	 "\"number\"", NULL},

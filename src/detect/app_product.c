@@ -294,10 +294,26 @@ static void put_comment(struct app_facts *f, struct bytes server)
 	app_addf(f, APP_EXTRAINFO, "%.*s", (int)MIN(comment.len, 80), comment.p);
 }
 
+/** Does the name go on in small letters: "Asterisk PBX training tool 1"? */
+static bool goes_on(struct bytes rest)
+{
+	static const char *const of_version[] = {"version", "build", "release", "beta", "server"};
+	struct bytes word = app_until(app_skip(rest, 1), " ");
+
+	for (size_t i = 0; i < word.len; i++)
+		if (!islower(word.p[i]))
+			return false;
+	for (size_t i = 0; i < ARRAY_LEN(of_version); i++)
+		if (app_equals(word, of_version[i]))
+			return false;
+	return word.len > 3 && rest.p[0] == ' ' && word.len + 1 < rest.len;
+}
+
 /** "Apache compatible" */
 static bool is_mention(struct bytes server, const struct app_product *p)
 {
-	return naming_is_mention(server, (struct bytes){server.p, strlen(p->spelling)},
+	return goes_on(app_skip(server, strlen(p->spelling))) ||
+	       naming_is_mention(server, (struct bytes){server.p, strlen(p->spelling)},
 				 (struct bytes){server.p, 0});
 }
 

@@ -51,7 +51,7 @@ static const char joins[] = " compatible like alike clone alternative emulator e
 			    "lookalike replacement free less style killer hater mock fake not ";
 /** Joined in front of it. */
 static const char prefixes[] = " not non no never un ex pre post pseudo quasi semi fake former old "
-			       "anti faux mock like ";
+			       "anti faux mock like compatible with ";
 /** The same as the first word behind a bracket, comma or colon. */
 static const char remarks[] = " not fake mock formerly perhaps maybe compatible emulated retired "
 			      "gone removed dead replaced never ";

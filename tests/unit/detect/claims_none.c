@@ -121,6 +121,15 @@ const struct claim_case claims_none[] = {
 	{GREETS, "SSH-2.0-dropbear_like\r\n"},
 	{GREETS, "SSH-2.0-APACHE-SSHD-like\r\n"},
 	{GREETS, "SSH-2.0-Cisco-ish\r\n"},
+	{PAGE("{\"name\":\"zinc\",\"version\":{\"number\":\"0.1.1\",\"product\":\"zincsearch\"},"
+	      "\"tagline\":\"You Know, for Search\"}")},
+	{PAGE("{\"cluster_name\":\"x\",\"tagline\":\"You Know, for "
+	      "Search\",\"version\":{\"number\":"
+	      "\"1.2\",\"distribution\":\"opensearch\"}}")},
+	{ANSWERS, "VERSION 1.6.18 of our proxy, not memcached\r\n"},
+	{ANSWERS, "VERSION 1.6.18-proxy-by-foo\r\n"},
+	{ANSWERS, "$40\r\n# Server\r\nredis_version:none\r\nredis_mode:x\r\n"},
+	{ANSWERS, ":a.b 002 x :Your host is a.b, running version compatible-with-InspIRCd-3\r\n"},
 	/* sentences about others */
 	{FTP("We migrated from vsFTPd 3.0.3 to something else")},
 	{FTP("vsFTPd-compatible server 3.0.3 ready")},

@@ -301,6 +301,9 @@ const struct claim_case claims_true[] = {
 	{PAGE("<html><head><title>Node Exporter</title></head>"), "http",
 	 "Prometheus node exporter", NULL},
 	/* others */
+	{PHONES,
+	 "SIP/2.0 200 OK\r\nUser-Agent: Asterisk PBX training tool 1\r\nContent-Length: 0\r\n\r\n",
+	 "sip", "Asterisk PBX training tool 1", NULL},
 	{PHONES, "SIP/2.0 200 OK\r\nServer: Asterisk PBX 18.10.0\r\nContent-Length: 0\r\n\r\n",
 	 "sip-proxy", "Asterisk PBX", "18.10.0"},
 	{PHONES,

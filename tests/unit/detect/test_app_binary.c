@@ -2,6 +2,11 @@
 /* Readers of binary protocols on what servers sent, and on messages made after the documents. */
 #include "unit/detect/app_check.h"
 
+#define MYSQL_REST                                                                                 \
+	"\0\0\0abcdefgh\0\xff\xff\xff\2\0\xff\xdf\x15\0\0\0\0\0\0\0\0\0\0"                         \
+	"ijklmnopqrst\0caching_sha2_password\0"
+#define DNS_HEAD "pr\x84\0\0\1\0\1\0\0\0\0\7version\4bind\0\0\x10\0\3\xc0\x0c\0\x10\0\3\0\0\0\0\0"
+
 static const struct app_case cases[] = {
 	/* captured from servers of Debian 12 */
 	{CAPTURE("\000Qpr\204\000\000\001\000\001\000\001\000\000\007version\004bind\000\000\020"
@@ -265,6 +270,136 @@ static const struct app_case cases[] = {
 		 "\x05"
 		 "\4none"),
 	 APP_UDP, "dns-udp", "domain", NULL, NULL, "version.bind: none"},
+	{CAPTURE("\x56\0\0\0\x0a"
+		 "8.0.30-TiDB-v7.5.0\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "TiDB", "7.5.0", NULL, NULL, NULL, "cpe:/a:pingcap:tidb:7.5.0"},
+	{CAPTURE("\x51\0\0\0\x0a"
+		 "8.0.11-Vitess\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "Vitess"},
+	{CAPTURE("\x4f\0\0\0\x0a"
+		 "8.0.11-dolt\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "Dolt"},
+	{CAPTURE("\x5c\0\0\0\x0a"
+		 "5.7.30-OceanBase_CE-v4.1\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "OceanBase", "4.1"},
+	{CAPTURE("\x57\0\0\0\x0a"
+		 "5.1.0-StarRocks-3.1\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "StarRocks", "3.1"},
+	{CAPTURE("\x55\0\0\0\x0a"
+		 "8.0.30 (ProxySQL)\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "ProxySQL", NULL, NULL, NULL, NULL, "cpe:/a:proxysql:proxysql"},
+	{CAPTURE("\x53\0\0\0\x0a"
+		 "8.0.30-ProxySQL\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "ProxySQL", NULL, NULL, NULL, NULL, "cpe:/a:proxysql:proxysql"},
+	{CAPTURE("\x55\0\0\0\x0a"
+		 "5.7.44-ClickHouse\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "ClickHouse", NULL, NULL, NULL, NULL,
+	 "cpe:/a:clickhouse:clickhouse"},
+	{CAPTURE("\x59\0\0\0\x0a"
+		 "5.5.5-10.6.0-MaxScale\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "MariaDB MaxScale", NULL, NULL, NULL, NULL,
+	 "cpe:/a:mariadb:maxscale"},
+	{CAPTURE("\x57\0\0\0\x0a"
+		 "4.1.1-Sphinx 2.2.11\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "Sphinx Search SphinxQL", "2.2.11", NULL, NULL, NULL,
+	 "cpe:/a:sphinx:sphinx_search:2.2.11"},
+	{CAPTURE("\x6f\0\0\0\x0a"
+		 "6.3.6 593045427@231127 dev (columnar 2.2.5)\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "Manticore Search", "6.3.6"},
+	{CAPTURE("\x55\0\0\0\x0a"
+		 "5.7.99-mock MySQL\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", NULL},
+	{CAPTURE("\x4e\0\0\0\x0a"
+		 "0.0.0-fake\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", NULL},
+	{CAPTURE("\x56\0\0\0\x0a"
+		 "5.1.10-alpha doris\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", NULL},
+	{CAPTURE("\x53\0\0\0\x0a"
+		 "8.0.30-NotMySQL\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", NULL},
+	{CAPTURE("\x56\0\0\0\x0a"
+		 "10.5.19-NotMariaDB\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", NULL},
+	{CAPTURE("\x53\0\0\0\x0a"
+		 "5.6.51-91.0-log\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "MySQL", "5.6.51", NULL, NULL, NULL,
+	 "cpe:/a:mysql:mysql:5.6.51"},
+	{CAPTURE("\x5b\0\0\0\x0a"
+		 "8.0.35-0ubuntu0.22.04.1\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "MySQL", "8.0.35", NULL, NULL, "Linux",
+	 "cpe:/a:mysql:mysql:8.0.35"},
+	{CAPTURE("\x5b\0\0\0\x0a"
+		 "5.1.73-community-nt-log\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "MySQL", "5.1.73", NULL, NULL, NULL,
+	 "cpe:/a:mysql:mysql:5.1.73"},
+	{CAPTURE("\x55\0\0\0\x0a"
+		 "5.0.51a-24+lenny5\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "MySQL", "5.0.51a", NULL, NULL, NULL,
+	 "cpe:/a:mysql:mysql:5.0.51a"},
+	{CAPTURE("\x56\0\0\0\x0a"
+		 "11.4.2-MariaDB-log\0\x08" MYSQL_REST),
+	 APP_TCP, "mysql", "mysql", "MariaDB", "11.4.2", NULL, NULL, NULL,
+	 "cpe:/a:mariadb:mariadb:11.4.2"},
+	{CAPTURE(DNS_HEAD "\x16"
+			  "\x15"
+			  "BIND 9.11 was removed"),
+	 APP_UDP, "dns-udp", "domain", NULL, NULL, "version.bind: BIND 9.11 was removed"},
+	{CAPTURE(DNS_HEAD "\x14"
+			  "\x13"
+			  "unbound is not used"),
+	 APP_UDP, "dns-udp", "domain", NULL, NULL, "version.bind: unbound is not used"},
+	{CAPTURE(DNS_HEAD "\x0e"
+			  "\x0d"
+			  "unbound hater"),
+	 APP_UDP, "dns-udp", "domain", NULL, NULL, "version.bind: unbound hater"},
+	{CAPTURE(DNS_HEAD "\x14"
+			  "\x13"
+			  "9.18.1-but-not-BIND"),
+	 APP_UDP, "dns-udp", "domain", NULL, NULL, "version.bind: 9.18.1-but-not-BIND"},
+	{CAPTURE(DNS_HEAD "\x0c"
+			  "\x0b"
+			  "9.16.1-like"),
+	 APP_UDP, "dns-udp", "domain", NULL, NULL, "version.bind: 9.16.1-like"},
+	{CAPTURE(DNS_HEAD "\x0d"
+			  "\x0c"
+			  "dnsmasq-free"),
+	 APP_UDP, "dns-udp", "domain", NULL, NULL, "version.bind: dnsmasq-free"},
+	{CAPTURE(DNS_HEAD "\x0c"
+			  "\x0b"
+			  "BIND course"),
+	 APP_UDP, "dns-udp", "domain", NULL, NULL, "version.bind: BIND course"},
+	{CAPTURE(DNS_HEAD "\x0b"
+			  "\x0a"
+			  "NSD course"),
+	 APP_UDP, "dns-udp", "domain", NULL, NULL, "version.bind: NSD course"},
+	{CAPTURE(DNS_HEAD "\x15"
+			  "\x14"
+			  "dnsmasq-pi-hole-2.87"),
+	 APP_UDP, "dns-udp", "domain", "dnsmasq", "pi-hole-2.87", NULL, NULL, NULL,
+	 "cpe:/a:thekelleys:dnsmasq:2.87"},
+	{CAPTURE(DNS_HEAD "\x22"
+			  "\x21"
+			  "9.11.4-P2-RedHat-9.11.4-26.P2.el7"),
+	 APP_UDP, "dns-udp", "domain", "ISC BIND", "9.11.4-P2-RedHat-9.11.4-26.P2.el7", NULL, NULL,
+	 NULL, "cpe:/a:isc:bind:9.11.4"},
+	{CAPTURE(DNS_HEAD "\x0e"
+			  "\x0d"
+			  "9.16.1-Ubuntu"),
+	 APP_UDP, "dns-udp", "domain", "ISC BIND", "9.16.1-Ubuntu", NULL, NULL, "Linux",
+	 "cpe:/a:isc:bind:9.16.1"},
+	{CAPTURE(DNS_HEAD "\x37"
+			  "\x36"
+			  "PowerDNS Authoritative Server 4.7.3 (built Jan 1 2023)"),
+	 APP_UDP, "dns-udp", "domain", "PowerDNS Authoritative Server", "4.7.3", NULL, NULL, NULL,
+	 "cpe:/a:powerdns:authoritative:4.7.3"},
+	{CAPTURE(DNS_HEAD "\x06"
+			  "\x05"
+			  "gdnsd"),
+	 APP_UDP, "dns-udp", "domain", "gdnsd"},
+	{CAPTURE("E\0\0\0\x49"
+		 "SFATAL\0C08P01\0Munknown protocol version 196608\0Fconn.go\0L200\0Rserve\0\0"),
+	 APP_TCP, "postgresql", "postgresql", NULL},
 	/* two bytes mean SOCKS only to who asked */
 	{CAPTURE("\1\0\x0b\0\0\0\0\0"), APP_TCP, NULL},
 	{CAPTURE("\5\0"), APP_TCP, NULL},
