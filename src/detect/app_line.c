@@ -156,7 +156,7 @@ static void put_host(struct app_facts *f, struct bytes text)
 /* --- SMTP and FTP ------------------------------------------------------------------ */
 
 static const struct word smtp_words[] = {
-	{"Postfix", "Postfix smtpd", "a:postfix:postfix", false},
+	{"Postfix", "Postfix smtpd", "a:postfix:postfix", true},
 	{"Exim", "Exim smtpd", "a:exim:exim", true},
 	{"Sendmail", "Sendmail", "a:sendmail:sendmail", true},
 	{"OpenSMTPD", "OpenSMTPD", "a:openbsd:opensmtpd", false},
@@ -176,6 +176,10 @@ static const struct word smtp_words[] = {
 	{"Mailpit", "Mailpit smtpd", NULL, false},
 	{"Axigen", "Axigen smtpd", NULL, false},
 	{"MDaemon", "MDaemon smtpd", NULL, true},
+	{"qpsmtpd", "qpsmtpd", NULL, true},
+	{"HCL Domino Release", "HCL Domino smtpd", NULL, true},
+	{"SonicWALL", "SonicWALL Email Security smtpd", NULL, true},
+	{"Cyrus LMTP", "Cyrus lmtpd", "a:cmu:cyrus_imap_server", true},
 	{"Python SMTP proxy", "Python smtpd", NULL, false},
 	{"Python SMTP", "Python aiosmtpd", NULL, false},
 };
@@ -207,6 +211,8 @@ static const struct word ftp_words[] = {
 	{"Twisted", "Twisted ftpd", "a:twistedmatrix:twisted", true},
 	{"lukemftpd", "lukemftpd", NULL, true},
 	{"oftpd", "oftpd", NULL, true},
+	{"JD FTP Server Ready", "HP JetDirect ftpd", NULL, false},
+	{"Welcome to ASUS", "ASUS router ftpd", NULL, false},
 };
 static const char *const ftp_marks[] = {"FTP", "FTPD", "Service ready for new user"};
 
@@ -342,6 +348,8 @@ static const struct word pop3_words[] = {
 	{"popa3d", "popa3d", NULL, true},
 	{"Zimbra", "Zimbra pop3d", NULL, true},
 	{"MailEnable", "MailEnable POP3 Server", NULL, false},
+	{"DavMail", "DavMail pop3d", NULL, true},
+	{"JAMES POP3 Server", "Apache James pop3d", NULL, true},
 };
 static const struct word imap_words[] = {
 	{"Dovecot", "Dovecot imapd", "a:dovecot:dovecot", false},

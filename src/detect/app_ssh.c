@@ -24,6 +24,7 @@ static const struct software {
 	{"libssh_", "libssh", "a:libssh:libssh", NULL},
 	{"libssh-", "libssh", "a:libssh:libssh", NULL},
 	{"paramiko_", "Paramiko Python sshd", "a:paramiko:paramiko", NULL},
+	{"paramiko", "Paramiko Python sshd", "a:paramiko:paramiko", NULL},
 	{"AsyncSSH_", "AsyncSSH sshd", NULL, NULL},
 	{"APACHE-SSHD-", "Apache Mina sshd", "a:apache:sshd", NULL},
 	{"SSHD-CORE-", "Apache Mina sshd", "a:apache:sshd", NULL},
@@ -40,6 +41,14 @@ static const struct software {
 	{"CrushFTPSSHD", "CrushFTP sftpd", NULL, NULL},
 	{"Go", "Golang x/crypto/ssh server", NULL, NULL},
 	{"Twisted_", "Twisted Conch", NULL, NULL},
+	{"SFTPGo_", "SFTPGo sftpd", NULL, NULL},
+	{"SFTPGo", "SFTPGo sftpd", NULL, NULL},
+	{"AWS_SFTP_", "AWS Transfer Family sftpd", NULL, NULL},
+	{"babeld-", "GitHub babeld sshd", NULL, NULL},
+	{"GitLab-SSHD", "GitLab sshd", NULL, NULL},
+	{"Teleport", "Teleport sshd", NULL, NULL},
+	{"WingFTPServer", "Wing FTP Server sftpd", "a:wftpserver:wing_ftp_server", NULL},
+	{"GlobalSCAPE", "GlobalSCAPE EFT sftpd", NULL, NULL},
 };
 
 static bool has_digit(struct bytes text)
@@ -105,6 +114,18 @@ static void read_software(struct app_facts *f, struct bytes word)
 	}
 }
 
+/** A number alone is of the first of all, of before there were others; or of the one behind it. */
+static void read_number(struct app_facts *f, struct bytes word, struct bytes comment,
+			struct bytes proto)
+{
+	bool is_tectia = app_starts(comment, "SSH Tectia Server");
+
+	if (app_version(word).len != word.len || (!is_tectia && !app_starts(proto, "1.")))
+		return;
+	app_puts(f, APP_PRODUCT, is_tectia ? "SSH Tectia Server" : "SSH Communications sshd");
+	app_put(f, APP_VERSION, word);
+}
+
 static void read_identification(struct app_facts *f, struct bytes line)
 {
 	struct bytes rest = app_skip(line, 4), proto = app_until(rest, "-");
@@ -113,6 +134,7 @@ static void read_identification(struct app_facts *f, struct bytes line)
 
 	f->service = "ssh";
 	read_software(f, software);
+	read_number(f, software, comment, proto);
 	if (f->field[APP_PRODUCT][0])
 		read_comment(f, comment);
 	app_putf(f, APP_EXTRAINFO, "protocol %.*s", (int)MIN(proto.len, 8), proto.p);
