@@ -50,6 +50,7 @@ static const struct app_product products[] = {
 	{"Embedthis-http", "Embedthis HTTP lib httpd", NULL, NULL},
 	{"Jetty", "Jetty", "a:eclipse:jetty", NULL},
 	{"WildFly", "WildFly", NULL, NULL},
+	{"GlassFish Server Open Source Edition", "GlassFish", NULL, NULL},
 	{"GlassFish", "GlassFish", NULL, NULL},
 	{"Eclipse GlassFish", "Eclipse GlassFish", NULL, NULL},
 	{"Payara Server", "Payara Server", NULL, NULL},
@@ -162,13 +163,62 @@ static struct bytes version_behind(struct bytes rest)
 	return app_version(rest);
 }
 
+/** "1.2", "v1.2", "R6_2_1" */
+static struct bytes lettered_version(struct bytes in)
+{
+	bool has_letter = in.len > 1 && isalpha(in.p[0]) && isdigit(in.p[1]);
+	struct bytes v = app_version(app_skip(in, has_letter));
+
+	if (has_letter && v.len && in.p[0] != 'v')
+		return (struct bytes){in.p, v.len + 1};
+	return v;
+}
+
 /** "ZNC 1.8.2 - https://znc.in": a name ends where a number begins a word. */
 static size_t name_len(struct bytes name)
 {
 	for (size_t i = 1; i + 1 < name.len; i++)
-		if (name.p[i] == ' ' && isdigit(name.p[i + 1]))
+		if (name.p[i] == ' ' &&
+		    (isdigit(name.p[i + 1]) ||
+		     (i + 2 < name.len && name.p[i + 1] == 'v' && isdigit(name.p[i + 2]))))
 			return i;
 	return name.len;
+}
+
+/** What says that no name is given. */
+static bool is_generic(struct bytes word)
+{
+	static const char *const words[] = {
+		"Server", "Web",       "Webserver", "HTTP",    "HTTPD",     "None",
+		"Null",   "Nil",       "Hidden",    "Unknown", "Undefined", "Unnamed",
+		"Nope",   "Anonymous", "Redacted",  "Nothing", "App",       "Service",
+		"Daemon", "Default",   "Nobody",    "Secret",  "My",        "The"};
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		if (app_equals(word, words[i]))
+			return true;
+	return false;
+}
+
+/** A word with a version is a name, of whatever words it is made (RFC 9110 10.2.4), when each has
+ * a capital: "Sun-ONE-Web-Server/6.1", "US Robotics/1.0"; none is known, or turns it away. */
+static bool is_product_token(struct bytes name, struct bytes rest)
+{
+	struct bytes left = name;
+	bool is_name = false;
+
+	if (!rest.len || rest.p[0] != '/' || !lettered_version(app_skip(rest, 1)).len)
+		return false;
+	while (left.len) {
+		struct bytes word = app_until(left, " -");
+		bool is_no = app_equals(word, "No") || app_equals(word, "Not") ||
+			     app_equals(word, "Non") || app_equals(word, "Never");
+		if (!word.len || !isupper(word.p[0]) || is_no || app_product_of(left))
+			return false;
+		is_name |= !is_generic(word);
+		left = app_skip(left, word.len + 1);
+	}
+	return is_name;
 }
 
 /** Models by their maker's series, for routers that tell nothing else. */
@@ -217,13 +267,12 @@ static bool put_unlisted(struct app_facts *f, struct bytes server)
 
 	name.len = name_len(name);
 	name = without_version_word(name);
-	if (naming_is_none(name) || tells_of_other(name))
+	bool is_none = naming_is_none(name) && !is_product_token(name, rest);
+	if (is_none || tells_of_other(name))
 		return false;
 	put_name(f, name);
-	if (rest.len && rest.p[0] == ' ')
-		app_put(f, APP_VERSION, app_version(app_skip(rest, 1)));
-	if (rest.len && rest.p[0] == '/')
-		app_put(f, APP_VERSION, app_version(app_skip(rest, 1)));
+	if (rest.len && strchr(" /", rest.p[0] ?: 'x'))
+		app_put(f, APP_VERSION, lettered_version(app_skip(rest, 1)));
 	return true;
 }
 

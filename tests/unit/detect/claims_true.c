@@ -167,6 +167,18 @@ const struct claim_case claims_true[] = {
 	 "220-We do not authorize the use of this system to transport unsolicited, \r\n"
 	 "220 and/or bulk e-mail.\r\n",
 	 "smtp", "Exim smtpd", "4.95"},
+	/* a product with its version is a name, whatever words it is made of: RFC 9110 10.2.4 */
+	{SERVER("Sun-ONE-Web-Server/6.1"), "http", "Sun-ONE-Web-Server", "6.1"},
+	{SERVER("WAS/9.0"), "http", "WAS", "9.0"},
+	{SERVER("One-Web/2.0"), "http", "One-Web", "2.0"},
+	{SERVER("US Robotics/1.0"), "http", "US Robotics", "1.0"},
+	{SERVER("Off-Line/2"), "http", "Off-Line", "2"},
+	{SERVER("Clone/1.0"), "http", "Clone", "1.0"},
+	{SERVER("Moved/1.0"), "http", "Moved", "1.0"},
+	{SERVER("GlassFish Server Open Source Edition  4.1"), "http", "GlassFish", "4.1"},
+	{SERVER("Virata-EmWeb/R6_2_1"), "http", "Virata-EmWeb", "R6_2_1"},
+	{SERVER("nginx/1.14.0 + Phusion Passenger 6.0.4"), "http", "nginx", "1.14.0"},
+	{SERVER("CirCarLife Scada v4.2.4"), "http", "CirCarLife Scada", "4.2.4"},
 	/* POP3, IMAP, NNTP */
 	{POP3("Dovecot ready."), "pop3", "Dovecot pop3d", NULL},
 	{POP3("Dovecot (Debian) ready."), "pop3", "Dovecot pop3d", NULL},
@@ -292,7 +304,7 @@ const struct claim_case claims_true[] = {
 	{SERVER("Linux, HTTP/1.1, DIR-615 Ver 20.12"), "http", "D-Link DIR-615 http config",
 	 "20.12"},
 	{SERVER("Linux, HTTP/1.1, DIR-300 Ver 1.04"), "http", "D-Link DIR-300 http config", "1.04"},
-	{SERVER("Unknown/0.0 UPnP/1.0 Conexant-EmWeb/R6_1_0"), "http", "Conexant-EmWeb", NULL},
+	{SERVER("Unknown/0.0 UPnP/1.0 Conexant-EmWeb/R6_1_0"), "http", "Conexant-EmWeb", "R6_1_0"},
 	{SERVER("ZNC 1.8.2+deb3.1+deb12u2 - https://znc.in"), "http", "ZNC",
 	 "1.8.2+deb3.1+deb12u2"},
 	{SERVER("WildFly/10"), "http", "WildFly", "10"},
