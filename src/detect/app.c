@@ -15,20 +15,24 @@ extern const struct app_ops app_ssh, app_http, app_rtsp, app_sip, app_smtp, app_
 	app_x11, app_rdp, app_smb, app_stun, app_ldap, app_krb_tcp, app_dns_tcp, app_ajp, app_epmd,
 	app_openvpn, app_telnet, app_irc, app_git, app_socks, app_snmp, app_dns_udp, app_ntp,
 	app_krb_udp, app_memcached_udp, app_openvpn_udp, app_rpc, app_smb1, app_erl, app_tftp,
-	app_nut, app_munin, app_gearman, app_beanstalk, app_http2, app_iscsi;
+	app_nut, app_munin, app_gearman, app_beanstalk, app_http2, app_iscsi, app_freeswitch,
+	app_clam, app_routeros;
 
 const struct app_ops *const app_rows[] = {
-	&app_http,          &app_rtsp,        &app_sip,     &app_smtp,    &app_ftp,
-	&app_pop3,          &app_imap,        &app_sieve,   &app_nntp,    &app_rsync,
-	&app_nats,          &app_svn,         &app_xmpp,    &app_redis,   &app_memcached,
-	&app_zookeeper,     &app_mysql,       &app_pgsql,   &app_mongo,   &app_amqp,
-	&app_mqtt,          &app_rfb,         &app_x11,     &app_rdp,     &app_smb,
-	&app_stun,          &app_ldap,        &app_krb_tcp, &app_dns_tcp, &app_ajp,
-	&app_epmd,          &app_openvpn,     &app_telnet,  &app_irc,     &app_git,
-	&app_socks,         &app_snmp,        &app_dns_udp, &app_ntp,     &app_krb_udp,
-	&app_memcached_udp, &app_openvpn_udp, &app_rpc,     &app_smb1,    &app_erl,
-	&app_tftp,          &app_nut,         &app_munin,   &app_gearman, &app_beanstalk,
-	&app_http2,         &app_iscsi,       &app_ssh};
+	&app_http,          &app_rtsp,        &app_sip,       &app_smtp,
+	&app_ftp,           &app_pop3,        &app_imap,      &app_sieve,
+	&app_nntp,          &app_rsync,       &app_nats,      &app_svn,
+	&app_xmpp,          &app_redis,       &app_memcached, &app_zookeeper,
+	&app_mysql,         &app_pgsql,       &app_mongo,     &app_amqp,
+	&app_mqtt,          &app_rfb,         &app_x11,       &app_rdp,
+	&app_smb,           &app_stun,        &app_ldap,      &app_krb_tcp,
+	&app_dns_tcp,       &app_ajp,         &app_epmd,      &app_openvpn,
+	&app_telnet,        &app_irc,         &app_git,       &app_socks,
+	&app_snmp,          &app_dns_udp,     &app_ntp,       &app_krb_udp,
+	&app_memcached_udp, &app_openvpn_udp, &app_rpc,       &app_smb1,
+	&app_erl,           &app_tftp,        &app_nut,       &app_munin,
+	&app_gearman,       &app_beanstalk,   &app_http2,     &app_iscsi,
+	&app_freeswitch,    &app_clam,        &app_routeros,  &app_ssh};
 const uint32_t app_n_rows = ARRAY_LEN(app_rows);
 
 const struct app_ops *app_read(struct bytes in, enum app_proto proto, struct app_facts *ret)

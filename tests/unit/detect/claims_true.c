@@ -179,6 +179,12 @@ const struct claim_case claims_true[] = {
 	{SERVER("Virata-EmWeb/R6_2_1"), "http", "Virata-EmWeb", "R6_2_1"},
 	{SERVER("nginx/1.14.0 + Phusion Passenger 6.0.4"), "http", "nginx", "1.14.0"},
 	{SERVER("CirCarLife Scada v4.2.4"), "http", "CirCarLife Scada", "4.2.4"},
+	/* consoles */
+	{GREETS, "Content-Type: auth/request\n\n", "freeswitch-event",
+	 "FreeSWITCH mod_event_socket", NULL},
+	{ANSWERS, "ClamAV 0.103.8/26856/Mon Mar 27 07:24:04 2023\n", "clam", "ClamAV", "0.103.8"},
+	{GREETS, "MikroTik v6.48.6 (stable)\r\nLogin: ", "telnet", "MikroTik router config telnetd",
+	 "6.48.6"},
 	/* POP3, IMAP, NNTP */
 	{POP3("Dovecot ready."), "pop3", "Dovecot pop3d", NULL},
 	{POP3("Dovecot (Debian) ready."), "pop3", "Dovecot pop3d", NULL},

@@ -84,6 +84,14 @@ static const struct app_case cases[] = {
 		 "43\r\n\r\n"
 		 "<TITLE>Bad Request - CUPS v2.4.2</TITLE>   "),
 	 APP_TCP, "http", "ipp", "CUPS", "2.4.2", NULL, NULL, NULL, "cpe:/a:apple:cups:2.4.2"},
+	/* consoles */
+	{CAPTURE("Content-Type: auth/request\n\n"), APP_TCP, "freeswitch-event", "freeswitch-event",
+	 "FreeSWITCH mod_event_socket", NULL, NULL, NULL, NULL, "cpe:/a:freeswitch:freeswitch"},
+	{CAPTURE("ClamAV 0.103.8/26856/Mon Mar 27 07:24:04 2023\n"), APP_TCP, "clam", "clam",
+	 "ClamAV", "0.103.8", "signatures 26856", NULL, NULL, "cpe:/a:clamav:clamav:0.103.8"},
+	{CAPTURE("ClamAV 0.103.8 is not here\n"), APP_TCP, NULL},
+	{CAPTURE("MikroTik v6.48.6 (stable)\r\nLogin: "), APP_TCP, "routeros", "telnet",
+	 "MikroTik router config telnetd", "6.48.6", NULL, NULL, "RouterOS"},
 	/* RTSP and SIP */
 	{CAPTURE("RTSP/1.0 200 OK\r\nCSeq: 1\r\nServer: GStreamer RTSP server\r\n\r\n"), APP_TCP,
 	 "rtsp", "rtsp", "GStreamer rtspd"},
