@@ -184,6 +184,8 @@ static bool may_add(const struct app_facts *from, const struct service_facts *in
 
 	if (is_whole_family(from, into))
 		return true;
+	if (from->is_exact && is_known(into->name) && strcmp(into->name, from->service) == 0)
+		return true;
 	if (!is_known(into->product))
 		return is_known(into->name) && strcmp(into->name, from->service) == 0;
 	return !product[0] || is_same_program(product, into->product) || is_library(into->product);

@@ -19,6 +19,7 @@ static const struct software {
 } softwares[] = {
 	{"OpenSSH_for_Windows_", "OpenSSH", "a:openbsd:openssh", "Windows"},
 	{"OpenSSH_", "OpenSSH", "a:openbsd:openssh", NULL},
+	{"OpenSSH", "OpenSSH", "a:openbsd:openssh", NULL},
 	{"dropbear_", "Dropbear sshd", "a:dropbear_ssh_project:dropbear_ssh", NULL},
 	{"dropbear", "Dropbear sshd", "a:dropbear_ssh_project:dropbear_ssh", NULL},
 	{"libssh_", "libssh", "a:libssh:libssh", NULL},
@@ -78,8 +79,8 @@ static void read_comment(struct app_facts *f, struct bytes comment)
 	struct bytes name = app_until(comment, "- "), rest = app_skip(comment, name.len + 1), at;
 	bool is_debian = app_equals(name, "Debian"), is_ubuntu = app_equals(name, "Ubuntu");
 
-	f->is_exact = is_lookalike(comment);
-	if (f->is_exact || !app_os_of(f, name))
+	f->is_exact |= is_lookalike(comment);
+	if (is_lookalike(comment) || !app_os_of(f, name))
 		return;
 	if (is_debian || is_ubuntu) {
 		char version[APP_FIELD_BYTES_MAX];
@@ -104,6 +105,8 @@ static void read_software(struct app_facts *f, struct bytes word)
 		struct bytes rest = app_skip(word, strlen(s->start)), v = app_version(rest);
 		if (rest.len && !v.len)
 			continue;
+		/* some device's, a pattern has it */
+		f->is_exact = app_equals(word, "OpenSSH");
 		app_puts(f, APP_PRODUCT, s->product);
 		app_put(f, APP_VERSION, v);
 		if (s->cpe)

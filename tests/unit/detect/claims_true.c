@@ -263,6 +263,7 @@ const struct claim_case claims_true[] = {
 	{GREETS, "SSH-2.0-AsyncSSH_2.13.1\r\n", "ssh", "AsyncSSH sshd", "2.13.1"},
 	{GREETS, "SSH-2.0-mod_sftp/1.0.0\r\n", "ssh", "ProFTPD mod_sftp", "1.0.0"},
 	{GREETS, "SSH-2.0-OpenSSH_.\r\n", "ssh", "OpenSSH", NULL},
+	{GREETS, "SSH-2.0-OpenSSH\r\n", "ssh", "OpenSSH", NULL},
 	{GREETS, "SSH-2.0-wolfSSHv1.4.6\r\n", "ssh", "wolfSSH", "1.4.6"},
 	{GREETS, "SSH-2.0-OpenSSH_8.9p1 UbuntuFree-1\r\n", "ssh", "OpenSSH", "8.9p1"},
 	{GREETS, "SSH-2.0-OpenSSH_8.9p1 DebianBased-fork\r\n", "ssh", "OpenSSH", "8.9p1"},
