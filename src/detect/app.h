@@ -111,9 +111,12 @@ void app_addf(struct app_facts *f, enum app_field field, const char *fmt, ...) P
 /** Add "cpe:/" NAME ":" VERSION, the version escaped as CPE 2.2 wants it and left out when empty.
  * @param name "a:openbsd:openssh". */
 void app_cpe(struct app_facts *f, const char *name, struct bytes version);
-/** Linux with its CPE, for texts that name a distribution of it; Windows, FreeBSD, ... @return
- * whether @p text names a system that is known. */
+/** Linux with its CPE, for texts that name a distribution of it; Windows, FreeBSD, ... The name is
+ * all of the text or of a part between ";" and ",", but for versions and the like. @return whether
+ * @p text names a system that is known. */
 bool app_os_of(struct app_facts *f, struct bytes text);
+/** Is all of @p text the name of a system, perhaps with a version? */
+bool app_is_system(struct bytes text);
 /** Cut the first line off @p in (LF or CRLF, not part of it). @return false without a line end. */
 bool app_line(struct bytes *in, struct bytes *ret_line);
 /** First place of @p what, ignoring case; from there to the end. @return false: not found. */

@@ -266,15 +266,17 @@ static bool read_marks(const struct answer *a, struct app_facts *f)
 	return false;
 }
 
-/** "1.1 vegur", "1.1 varnish (Varnish/6.0)", "1.1 host (squid/5.7)": the program in parentheses. */
+/** "1.1 vegur", "1.1 varnish (Varnish/6.0)", "1.1 host (squid/5.7)": the program in parentheses,
+ * unless the server names itself. */
 static void read_via(struct bytes via, struct app_facts *f)
 {
 	struct bytes inside = app_between(via, "(", ")");
 	const struct app_product *p = app_product_of(inside);
 
-	if (p && p->service && strcmp(p->service, "http-proxy") == 0)
+	bool is_proxy = p && p->service && strcmp(p->service, "http-proxy") == 0;
+	if (is_proxy && !f->field[APP_PRODUCT][0])
 		app_put_server(f, inside);
-	else if (inside.len)
+	else if (inside.len && !(is_proxy && strcmp(f->field[APP_PRODUCT], p->product) == 0))
 		app_addf(f, APP_EXTRAINFO, "via %.*s", (int)MIN(inside.len, 60), inside.p);
 }
 

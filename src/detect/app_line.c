@@ -439,7 +439,7 @@ static int sieve_parse(struct bytes in, struct app_facts *ret)
 		if (!has_sieve || !app_starts(line, "OK"))
 			return -E_SYNTAX;
 		read_words(ret, &g);
-		if (!ret->field[APP_PRODUCT][0])
+		if (!ret->field[APP_PRODUCT][0] && !naming_is_other(g.text))
 			app_put(ret, APP_PRODUCT, g.text);
 		return (int)(in.len - left.len);
 	}

@@ -6,6 +6,7 @@
  * What has no mark strong enough (two bytes of SOCKS) is only read as the answer to its question.
  */
 #include "detect/app.h"
+#include "detect/naming.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -47,6 +48,8 @@ static void amqp_properties(struct app_facts *f, struct bytes table)
 	struct bytes product = amqp_field(table, "product"), v = amqp_field(table, "version");
 	struct bytes platform = amqp_field(table, "platform");
 
+	if (naming_is_other(product))
+		return;
 	app_put(f, APP_PRODUCT, product);
 	app_put(f, APP_VERSION, v);
 	if (app_equals(product, "RabbitMQ"))

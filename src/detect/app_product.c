@@ -6,9 +6,13 @@
  */
 #include "detect/app.h"
 #include "detect/naming.h"
+#include "detect/servername.h"
 
 #include <ctype.h>
 #include <string.h>
+
+/** Fewer letters, and nothing else, are no name. */
+enum { NAME_BYTES_MIN = 4 };
 
 static const struct app_product products[] = {
 	{"Apache-Coyote", "Apache Tomcat/Coyote JSP engine", "a:apache:coyote_http_connector",
@@ -259,6 +263,24 @@ static bool tells_of_other(struct bytes name)
 	return false;
 }
 
+/** What servers are built with is not who they are: "OpenSSL/1.1.1k", "mod_ssl/2.2". */
+static bool is_component(struct bytes name)
+{
+	static const char *const names[] = {"OpenSSL", "LibreSSL", "BoringSSL", "GnuTLS",
+					    "DAV",     "SVN",      "Perl",      "Ruby"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (app_equals(name, names[i]))
+			return true;
+	return app_starts(name, "mod_") || app_is_system(name);
+}
+
+/** "DIR" behind systems is a piece of something. */
+static bool is_piece(struct bytes name, struct bytes server)
+{
+	return name.len < NAME_BYTES_MIN && name.len == server.len;
+}
+
 /** Words before the first "/", "(" or number, as a name; a version is what follows. @return
  * whether it is a name. */
 static bool put_unlisted(struct app_facts *f, struct bytes server)
@@ -268,7 +290,7 @@ static bool put_unlisted(struct app_facts *f, struct bytes server)
 	name.len = name_len(name);
 	name = without_version_word(name);
 	bool is_none = naming_is_none(name) && !is_product_token(name, rest);
-	if (is_none || tells_of_other(name))
+	if (is_none || tells_of_other(name) || is_component(name))
 		return false;
 	put_name(f, name);
 	if (rest.len && strchr(" /", rest.p[0] ?: 'x'))
@@ -343,32 +365,29 @@ static void put_comment(struct app_facts *f, struct bytes server)
 	app_addf(f, APP_EXTRAINFO, "%.*s", (int)MIN(comment.len, 80), comment.p);
 }
 
-/** Does the name go on in small letters: "Asterisk PBX training tool 1"? */
-static bool goes_on(struct bytes rest)
-{
-	static const char *const of_version[] = {"version", "build", "release", "beta", "server"};
-	struct bytes word = app_until(app_skip(rest, 1), " ");
-
-	for (size_t i = 0; i < word.len; i++)
-		if (!islower(word.p[i]))
-			return false;
-	for (size_t i = 0; i < ARRAY_LEN(of_version); i++)
-		if (app_equals(word, of_version[i]))
-			return false;
-	return word.len > 3 && rest.p[0] == ' ' && word.len + 1 < rest.len;
-}
-
-/** "Apache compatible" */
+/** "Apache compatible", "Apache Indian Museum" */
 static bool is_mention(struct bytes server, const struct app_product *p)
 {
-	return goes_on(app_skip(server, strlen(p->spelling))) ||
+	return servername_is_sentence(server, app_text(p->spelling)) ||
 	       naming_is_mention(server, (struct bytes){server.p, strlen(p->spelling)},
 				 (struct bytes){server.p, 0});
 }
 
+/** "OpenBSD fans httpd": systems stand by themselves, or with versions. */
+static bool is_about_system(struct bytes server)
+{
+	struct bytes token = app_until(server, " ");
+
+	return is_system(token) && !memchr(token.p, '/', token.len) &&
+	       servername_is_sentence(server, (struct bytes){server.p, 0});
+}
+
 void app_put_server(struct app_facts *f, struct bytes server)
 {
-	server = without_system(f, app_trim(server));
+	server = app_trim(server);
+	if (is_about_system(server))
+		return;
+	server = without_system(f, server);
 	const struct app_product *p = app_product_of(server);
 
 	if (!server.len || (p && (!p->product[0] || is_mention(server, p))))

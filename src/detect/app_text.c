@@ -5,6 +5,7 @@
  * control bytes. CPE escapes: CPE 2.2 specification, section 5.
  */
 #include "detect/app.h"
+#include "detect/stock.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -211,22 +212,83 @@ static const struct system {
 	{"NetBSD", "NetBSD", "o:netbsd:netbsd"},
 	{"OpenBSD", "OpenBSD", "o:openbsd:openbsd"},
 	{"SunOS", "Solaris", "o:sun:sunos"},
+	{"WindowsNT", "Windows", "o:microsoft:windows"},
 	{"Windows", "Windows", "o:microsoft:windows"},
 	{"Win32", "Windows", "o:microsoft:windows"},
 	{"Win64", "Windows", "o:microsoft:windows"},
 	{"Darwin", "Mac OS X", "o:apple:mac_os_x"},
 };
 
+/** Beside a system's name: what it is built for, and kinds of it. */
+static const char additions[] =
+	" gnu linux kernel stream enterprise server core lts leap nt lenny squeeze wheezy jessie "
+	"stretch buster bullseye bookworm trixie sid unstable testing stable x86 amd64 ia64 arm64 "
+	"aarch64 armhf armv6l armv7l mips mipsel mips64 ppc64 ppc64le powerpc riscv64 s390x "
+	"sparc64 ";
+
+/** The next piece between blanks and the like. */
+static struct bytes next_piece(struct bytes *in)
+{
+	while (in->len && strchr(" /-_+", in->p[0] ?: 'x'))
+		*in = app_skip(*in, 1);
+	struct bytes piece = app_until(*in, " /-_+");
+	*in = app_skip(*in, piece.len);
+	return piece;
+}
+
+static bool is_addition(struct bytes piece)
+{
+	if (piece.len > 1 && strchr("vri", tolower(piece.p[0]) ?: 'x') && isdigit(piece.p[1]))
+		return true;
+	return isdigit(piece.p[0]) || stock_is_listed(additions, sizeof(additions) - 1, piece);
+}
+
+static const struct system *system_at(struct bytes text)
+{
+	for (size_t i = 0; i < ARRAY_LEN(systems); i++) {
+		size_t n = strlen(systems[i].word);
+		if (app_starts(text, systems[i].word) && (text.len == n || !isalnum(text.p[n])))
+			return &systems[i];
+	}
+	return NULL;
+}
+
+/** The system whose name is all of a text, but for versions and the like. */
+static const struct system *system_of(struct bytes text)
+{
+	const struct system *is = NULL;
+
+	text = app_trim(text);
+	while (text.len) {
+		const struct system *it = is ? NULL : system_at(text);
+		if (it) {
+			is = it;
+			text = app_skip(text, strlen(it->word));
+			continue;
+		}
+		struct bytes piece = next_piece(&text);
+		if (piece.len && !is_addition(piece))
+			return NULL;
+	}
+	return is;
+}
+
+bool app_is_system(struct bytes text)
+{
+	return system_of(text) != NULL;
+}
+
 bool app_os_of(struct app_facts *f, struct bytes text)
 {
-	struct bytes at;
-
-	for (size_t i = 0; i < ARRAY_LEN(systems); i++) {
-		if (!app_find(text, systems[i].word, &at))
+	while (text.len) {
+		struct bytes part = app_until(text, ";,");
+		const struct system *is = system_of(part);
+		text = app_skip(text, part.len + 1);
+		if (!is)
 			continue;
 		if (!f->field[APP_OSTYPE][0]) {
-			app_puts(f, APP_OSTYPE, systems[i].ostype);
-			app_cpe(f, systems[i].cpe, (struct bytes){NULL, 0});
+			app_puts(f, APP_OSTYPE, is->ostype);
+			app_cpe(f, is->cpe, (struct bytes){NULL, 0});
 		}
 		return true;
 	}

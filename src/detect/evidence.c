@@ -11,6 +11,7 @@
 #include "base/compiler.h"
 #include "detect/literal.h"
 #include "detect/naming.h"
+#include "detect/servername.h"
 #include "detect/spelled.h"
 #include "detect/stock.h"
 
@@ -238,6 +239,16 @@ static bool is_own_word(const struct match_hit *hit, const char *product)
 	return false;
 }
 
+/** Does the product rest on the first word of a Server field that is a sentence? */
+static bool is_of_sentence(const struct claim *c, const char *product)
+{
+	struct bytes value = servername_of(c->answer), left = value, word;
+	size_t at = 0;
+
+	return value.len && stock_next_word(&left, &word) && find(text_of(product), word, &at) &&
+	       servername_is_sentence(value, c->hit->match->pattern);
+}
+
 bool evidence_is_enough(const struct match_hit *hit, struct bytes answer, const char *product)
 {
 	if (!product)
@@ -245,6 +256,8 @@ bool evidence_is_enough(const struct match_hit *hit, struct bytes answer, const 
 	if (is_own_word(hit, product) && naming_is_other(text_of(product)))
 		return false;
 	const struct claim c = {hit, answer};
+	if (is_of_sentence(&c, product))
+		return false;
 	int named = names(&c, product);
 	if (named)
 		return named > 0 && !naming_goes_on(answer, hit->group[0].p + hit->group[0].len);

@@ -16,6 +16,7 @@ struct claim_case {
 	enum manner manner;
 	const char *text;
 	const char *service, *product, *version; /* NULL: nothing may be said */
+	const char *ostype;                      /* in claims_systems only */
 };
 
 #define FTP(t)    GREETS, "220 " t "\r\n"
@@ -25,5 +26,5 @@ struct claim_case {
 #define SERVER(t) SERVES, "HTTP/1.1 200 OK\r\nServer: " t "\r\nContent-Type: text/html\r\n\r\n<p>hi"
 #define PAGE(t)   SERVES, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" t
 
-extern const struct claim_case claims_none[], claims_true[];
-extern const size_t claims_n_none, claims_n_true;
+extern const struct claim_case claims_none[], claims_true[], claims_systems[];
+extern const size_t claims_n_none, claims_n_true, claims_n_systems;

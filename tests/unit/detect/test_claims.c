@@ -3,7 +3,8 @@
  * What -sV says of servers in tables, through all of detection but the sockets: the plan of
  * questions, the installed probe file, what patterns and readers see. Those in claims_none.c say
  * stock phrases, names of hosts, denials and sentences about others: no product, version, system,
- * device may be named. Those in claims_true.c name themselves as their programs do.
+ * device may be named. Those in claims_true.c name themselves as their programs do; of those in
+ * claims_systems.c it matters which system is told.
  */
 #include "unit/detect/claims.h"
 
@@ -168,16 +169,23 @@ static bool is_right(const struct claim_case *c, const struct service_facts *r)
 	       is_same(r->version, c->version);
 }
 
+static bool is_right_system(const struct claim_case *c, const struct service_facts *r)
+{
+	return is_right(c, r) && is_same(r->ostype, c->ostype);
+}
+
 /** @return how many are wrong. */
 static uint32_t play_all(struct bed *b, const struct claim_case *cases, size_t n)
 {
+	bool is_of_systems = cases == claims_systems;
+
 	struct play *p = malloc(sizeof(*p));
 	uint32_t n_wrong = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		play(b, &cases[i], p);
 		const struct service_facts *r = &p->s.result;
-		if (!is_right(&cases[i], r)) {
+		if (!(is_of_systems ? is_right_system : is_right)(&cases[i], r)) {
 			print_message("%s\n  is %s | %s | %s | %s | %s\n", cases[i].text,
 				      r->name ?: "-", r->product ?: "-", r->version ?: "-",
 				      r->ostype ?: "-", r->n_cpe ? r->cpe[0] : "-");
@@ -228,10 +236,21 @@ static void true_names_are_kept(void **state)
 	assert_int_equal(play_all(b, claims_true, claims_n_true), 0);
 }
 
+/** Not from comments that deny or mention one. */
+static void systems_are_whole_names(void **state)
+{
+	struct bed *b = *state;
+
+	if (!b->files.file.text.len)
+		skip();
+	assert_int_equal(play_all(b, claims_systems, claims_n_systems), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_is_claimed),
-					   cmocka_unit_test(true_names_are_kept)};
+					   cmocka_unit_test(true_names_are_kept),
+					   cmocka_unit_test(systems_are_whole_names)};
 
 	return cmocka_run_group_tests(tests, open_bed, close_bed);
 }
