@@ -408,6 +408,19 @@ static int epmd_parse(struct bytes in, struct app_facts *ret)
 	return 0;
 }
 
+/** "DD-WRT v24-sp2 std (c) ... DD-WRT login: ", which says more than the options. */
+static void put_ddwrt(struct bytes text, struct app_facts *f)
+{
+	struct bytes at, v = app_skip(app_trim(text), strlen("DD-WRT "));
+
+	if (!app_starts(app_trim(text), "DD-WRT v") || !app_version(app_skip(v, 1)).len ||
+	    !app_find(text, " login: ", &at))
+		return;
+	app_puts(f, APP_PRODUCT, "DD-WRT telnetd");
+	app_addf(f, APP_EXTRAINFO, "DD-WRT %.*s", (int)MIN(app_until(v, " \r\n").len, 40), v.p);
+	app_os_of(f, app_text("Linux"));
+}
+
 /** RFC 854: a negotiation that opens a session, at least two options. */
 static int telnet_parse(struct bytes in, struct app_facts *ret)
 {
@@ -419,6 +432,7 @@ static int telnet_parse(struct bytes in, struct app_facts *ret)
 	if (n < 6)
 		return in.len && (in.p[0] != 255 || in.len >= 6) ? -E_SYNTAX : 0;
 	ret->service = "telnet";
+	put_ddwrt(app_skip(in, n), ret);
 	return (int)n;
 }
 

@@ -276,9 +276,9 @@ static bool is_component(struct bytes name)
 }
 
 /** "DIR" behind systems is a piece of something. */
-static bool is_piece(struct bytes name, struct bytes server)
+static bool is_piece(struct bytes server, bool is_behind)
 {
-	return name.len < NAME_BYTES_MIN && name.len == server.len;
+	return is_behind && server.len < NAME_BYTES_MIN;
 }
 
 /** Words before the first "/", "(" or number, as a name; a version is what follows. @return
@@ -387,10 +387,12 @@ void app_put_server(struct app_facts *f, struct bytes server)
 	server = app_trim(server);
 	if (is_about_system(server))
 		return;
+	struct bytes whole = server;
 	server = without_system(f, server);
 	const struct app_product *p = app_product_of(server);
 
-	if (!server.len || (p && (!p->product[0] || is_mention(server, p))))
+	if (!server.len || is_piece(server, server.p != whole.p) ||
+	    (p && (!p->product[0] || is_mention(server, p))))
 		return;
 	if (p)
 		put_listed(f, p, server);

@@ -207,6 +207,9 @@ static const struct system {
 	{"Gentoo", "Linux", "o:linux:linux_kernel"},
 	{"Alpine", "Linux", "o:linux:linux_kernel"},
 	{"Amazon Linux", "Linux", "o:linux:linux_kernel"},
+	{"Linux-Mandrake", "Linux", "o:linux:linux_kernel"},
+	{"MandrakeLinux", "Linux", "o:linux:linux_kernel"},
+	{"Mandriva", "Linux", "o:linux:linux_kernel"},
 	{"Linux", "Linux", "o:linux:linux_kernel"},
 	{"FreeBSD", "FreeBSD", "o:freebsd:freebsd"},
 	{"NetBSD", "NetBSD", "o:netbsd:netbsd"},
@@ -214,6 +217,7 @@ static const struct system {
 	{"SunOS", "Solaris", "o:sun:sunos"},
 	{"WindowsNT", "Windows", "o:microsoft:windows"},
 	{"Windows", "Windows", "o:microsoft:windows"},
+	{"MSWin32", "Windows", "o:microsoft:windows"},
 	{"Win32", "Windows", "o:microsoft:windows"},
 	{"Win64", "Windows", "o:microsoft:windows"},
 	{"Darwin", "Mac OS X", "o:apple:mac_os_x"},
@@ -221,7 +225,8 @@ static const struct system {
 
 /** Beside a system's name: what it is built for, and kinds of it. */
 static const char additions[] =
-	" gnu linux kernel stream enterprise server core lts leap nt lenny squeeze wheezy jessie "
+	" microsoft xp vista sp1 sp2 sp3 prefork gnu linux kernel stream enterprise server core "
+	"lts leap nt lenny squeeze wheezy jessie "
 	"stretch buster bullseye bookworm trixie sid unstable testing stable x86 amd64 ia64 arm64 "
 	"aarch64 armhf armv6l armv7l mips mipsel mips64 ppc64 ppc64le powerpc riscv64 s390x "
 	"sparc64 ";

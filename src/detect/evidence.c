@@ -239,6 +239,31 @@ static bool is_own_word(const struct match_hit *hit, const char *product)
 	return false;
 }
 
+/** Options of telnet are the same on many systems: greetings that tell another contradict. */
+static bool is_contradicted(const struct claim *c, const char *product)
+{
+	static const char *const others[] = {"FreeBSD", "OpenBSD", "NetBSD", "SunOS",  "AIX",
+					     "HP-UX",   "IRIX",    "RGOS",   "Ruijie", "DD-WRT"};
+	struct bytes text = c->answer, service = c->hit->match->service;
+	size_t at = 0;
+
+	if (service.len != 6 || memcmp(service.p, "telnet", 6) != 0)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++, at = 0) {
+		struct bytes other = text_of(others[i]);
+		bool is_own =
+			strstr(product, others[i]) || spelled_in(c->hit->match->pattern, other);
+		if (is_own || !find(text, other, &at))
+			continue;
+		if (!at || !isalnum(text.p[at - 1]))
+			return true;
+	}
+	/* a prompt of routers */
+	while (text.len && isspace(text.p[text.len - 1]))
+		text.len--;
+	return strncmp(product, "Linux", 5) == 0 && text.len && text.p[text.len - 1] == '>';
+}
+
 /** Does the product rest on the first word of a Server field that is a sentence? */
 static bool is_of_sentence(const struct claim *c, const char *product)
 {
@@ -256,7 +281,7 @@ bool evidence_is_enough(const struct match_hit *hit, struct bytes answer, const 
 	if (is_own_word(hit, product) && naming_is_other(text_of(product)))
 		return false;
 	const struct claim c = {hit, answer};
-	if (is_of_sentence(&c, product))
+	if (is_of_sentence(&c, product) || is_contradicted(&c, product))
 		return false;
 	int named = names(&c, product);
 	if (named)

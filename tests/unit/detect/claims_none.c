@@ -235,6 +235,21 @@ const struct claim_case claims_none[] = {
 	{PHONES, "SIP/2.0 200 OK\r\nServer: Linux 3.10 fan\r\nContent-Length: 0\r\n\r\n"},
 	{GREETS, "\"IMPLEMENTATION\" \"Not Dovecot Pigeonhole\"\r\n\"SIEVE\" \"fileinto\"\r\nOK "
 		 "\"ready.\"\r\n"},
+	/* options of telnet, and greetings of other systems */
+	{GREETS, "\xff\xfd\x18\xff\xfd \xff\xfd#\xff\xfd'"
+		 "\r\nFreeBSD/amd64 (bsd1) (ttyv0)\r\n\r\nlogin: "},
+	{GREETS, "\xff\xfd\x18\xff\xfd \xff\xfd#\xff\xfd'"
+		 "\r\nSunOS 5.10\r\n\r\nlogin: "},
+	{GREETS, "\xff\xfd\x18\xff\xfd \xff\xfd#\xff\xfd'"
+		 "\r\nAIX Version 7\r\nlogin: "},
+	{GREETS, "\xff\xfd\x18\xff\xfd \xff\xfd#\xff\xfd'"
+		 "\r\nOpenBSD/amd64 (x) (ttyp0)\r\n\r\nlogin: "},
+	{GREETS, "\xff\xfd\x18\xff\xfd \xff\xfd#\xff\xfd'"
+		 "\r\nNetBSD/i386 (n) (ttyp0)\r\n\r\nlogin: "},
+	{GREETS, "\xff\xfd\x18\xff\xfd \xff\xfd#\xff\xfd'"
+		 "\r\nRouter> "},
+	{GREETS, "\xff\xfb\x01\xff\xfb\x03\xff\xfd\x18\xff\xfd\x1f\r\nRuijie RGOS "
+		 "switch\r\n\r\nUser Access Verification\r\n\r\nPassword: "},
 	/* more of them, in other words */
 	{FTP("FTP - ProFTPD 1.3.5 Server exploit attempts are logged")},
 	{FTP("ProFTPD 1.3.5 Server hunters welcome, FTP")},

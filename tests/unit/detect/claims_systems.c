@@ -27,5 +27,19 @@ const struct claim_case claims_systems[] = {
 	{SERVER("Apache/2.4.57 (Win64) OpenSSL/1.1.1k"), "http", "Apache httpd", "2.4.57",
 	 "Windows"},
 	{SERVER("Apache/2.4.57 (Debian)"), "http", "Apache httpd", "2.4.57", "Linux"},
+	{GREETS,
+	 "\xff\xfd\x18\xff\xfd \xff\xfd#\xff\xfd'"
+	 "\r\nDebian GNU/Linux 12\r\nhost login: ",
+	 "telnet", "Linux telnetd", NULL, "Linux"},
+	{GREETS,
+	 "\xff\xfd\x01\xff\xfd\x1f\xff\xfb\x01\xff\xfb\x03"
+	 "DD-WRT v24-sp2 std (c) 2010 NewMedia-NET GmbH\r\nRelease: 08/07/10\r\n\r\nDD-WRT login: ",
+	 "telnet", "DD-WRT telnetd", NULL, "Linux"},
+	{GREETS,
+	 "\xff\xfb\x01\xff\xfb\x03\xff\xfd\x18\xff\xfd\x1f\r\n\r\nUser Access "
+	 "Verification\r\n\r\nPassword: ",
+	 "telnet", "Cisco IOS telnetd", NULL, "IOS"},
+	{SERVER("Foo/1.0 (Linux-Mandrake/1)"), "http", "Foo", "1.0", "Linux"},
+	{SERVER("Eye-Fi Agent/1.1 (Windows XP SP2)"), "http", "Eye-Fi Agent", "1.1", "Windows"},
 };
 const size_t claims_n_systems = ARRAY_LEN(claims_systems);
