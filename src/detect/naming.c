@@ -11,6 +11,7 @@
 #include "detect/naming.h"
 
 #include "base/compiler.h"
+#include "detect/prose.h"
 #include "detect/spelled.h"
 #include "detect/stock.h"
 
@@ -36,7 +37,7 @@ static const char turns[] =
 	"replaces replaced replace replacing migrated migrate migrating moved moving left leaving "
 	"removed retired goodbye bye farewell dropped vs versus beats compatible emulates "
 	"emulating mimics imitates clone use using uses prefer about review how why if we they he "
-	"she us them used obsoletes deprecated avoid ";
+	"she us them used obsoletes deprecated avoid download today try sin proxying ";
 /** Behind it they say that it is gone, or only looked like. */
 static const char ends[] =
 	" was were been had once perhaps maybe probably gone retired removed dead replaced "
@@ -69,7 +70,7 @@ static const char leads[] =
 /** Words of sentences that are no names of hosts. */
 static const char prose[] =
 	" the a an we you i it this that these they he she welcome hello hi please no not yes "
-	"sorry "
+	"sorry download try today "
 	"all any only if there here your our my to for of from by with in on at and or be is are "
 	"was were has have will must do who what when where how why authorized authorised "
 	"unauthorized unauthorised warning attention notice connected restricted ";
@@ -489,9 +490,11 @@ static bool is_ended(const struct clause *c, bool is_strict, struct bytes patter
 bool naming_is_mention(struct bytes text, struct bytes name, struct bytes pattern)
 {
 	struct clause c = clause_of(text, name);
+	bool is = is_greeting(text);
 
-	return is_turned(&c, is_greeting(text), pattern) ||
-	       is_ended(&c, is_greeting(text), pattern);
+	return is_turned(&c, is, pattern) || is_ended(&c, is, pattern) ||
+	       (is && (prose_is_labelled(text, name, pattern) ||
+		       prose_goes_on(text, name.p + name.len, pattern)));
 }
 
 bool naming_goes_on(struct bytes text, const uint8_t *at)
@@ -500,7 +503,9 @@ bool naming_goes_on(struct bytes text, const uint8_t *at)
 	struct clause c = {line, clause_behind(text, (struct bytes){at, 0}), {text.p, 0}, true};
 
 	/* where a line begins, the one that told the name is over */
-	return is_greeting(text) && line.len && is_ended(&c, true, (struct bytes){text.p, 0});
+	struct bytes none = {text.p, 0};
+	return is_greeting(text) && line.len &&
+	       (is_ended(&c, true, none) || prose_goes_on(text, at, none));
 }
 
 bool naming_is_longer(struct bytes text, struct bytes name, struct bytes pattern)
