@@ -21,7 +21,7 @@ static const char known[] =
 	"stable unstable devel snapshot trunk patch patchlevel alpha beta rc build edition version "
 	"ver "
 	"v r enterprise community standard professional pro plus open source service services pack "
-	"based on os unix inside rtsp sip upnp dlna ssl tls ";
+	"based on os unix inside rtsp sip upnp dlna ssl tls phusion passenger ";
 /** Behind these a release's own name follows: "codename Protein Powder". */
 static const char namers[] = " codename ";
 /** Joined to a version they deny it. */
