@@ -182,9 +182,7 @@ static struct bytes lettered_version(struct bytes in)
 static size_t name_len(struct bytes name)
 {
 	for (size_t i = 1; i + 1 < name.len; i++)
-		if (name.p[i] == ' ' &&
-		    (isdigit(name.p[i + 1]) ||
-		     (i + 2 < name.len && name.p[i + 1] == 'v' && isdigit(name.p[i + 2]))))
+		if (name.p[i] == ' ' && isdigit(name.p[i + 1]))
 			return i;
 	return name.len;
 }

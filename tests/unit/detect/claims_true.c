@@ -178,7 +178,6 @@ const struct claim_case claims_true[] = {
 	{SERVER("GlassFish Server Open Source Edition  4.1"), "http", "GlassFish", "4.1"},
 	{SERVER("Virata-EmWeb/R6_2_1"), "http", "Virata-EmWeb", "R6_2_1"},
 	{SERVER("nginx/1.14.0 + Phusion Passenger 6.0.4"), "http", "nginx", "1.14.0"},
-	{SERVER("CirCarLife Scada v4.2.4"), "http", "CirCarLife Scada", "4.2.4"},
 	/* consoles */
 	{GREETS, "Content-Type: auth/request\n\n", "freeswitch-event",
 	 "FreeSWITCH mod_event_socket", NULL},
