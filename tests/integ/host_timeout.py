@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
+# alone: a host is given few seconds, and is to be found out in them
 """--host-timeout ends detection too: services that send a byte a second for ever, or take TLS hellos and say nothing. What was
 found by then is kept, the host is marked in every output, and a host that is done in time is not."""
 import pathlib
