@@ -11,6 +11,7 @@
 #include "detect/naming.h"
 
 #include "base/compiler.h"
+#include "detect/app.h"
 #include "detect/prose.h"
 #include "detect/spelled.h"
 #include "detect/stock.h"
@@ -167,21 +168,14 @@ static bool is_greeting_start(struct bytes before)
 	       (before.len == 4 && memcmp(before.p, "* OK", 4) == 0);
 }
 
-static bool starts_with(struct bytes in, const char *what)
-{
-	size_t n = strlen(what);
-
-	return in.len >= n && strncasecmp((const char *)in.p, what, n) == 0;
-}
-
 /** A greeting begins with a code; there the words in front of a name are known. */
 static bool is_greeting(struct bytes text)
 {
 	bool is_code = text.len > 4 && text.p[0] == '2' && isdigit(text.p[1]) &&
 		       isdigit(text.p[2]) && strchr(" -", text.p[3] ?: 'x');
 
-	return is_code || starts_with(text, "+OK ") || starts_with(text, "* OK ") ||
-	       starts_with(text, "* PREAUTH ");
+	return is_code || app_starts(text, "+OK ") || app_starts(text, "* OK ") ||
+	       app_starts(text, "* PREAUTH ");
 }
 
 /** What stands between the start of the line and @p at. */
@@ -218,10 +212,10 @@ static bool is_greeting_host(struct bytes text, struct bytes token)
 	const uint8_t *to = token.p + token.len;
 	struct bytes behind = {to, (size_t)(text.p + text.len - to)};
 	for (size_t i = 0; i < ARRAY_LEN(mail) && !is_phrase; i++)
-		if (starts_with(behind, mail[i]))
+		if (app_starts(behind, mail[i]))
 			return true;
 	for (size_t i = 0; i < ARRAY_LEN(others) && !has_capital(token); i++)
-		if (starts_with(behind, others[i]))
+		if (app_starts(behind, others[i]))
 			return true;
 	return false;
 }
@@ -253,7 +247,7 @@ bool naming_is_host(struct bytes text, struct bytes name, struct bytes pattern)
 	struct bytes from_name = {name.p, (size_t)(token.p + token.len - name.p)};
 
 	start.len += name.len;
-	if (spelled_first(pattern, start) || starts_with(token, "SSH-"))
+	if (spelled_first(pattern, start) || app_starts(token, "SSH-"))
 		return false;
 	/* a name with a dot of its own */
 	bool is_own = tld.len && tld.p - 1 >= name.p && tld.p <= name.p + name.len;

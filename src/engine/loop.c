@@ -34,7 +34,8 @@ static int turn(struct worker *w)
 		return outage_begin(&w->outage, now_ns, got);
 	if (n)
 		outage_end(&w->outage, now_ns);
-	sweep_turn(w->sweep, clock_now_ns(), !n);
+	if (w->sweep)
+		sweep_turn(w->sweep, clock_now_ns(), !n);
 	track_expire(&w->track, worker_spend(w, now_ns, n));
 	meter_mark(w->meter, PROFILE_TIMERS);
 	meter_ring(w->meter, &w->events);

@@ -163,9 +163,7 @@ bool sweep_begin(struct sweep *s, struct track *t, struct track_group *g)
 			return false;
 		memcpy(&addrs[r], h->addr.b, sizeof(addrs[r]));
 	}
-	s->ops->open(s->io, window,
-		     &(struct sweep_group){
-			     .first = g->first, .n_ranks = g->n_ranks, .order = &g->order});
+	s->ops->open(s->io, window, &(struct sweep_group){.first = g->first, .order = &g->order});
 	at->group = g;
 	at->n_kicks = 0;
 	at->looked_ns = at->last_ns = 0;
@@ -348,7 +346,7 @@ void sweep_turn(struct sweep *s, uint64_t now_ns, bool is_idle)
 {
 	uint64_t look_ns = (is_idle ? IDLE_LOOK_US : LOOK_US) * NS_PER_US;
 
-	for (uint32_t i = 0; s && s->n_open && i < SWEEP_WINDOWS; i++) {
+	for (uint32_t i = 0; s->n_open && i < SWEEP_WINDOWS; i++) {
 		struct swept *at = &s->of[i];
 		if (!at->group || now_ns < at->looked_ns + look_ns)
 			continue;

@@ -36,7 +36,7 @@ void sweep_free(struct sweep *s);
 bool sweep_begin(struct sweep *s, struct track *t, struct track_group *g);
 /** Send the next stretch, at most @p most. @return probes, 0 when there is none, or -errno. */
 int sweep_send(struct sweep *s, uint64_t now_ns, uint32_t most);
-/** Take what was answered, and back from the program what had its time. Every turn. Accepts NULL.
+/** Take what was answered, and back from the program what had its time. Every turn.
  * @param is_idle there was nothing to send. */
 void sweep_turn(struct sweep *s, uint64_t now_ns, bool is_idle);
 /** The group's window, before the group goes: whatever is unanswered was asked. */

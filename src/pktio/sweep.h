@@ -38,8 +38,7 @@ struct sweep_form {
 };
 
 struct sweep_group {
-	uint64_t first; /* of the order of hosts; a multiple of hosts_per_group */
-	uint32_t n_ranks;
+	uint64_t first;              /* of the order of hosts; a multiple of hosts_per_group */
 	const struct permute *order; /* of places: rank * n_ports + port */
 };
 

@@ -122,7 +122,6 @@ enum xdp_count {
 	XDP_N_DROPPED,   /* RST kept from the stack */
 	XDP_N_RESETS,    /* SYN+ACK answered with RST by the program */
 	XDP_N_PASSED,    /* reply handed to the worker and to the stack */
-	XDP_N_MAILED,    /* RST kept from the stack and left as one word */
 	XDP_COUNT_N
 };
 

@@ -260,11 +260,8 @@ INLINE int take_sweep(struct view *v, uint32_t m, int proven)
 {
 	const struct tcphdr *t = v->l4;
 
-	if (!plan.n_ports || proven != 1 || !t->rst || v->is_v6 || !v->is_plain ||
-	    !sweep_receive(v->data + ETH_HLEN, t, m))
-		return 0;
-	count(m, XDP_N_MAILED);
-	return 1;
+	return plan.n_ports && proven == 1 && t->rst && !v->is_v6 && v->is_plain &&
+	       sweep_receive(v->data + ETH_HLEN, t, m);
 }
 
 INLINE int receive_tcp(struct view *v)
